@@ -1,0 +1,131 @@
+"""What travels on the bus: keys and facts, never pixels or document bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from docmill.domain.errors import Fault
+from docmill.domain.models import JobKind, JsonObject, PageSize
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobMessage:
+    """A job as a worker gets it: everything needed without a database."""
+
+    job_id: str
+    attempt: int
+    kind: JobKind
+    org_id: str
+    run_id: str = ""
+    document_id: str = ""
+    blob_key: str = ""
+    """The document's bytes."""
+    sha256: str = ""
+    media_type: str = ""
+    """As probed; empty for a PROBE."""
+    declared_type: str = ""
+    filename: str = ""
+    page: int = 0
+    """1-based page to read (PAGE)."""
+    read: JsonObject = field(default_factory=dict)
+    """Reading options of the flow's parse step (PAGE): `engine`, `languages`, ..."""
+    page_keys: Sequence[str] = ()
+    """Blobs of the pages in order; an empty string for a page that failed (DOCUMENT)."""
+    definition: JsonObject = field(default_factory=dict)
+    """The flow's recipe (DOCUMENT)."""
+    output_schema: JsonObject = field(default_factory=dict)
+    variables: JsonObject = field(default_factory=dict)
+    deadline: datetime | None = None
+    trace: Mapping[str, str] = field(default_factory=dict)
+    """W3C trace context headers."""
+
+    @property
+    def dedup_id(self) -> str:
+        """Nats-Msg-Id: the same attempt is taken by the bus once."""
+        return f"{self.job_id}.{self.attempt}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeFacts:
+    """What a PROBE found."""
+
+    media_type: str
+    pages: Sequence[PageSize]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageFacts:
+    """What a PAGE job did; the text itself is in the blob `page_key`."""
+
+    page_key: str
+    engine: str
+    confidence: float
+    words: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepFacts:
+    """One step that a DOCUMENT job went through."""
+
+    step_id: str
+    node_type: str
+    duration_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentFacts:
+    """What a DOCUMENT job made."""
+
+    output_key: str
+    steps: Sequence[StepFacts] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobResult:
+    """The outcome of one attempt: facts of the job's kind, or a fault."""
+
+    job_id: str
+    attempt: int
+    kind: JobKind
+    org_id: str
+    run_id: str = ""
+    document_id: str = ""
+    page: int = 0
+    worker_id: str = ""
+    duration_ms: int = 0
+    """From taking the job to its result."""
+    engine_ms: int = 0
+    """Of that, inside the reading engine."""
+    probe: ProbeFacts | None = None
+    page_facts: PageFacts | None = None
+    document: DocumentFacts | None = None
+    fault: Fault | None = None
+
+
+class HintKind(StrEnum):
+    """Why to look again."""
+
+    RUN_ADVANCED = "run_advanced"
+    RUN_CANCELLED = "run_cancelled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hint:
+    """Something changed: look in the record. Losing a hint costs seconds, never correctness."""
+
+    kind: HintKind
+    run_id: str
+    sequence: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beat:
+    """A worker's sign of life, a few seconds apart: how much it can take, and the attempts in its hands."""
+
+    worker_id: str
+    slots: int
+    holding: Sequence[tuple[str, int]] = ()
+    """(job_id, attempt) of every job fetched and not yet answered: their leases go on."""

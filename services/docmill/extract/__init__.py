@@ -1,0 +1,46 @@
+"""Extracting: from pages and a JSON Schema to data, each value with the words it was read from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from docmill.domain.models import JsonObject
+from docmill.domain.pages import Box, Page
+
+__all__ = ["Evidence", "Extraction", "Extractor"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Where a leaf value was read."""
+
+    path: str
+    """JSON pointer (RFC 6901) into the data, e.g. `/lineItems/0/total`."""
+    page: int
+    """1-based."""
+    box: Box
+    """Around the words, in the page's unit."""
+    words: tuple[str, ...]
+    """As read."""
+    confidence: float
+    """0 to 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extraction:
+    """Schema-shaped data: values not found are absent, never invented."""
+
+    data: dict[str, Any] = field(default_factory=dict)
+    evidence: tuple[Evidence, ...] = ()
+    """One for each leaf value of `data`, in document order."""
+
+
+class Extractor(Protocol):
+    """A provider of the `extract` node (`providerRef`)."""
+
+    name: str
+
+    def extract(self, pages: Sequence[Page], schema: JsonObject, variables: JsonObject) -> Extraction:
+        """Data that fits `schema` (an object schema), read from `pages`. Blocks; no network unless it says so."""
