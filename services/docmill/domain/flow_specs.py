@@ -1,0 +1,152 @@
+"""A flow version as its author writes it (a flow file, a CreateFlow call), checked before it becomes one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TYPE_CHECKING
+
+from docmill.domain.errors import Reason
+from docmill.domain.flows import FlowDefinition, parse_definition, parse_version
+from docmill.domain.models import FlowLimits, FlowVersion, JsonObject
+from docmill.domain.schemas import invalid
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+SUPPORTED_FORMATS = (
+    "application/pdf",
+    "image/png",
+    "image/jpeg",
+    "image/webp",
+    "image/tiff",
+    "image/bmp",
+    "image/heic",
+    "image/heif",
+    "image/gif",
+)
+"""Media types that can be read."""
+
+_FLOW_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_KEYS = frozenset(
+    {"id", "version", "name", "description", "hidden", "inputSchema", "outputSchema", "config", "definition"}
+)
+_MAX_MB, _MAX_PAGES, _MAX_CREDITS = 1024, 10_000, 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowSpec:
+    """What an author says about one version of a flow."""
+
+    id: str
+    version: str
+    name: str
+    description: str
+    hidden: bool
+    input_schema: JsonObject
+    output_schema: JsonObject
+    limits: FlowLimits
+    definition: FlowDefinition
+
+    def published(self, *, org_id: str, at: datetime) -> FlowVersion:
+        """The immutable version that `org_id` (empty for the installation) publishes."""
+        return FlowVersion(
+            flow_id=self.id,
+            org_id=org_id,
+            version=self.version,
+            name=self.name,
+            description=self.description,
+            hidden=self.hidden,
+            input_schema=self.input_schema,
+            output_schema=self.output_schema,
+            limits=self.limits,
+            definition=self.definition.to_json(),
+            created_at=at,
+        )
+
+
+def parse_flow(document: Any) -> FlowSpec:
+    """The flow in `document`; `InvalidArgument` with `details.field` for the first thing that is wrong.
+
+    The keys are those of a flow file: `id version name description hidden inputSchema outputSchema config
+    definition`. Without an `outputSchema` the schema of the last extract step is the flow's.
+    """
+    if not isinstance(document, Mapping):
+        raise invalid("flow", "must be an object")
+    unknown = sorted(str(key) for key in document if key not in _KEYS)
+    if unknown:
+        raise invalid(unknown[0], f"no such key; a flow has {', '.join(sorted(_KEYS))}")
+    flow_id = _text(document, "id", required=True)
+    if not _FLOW_ID.fullmatch(flow_id):
+        raise invalid("id", "use 1 to 64 lower-case letters, digits, '-' or '_', starting with a letter or digit")
+    version = _text(document, "version", required=True)
+    parse_version(version)
+    if "definition" not in document:
+        raise invalid("definition", "is missing", reason=Reason.FIELD_MISSING)
+    definition = parse_definition(document["definition"])
+    return FlowSpec(
+        id=flow_id,
+        version=version,
+        name=_text(document, "name") or flow_id,
+        description=_text(document, "description"),
+        hidden=_flag(document, "hidden"),
+        input_schema=_schema(document, "inputSchema"),
+        output_schema=_schema(document, "outputSchema") or _extract_schema(definition),
+        limits=_limits(document.get("config", {}), definition),
+        definition=definition,
+    )
+
+
+def _extract_schema(definition: FlowDefinition) -> JsonObject:
+    schemas = [step.config["schema"] for step in definition.steps if step.node_type == "extract"]
+    return schemas[-1] if schemas else {}
+
+
+def _limits(config: Any, definition: FlowDefinition) -> FlowLimits:
+    if not isinstance(config, Mapping):
+        raise invalid("config", "must be an object")
+    formats = config.get("supportedFormats", definition.accepted_formats or SUPPORTED_FORMATS)
+    if isinstance(formats, str) or not isinstance(formats, Sequence) or not formats:
+        raise invalid("config.supportedFormats", "must be a list of media types")
+    for media_type in formats:
+        if media_type not in SUPPORTED_FORMATS:
+            raise invalid(
+                "config.supportedFormats", f"'{media_type}' cannot be read; known: {', '.join(SUPPORTED_FORMATS)}"
+            )
+    return FlowLimits(
+        supported_formats=tuple(formats),
+        max_file_size_mb=_number(config, "maxFileSizeMB", default=50, most=_MAX_MB),
+        max_pages=_number(config, "maxPages", default=500, most=_MAX_PAGES),
+        estimated_credits_per_page=_number(config, "estimatedCreditsPerPage", default=1, most=_MAX_CREDITS, least=0),
+    )
+
+
+def _text(document: JsonObject, key: str, *, required: bool = False) -> str:
+    value = document.get(key, "")
+    if not isinstance(value, str):
+        raise invalid(key, "must be a string")
+    if required and not value:
+        raise invalid(key, "is missing", reason=Reason.FIELD_MISSING)
+    return value
+
+
+def _flag(document: JsonObject, key: str) -> bool:
+    value = document.get(key, False)
+    if not isinstance(value, bool):
+        raise invalid(key, "must be true or false")
+    return value
+
+
+def _schema(document: JsonObject, key: str) -> JsonObject:
+    value = document.get(key, {})
+    if not isinstance(value, Mapping):
+        raise invalid(key, "must be a JSON Schema object")
+    return value
+
+
+def _number(config: JsonObject, key: str, *, default: int, most: int, least: int = 1) -> int:
+    value = config.get(key, default)
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise invalid(f"config.{key}", f"must be a whole number from {least} to {most}")
+    return value
