@@ -1,0 +1,247 @@
+"""Every table, once, for SQLite and PostgreSQL; migrations must end at exactly this (a test compares).
+
+Portable types only: ids, enums and JSON are text (JSON is written and read by us, the database never looks inside), times
+are microseconds since the epoch in UTC, a truth is 0 or 1. What the values mean: `docmill.domain.models`.
+
+Partial indexes are used only by queries that repeat their condition: write `state = 'READY'` and `kind = 'PROBE'` in the
+statement, not as an argument (SQLite cannot prove a placeholder; PostgreSQL's generic plans cannot either).
+A comparison such as `lease_until < $1` already proves IS NOT NULL.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+__all__ = ["metadata"]
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _text(name: str, *args: Any, default: str | None = None, null: bool = False, key: bool = False) -> Column[str]:
+    given = None if default is None else text(f"'{default}'")
+    return Column(name, Text, *args, primary_key=key, nullable=null, server_default=given)
+
+
+def _count(name: str, *, default: int | None = None, null: bool = False) -> Column[int]:
+    """A number that fits 32 bits: a page, an attempt, a flag, milliseconds of one page."""
+    given = None if default is None else text(str(default))
+    return Column(name, Integer, nullable=null, server_default=given)
+
+
+def _big(name: str, *, default: int | None = None, null: bool = False) -> Column[int]:
+    """A number that may not: bytes, credits, sums."""
+    given = None if default is None else text(str(default))
+    return Column(name, BigInteger, nullable=null, server_default=given)
+
+
+def _time(name: str, *, null: bool = False) -> Column[int]:
+    return Column(name, BigInteger, nullable=null)
+
+
+organizations = Table(
+    "organizations",
+    metadata,
+    _text("id", key=True),
+    _text("name"),
+    _text("plan_id"),
+    _time("created_at"),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    _text("id", key=True),
+    _text("org_id", ForeignKey("organizations.id")),
+    _text("mode"),
+    _text("name"),
+    _text("sha256"),  # hex, of the whole key
+    _text("last4"),
+    _text("scopes"),  # separated by spaces
+    _time("created_at"),
+    _time("expires_at", null=True),
+    _time("revoked_at", null=True),
+    UniqueConstraint("sha256"),
+    Index(None, "org_id", "created_at"),
+)
+
+documents = Table(
+    "documents",
+    metadata,
+    _text("id", key=True),
+    _text("org_id"),
+    _text("mode"),
+    _text("filename"),
+    _text("declared_type", default=""),
+    _text("sha256"),
+    _big("size"),
+    _text("blob_key"),
+    _time("created_at"),
+    _text("probe"),
+    _text("media_type", default=""),
+    _text("pages", default="[]"),
+    _text("fault", null=True),
+)
+
+flow_versions = Table(
+    "flow_versions",
+    metadata,
+    _text("flow_id", key=True),
+    _text("org_id", key=True),  # empty: a flow of the installation
+    _text("version", key=True),
+    _text("name"),
+    _text("description", default=""),
+    _count("hidden", default=0),
+    _text("input_schema"),
+    _text("output_schema"),
+    _text("limits"),
+    _text("definition"),
+    _time("created_at"),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    _text("id", key=True),
+    _text("org_id"),
+    _text("mode"),
+    _text("flow_id"),
+    _text("flow_version"),
+    _text("document_id", ForeignKey("documents.id")),
+    _text("state"),
+    _count("priority"),  # Priority.rank: 0 goes first
+    _text("variables", default="{}"),
+    _text("metadata", default="{}"),
+    _time("created_at"),
+    _time("started_at", null=True),
+    _time("ended_at", null=True),
+    _time("deadline", null=True),
+    _big("last_sequence", default=0),
+    _count("pages_total", null=True),
+    _count("pages_done", default=0),
+    _count("pages_failed", default=0),
+    _text("step", default=""),
+    _text("output_key", default=""),
+    _text("fault", null=True),
+    _big("credits_reserved", default=0),
+    _big("credits_used", default=0),
+    _big("engine_ms", default=0),
+    _text("trace_id", default=""),
+    # Lists, newest first: read backwards by ORDER BY created_at DESC, id DESC.
+    Index(None, "org_id", "mode", "created_at", "id"),
+    # Runs that wait for a document's probe.
+    Index(None, "document_id", "state"),
+)
+
+# Open runs whose deadline passed.
+Index(
+    None,
+    runs.c.state,
+    runs.c.deadline,
+    sqlite_where=runs.c.deadline.is_not(None),
+    postgresql_where=runs.c.deadline.is_not(None),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    _text("id", key=True),
+    _text("kind"),
+    _text("org_id"),
+    _text("run_id", default=""),  # empty: a probe
+    _text("document_id", ForeignKey("documents.id")),
+    _count("page", default=0),
+    _text("state"),
+    _count("priority"),
+    _count("attempt", default=1),
+    _time("ready_at"),
+    _time("lease_until", null=True),
+    _time("created_at"),
+    _text("page_key", default=""),
+    _text("engine", default=""),
+    Column("confidence", Double, nullable=True),
+    _count("words", null=True),
+    _count("duration_ms", null=True),
+    _text("fault", null=True),
+    # A page of a run is one job, whoever plans it; a document has one probe. Also: the jobs of a run in order.
+    Index(None, "run_id", "kind", "page", "document_id", unique=True),
+)
+
+# Who is next: small however long the history is.
+Index(
+    "ix_jobs_ready",
+    jobs.c.priority,
+    jobs.c.ready_at,
+    jobs.c.created_at,
+    sqlite_where=jobs.c.state == text("'READY'"),
+    postgresql_where=jobs.c.state == text("'READY'"),
+)
+
+# Whose lease ran out.
+Index(
+    None,
+    jobs.c.state,
+    jobs.c.lease_until,
+    sqlite_where=jobs.c.lease_until.is_not(None),
+    postgresql_where=jobs.c.lease_until.is_not(None),
+)
+
+# A document's probe.
+Index(
+    "ix_jobs_probe",
+    jobs.c.document_id,
+    sqlite_where=jobs.c.kind == text("'PROBE'"),
+    postgresql_where=jobs.c.kind == text("'PROBE'"),
+)
+
+run_events = Table(
+    "run_events",
+    metadata,
+    _text("run_id", ForeignKey("runs.id"), key=True),
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    _text("kind"),
+    _time("at"),
+    _text("payload", default="{}"),
+    sqlite_with_rowid=False,  # a run's events lie side by side, without a second tree for the key
+)
+
+ledger_entries = Table(
+    "ledger_entries",
+    metadata,
+    _text("id", key=True),
+    _text("org_id"),
+    _text("mode"),
+    _text("run_id", ForeignKey("runs.id")),
+    _text("kind"),
+    _big("credits"),
+    _time("created_at"),
+    UniqueConstraint("run_id", "kind"),
+)
+
+# Small facts about the installation (e.g. the id of its default organization).
+kv = Table(
+    "kv",
+    metadata,
+    _text("key", key=True),
+    _text("value"),
+)
