@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from docmill.domain.errors import Reason
 from docmill.domain.flows import FlowDefinition, parse_definition, parse_version

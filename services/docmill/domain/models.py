@@ -222,7 +222,6 @@ class Job:
     page: int
     """1-based; 0 where the job is not about one page."""
     state: JobState
-    priority: Priority
     attempt: int
     """1 for the first; fences results of earlier attempts."""
     ready_at: datetime

@@ -7,7 +7,7 @@ and nothing refers elsewhere. Whether the rest is a valid JSON Schema is checked
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from docmill.domain.errors import InvalidArgument, Reason
 
