@@ -1,0 +1,1 @@
+"""The public API of docmill: messages and stubs generated from protos/docmill/v1."""
