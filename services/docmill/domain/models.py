@@ -224,10 +224,10 @@ class Job:
     state: JobState
     attempt: int
     """1 for the first; fences results of earlier attempts."""
-    ready_at: datetime
+    ready_at: datetime | None = None
     """Not dispatched before this (back-off)."""
-    lease_until: datetime | None
-    created_at: datetime
+    lease_until: datetime | None = None
+    created_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

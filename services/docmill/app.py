@@ -1,0 +1,194 @@
+"""The composition root: the only file that knows which implementation runs. Opens in order, closes in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from docmill.blobs import BlobStore
+from docmill.bus import Bus
+from docmill.engine.operate import Operator
+from docmill.settings import Settings
+from docmill.store import Store
+
+log = structlog.get_logger(__name__)
+
+
+def serve(role: str, settings: Settings) -> int:
+    """Run one role (`services` or `worker`) until SIGTERM or SIGINT. 0 after an orderly end, 1 after a failure."""
+    from docmill.telemetry import configure_logging  # noqa: PLC0415 - structlog's console renderer is slow to import
+
+    configure_logging(settings, role)
+    run = {"services": serve_services, "worker": serve_worker}[role]
+    try:
+        with _runner() as runner:
+            runner.run(_until_signalled(run, settings))
+    except* Exception as failures:
+        for failure in failures.exceptions:
+            log.error("the role failed", event_key="app.failed", error=str(failure), exc_info=failure)
+        return 1
+    return 0
+
+
+def _runner() -> asyncio.Runner:
+    import uvloop  # noqa: PLC0415 - clients and the command line never need it
+
+    return asyncio.Runner(loop_factory=uvloop.new_event_loop)
+
+
+async def _until_signalled(run: Callable[[Settings, asyncio.Event], Awaitable[None]], settings: Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await run(settings, stop)
+
+
+async def serve_services(settings: Settings, stop: asyncio.Event) -> None:
+    """The record, the engine's loops and the gRPC server."""
+    from docmill.engine import Engine  # noqa: PLC0415 - a worker needs none of it
+    from docmill.engine.context import Context, EngineOptions  # noqa: PLC0415
+    from docmill.rpc.server import RpcServer  # noqa: PLC0415
+
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(_open_store(settings))
+        blobs = await stack.enter_async_context(_open_blobs(settings))
+        bus = await stack.enter_async_context(_open_bus(settings, "services"))
+        options = EngineOptions(
+            max_document_bytes=settings.max_document_mb * 1024 * 1024,
+            probe_wait=timedelta(seconds=settings.probe_wait_s),
+            run_timeout=settings.run_timeout,
+            lease=timedelta(seconds=settings.lease_s),
+        )
+        engine = Engine(Context(store=store, blobs=blobs, bus=bus, options=options))
+        await engine.prepare()
+        loops = asyncio.create_task(engine.serve(), name="engine")
+        server = RpcServer(engine, reflection=settings.reflection)
+        address = await server.start(settings.grpc)
+        _ready(settings, {"role": "services", "grpc": address, "pid": os.getpid()})
+        log.info("the services serve", event_key="services.ready", grpc=address)
+        try:
+            await _first(loops, stop)
+        finally:
+            await server.stop(grace=min(5.0, settings.shutdown_grace_s))
+            loops.cancel()
+            await asyncio.gather(loops, return_exceptions=True)
+
+
+async def serve_worker(settings: Settings, stop: asyncio.Event) -> None:
+    """Reading processes, and the loop that feeds them from the bus."""
+    from docmill.worker.main import WorkerConfig, serve_worker as run_worker  # noqa: PLC0415 - the services need none of it
+
+    async with AsyncExitStack() as stack:
+        blobs = await stack.enter_async_context(_open_blobs(settings))
+        bus = await stack.enter_async_context(_open_bus(settings, "worker"))
+        config = WorkerConfig(
+            worker_id=f"{socket.gethostname()}-{os.getpid()}",
+            slots=settings.slots,
+            cache_folder=settings.data / "cache" / f"worker-{os.getpid()}",
+            ocr_engine=settings.ocr_engine,
+            ocr_weights=settings.ocr_weights,
+            page_timeout=settings.page_timeout_s,
+            child_memory_bytes=settings.child_memory_mb * 1024 * 1024,
+            recycle_pages=settings.recycle_pages,
+            max_pixels=settings.max_pixels,
+            ack_wait=settings.ack_wait_s,
+            grace=settings.shutdown_grace_s,
+        )
+        await run_worker(
+            bus, blobs, config, stop, ready=lambda: _ready(settings, {"role": "worker", "pid": os.getpid()})
+        )
+
+
+@asynccontextmanager
+async def open_operator(settings: Settings) -> AsyncIterator[Operator]:
+    """The operator's use cases, on the record itself; also beside running services."""
+    await asyncio.to_thread(migrate, settings)
+    async with _open_store(settings) as store:
+        yield Operator(store)
+
+
+def migrate(settings: Settings) -> None:
+    """Bring the database to this release's schema."""
+    from docmill.store.sql.migrate import migrate as run  # noqa: PLC0415 - loads Alembic only when there is work
+
+    if not settings.database_url:
+        settings.data.mkdir(parents=True, exist_ok=True)
+    run(settings.store_url)
+
+
+@asynccontextmanager
+async def _open_store(settings: Settings) -> AsyncIterator[Store]:
+    from docmill.store.sql import open_store  # noqa: PLC0415 - a worker has no database
+
+    store = await open_store(settings.store_url)
+    try:
+        yield store
+    finally:
+        await store.aclose()
+
+
+@asynccontextmanager
+async def _open_blobs(settings: Settings) -> AsyncIterator[BlobStore]:
+    from docmill.blobs.factory import open_blobs  # noqa: PLC0415 - obstore is needed for S3 only
+
+    access, secret = settings.s3_access_key, settings.s3_secret_key
+    blobs = await open_blobs(
+        settings.blob_url,
+        access_key=access.get_secret_value() if access else None,
+        secret_key=secret.get_secret_value() if secret else None,
+    )
+    try:
+        yield blobs
+    finally:
+        await blobs.aclose()
+
+
+@asynccontextmanager
+async def _open_bus(settings: Settings, name: str) -> AsyncIterator[Bus]:
+    from docmill.bus.factory import open_bus  # noqa: PLC0415 - nats is needed by servers only
+
+    bus = await open_bus(
+        settings.bus_url,
+        prefix=settings.bus_prefix,
+        replicas=settings.bus_replicas,
+        name=f"docmill-{name}",
+        ack_wait=settings.ack_wait_s,
+    )
+    try:
+        yield bus
+    finally:
+        await bus.aclose()
+
+
+async def _first(loops: asyncio.Task[None], stop: asyncio.Event) -> None:
+    """Return when `stop` is set; raise when the loops end before."""
+    stopped = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({loops, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if loops.done():
+            loops.result()
+    finally:
+        stopped.cancel()
+
+
+def _ready(settings: Settings, facts: dict[str, Any]) -> None:
+    if settings.ready_file is not None:
+        write_json(settings.ready_file, facts)
+
+
+def write_json(path: Path, facts: dict[str, Any]) -> None:
+    """Write at once or not at all: a reader never sees half a file."""
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    scratch.write_text(json.dumps(facts) + "\n")
+    scratch.replace(path)

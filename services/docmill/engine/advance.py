@@ -1,0 +1,200 @@
+"""Carrying a run forward: the only place where plans become jobs and runs end.
+
+Operations over the run's locked row; each returns the run as it now stands, or None when somebody was first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from docmill.domain import plan as planning
+from docmill.domain.errors import Fault
+from docmill.domain.messages import JobResult
+from docmill.domain.models import Document, EventKind, Job, JobKind, Mode, Run
+from docmill.domain.states import JobState, RunState
+from docmill.engine import ids
+from docmill.engine.catalog import Recipe
+from docmill.store import Op, jobs, ledger, runs
+from docmill.store.runs import NewEvent
+
+
+def plan_run(run: Run, recipe: Recipe, document: Document, now: datetime) -> Op[Run | None]:
+    """Turn the probed document into PAGE jobs, or end the run with what is wrong."""
+    decision = planning.plan(recipe.version, document)
+    if isinstance(decision, Fault):
+        return (yield from fail_run(run, recipe, decision, now))
+    credits_ = decision.credits if run.mode is Mode.LIVE else 0
+    yield from jobs.insert(
+        [
+            new_job(JobKind.PAGE, run, document.id, now, page=number)
+            for number in range(1, decision.pages + 1)
+        ]
+    )
+    if credits_:
+        yield from ledger.reserve(ids.new("led"), run, credits_, now)
+    planned = NewEvent(kind=EventKind.RUN_PLANNED, payload={"pagesTotal": decision.pages})
+    to = replace(run, pages_total=decision.pages, credits_reserved=credits_, step=recipe.read_step_id)
+    return (yield from runs.change(run, to, [planned], now))
+
+
+def page_read(run: Run, recipe: Recipe, result: JobResult, now: datetime) -> Op[Run | None]:
+    """A page's text is there."""
+    facts = result.page_facts
+    if facts is None or not (yield from jobs.succeed(result)):
+        return None
+    counted = replace(_started(run, now), pages_done=run.pages_done + 1, engine_ms=run.engine_ms + result.engine_ms)
+    event = NewEvent(
+        kind=EventKind.PAGE_DONE,
+        payload={
+            "page": result.page,
+            "attempt": result.attempt,
+            "engine": facts.engine,
+            "confidence": round(facts.confidence, 4),
+            "words": facts.words,
+            "durationMs": result.duration_ms,
+            **_progress(counted),
+        },
+    )
+    return (yield from _after_page(run, counted, recipe, [event], None, now))
+
+
+def page_lost(run: Run, recipe: Recipe, job: Job, fault: Fault, now: datetime) -> Op[Run | None]:
+    """A page cannot be read; its last attempt failed with `fault`."""
+    if not (yield from jobs.fail(job.id, job.attempt, fault)):
+        return None
+    counted = replace(_started(run, now), pages_failed=run.pages_failed + 1)
+    event = NewEvent(
+        kind=EventKind.PAGE_FAILED,
+        payload={"page": job.page, "attempt": job.attempt, **_of_fault(fault), **_progress(counted)},
+    )
+    blame = replace(fault, step=recipe.read_step_id, details={**fault.details, "page": str(job.page)})
+    return (yield from _after_page(run, counted, recipe, [event], blame, now))
+
+
+def attempt_retried(run: Run, job: Job, fault: Fault, delay: float, now: datetime) -> Op[Run | None]:
+    """An attempt failed; another follows in `delay` seconds."""
+    if not (yield from jobs.retry(job.id, job.attempt, later(now, delay))):
+        return None
+    payload: dict[str, Any] = {"attempt": job.attempt, "retryInMs": int(delay * 1000), **_of_fault(fault)}
+    if job.kind is JobKind.PAGE:
+        payload["page"] = job.page
+    event = NewEvent(kind=EventKind.PAGE_RETRIED, payload=payload)
+    # A failed DOCUMENT attempt is retried in silence: no page is concerned.
+    events = [event] if job.kind is JobKind.PAGE else []
+    return (yield from runs.change(run, _started(run, now), events, now))
+
+
+def document_made(run: Run, recipe: Recipe, result: JobResult, now: datetime) -> Op[Run | None]:
+    """Everything after the pages is done: the run has succeeded."""
+    facts = result.document
+    if facts is None or not (yield from jobs.succeed(result)):
+        return None
+    steps = [
+        NewEvent(
+            kind=EventKind.STEP_DONE,
+            payload={"step": step.step_id, "nodeType": step.node_type, "durationMs": step.duration_ms},
+        )
+        for step in facts.steps
+        if step.step_id != recipe.read_step_id
+    ]
+    to = replace(run, state=RunState.SUCCEEDED, output_key=facts.output_key, step="")
+    return (yield from _end(run, to, recipe, steps, now))
+
+
+def fail_run(
+    run: Run, recipe: Recipe, fault: Fault, now: datetime, events: Sequence[NewEvent] = ()
+) -> Op[Run | None]:
+    """End the run with `fault`."""
+    return (yield from _end(run, replace(run, state=RunState.FAILED, fault=fault), recipe, events, now))
+
+
+def cancel_run(run: Run, recipe: Recipe, now: datetime) -> Op[Run | None]:
+    """End the run because its owner wants it."""
+    return (yield from _end(run, replace(run, state=RunState.CANCELLED), recipe, [], now))
+
+
+def later(now: datetime, seconds: float) -> datetime:
+    """`seconds` after `now`."""
+    return now + timedelta(seconds=seconds)
+
+
+def new_job(kind: JobKind, run: Run, document_id: str, now: datetime, *, page: int = 0) -> tuple[Job, int]:
+    """A READY job of the run and its dispatch weight."""
+    job = Job(
+        id=ids.new("job"),
+        kind=kind,
+        org_id=run.org_id,
+        run_id=run.id,
+        document_id=document_id,
+        page=page,
+        state=JobState.READY,
+        attempt=1,
+        ready_at=now,
+        lease_until=None,
+        created_at=now,
+    )
+    return job, planning.weight(run.priority, kind)
+
+
+def _after_page(
+    run: Run, to: Run, recipe: Recipe, events: list[NewEvent], fault: Fault | None, now: datetime
+) -> Op[Run | None]:
+    match planning.after_page(to, recipe.on_page_failure):
+        case planning.Step.FAIL:
+            return (yield from _end(run, replace(to, state=RunState.FAILED, fault=fault), recipe, events, now))
+        case planning.Step.ASSEMBLE:
+            step = recipe.first_document_step_id
+            yield from jobs.insert([new_job(JobKind.DOCUMENT, run, run.document_id, now)])
+            events = [*events, _step_done(recipe), NewEvent(kind=EventKind.STEP_STARTED, payload={"step": step})]
+            return (yield from runs.change(run, replace(to, step=step), events, now))
+        case planning.Step.WAIT:
+            return (yield from runs.change(run, to, events, now))
+
+
+def _step_done(recipe: Recipe) -> NewEvent:
+    return NewEvent(kind=EventKind.STEP_DONE, payload={"step": recipe.read_step_id, "nodeType": "parse"})
+
+
+def _end(run: Run, to: Run, recipe: Recipe, events: Sequence[NewEvent], now: datetime) -> Op[Run | None]:
+    """Write the terminal state, the last event and the bill, and take the open jobs off the list."""
+    used = _credits_used(to, recipe)
+    ended = replace(to, ended_at=now, credits_used=used)
+    last = NewEvent(kind=_TERMINAL[to.state], payload={**_of_fault(to.fault), **_progress(to)})
+    written = yield from runs.change(run, ended, [*events, last], now)
+    if written is None:
+        return None
+    yield from jobs.cancel_open(run.id)
+    if written.credits_reserved:
+        yield from ledger.settle((ids.new("led"), ids.new("led")), written, now)
+    return written
+
+
+def _credits_used(run: Run, recipe: Recipe) -> int:
+    """Pages really read count, but not when the run failed (contract/doclo.md U33); test runs are free."""
+    if run.state is RunState.FAILED or not run.credits_reserved:
+        return 0
+    return min(run.pages_done * recipe.version.limits.estimated_credits_per_page, run.credits_reserved)
+
+
+def _started(run: Run, now: datetime) -> Run:
+    return run if run.started_at else replace(run, state=RunState.RUNNING, started_at=now)
+
+
+def _progress(run: Run) -> dict[str, Any]:
+    if run.pages_total is None:
+        return {}
+    return {"pagesDone": run.pages_done, "pagesFailed": run.pages_failed, "pagesTotal": run.pages_total}
+
+
+def _of_fault(fault: Fault | None) -> dict[str, Any]:
+    return {} if fault is None else {"reason": fault.reason.value, "message": fault.message}
+
+
+_TERMINAL = {
+    RunState.SUCCEEDED: EventKind.RUN_SUCCEEDED,
+    RunState.FAILED: EventKind.RUN_FAILED,
+    RunState.CANCELLED: EventKind.RUN_CANCELLED,
+}

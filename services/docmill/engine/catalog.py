@@ -1,0 +1,67 @@
+"""Flow versions, which never change, kept in memory with their parsed definition."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from docmill.domain.flows import FlowDefinition, parse_definition
+from docmill.domain.models import FlowVersion, JsonObject
+from docmill.domain.plan import OnPageFailure
+from docmill.store import Op, flows
+
+_KEPT = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """A flow version and its definition."""
+
+    version: FlowVersion
+    definition: FlowDefinition
+
+    @property
+    def read_options(self) -> JsonObject:
+        """The config of the parse step."""
+        return self.definition.read_options
+
+    @property
+    def on_page_failure(self) -> OnPageFailure:
+        """`onPageFailure` of the parse step; `fail` unless it says `skip`."""
+        step = self.definition.parse_step
+        skip = step is not None and step.config.get("onPageFailure") == "skip"
+        return OnPageFailure.SKIP if skip else OnPageFailure.FAIL
+
+    @property
+    def read_step_id(self) -> str:
+        """Id of the parse step; `read` for a flow without one."""
+        step = self.definition.parse_step
+        return step.id if step else "read"
+
+    @property
+    def first_document_step_id(self) -> str:
+        """Id of the first step after the pages; that of the parse step where nothing follows."""
+        steps = self.definition.document_steps
+        return steps[0].id if steps else self.read_step_id
+
+
+class Catalog:
+    """Least recently used first out. Operations call it from the store's threads: each access is one dict operation."""
+
+    def __init__(self) -> None:
+        self._recipes: OrderedDict[tuple[str, str, str], Recipe] = OrderedDict()
+
+    def recipe(self, org_id: str, flow_id: str, version: str) -> Op[Recipe | None]:
+        """The recipe that a run of `org_id` follows; None when there is no such version."""
+        key = (org_id, flow_id, version)
+        known = self._recipes.get(key)
+        if known is not None:
+            return known
+        found = yield from flows.get(org_id, flow_id, version)
+        if found is None:
+            return None
+        recipe = Recipe(version=found, definition=parse_definition(found.definition))
+        self._recipes[key] = recipe
+        while len(self._recipes) > _KEPT:
+            self._recipes.popitem(last=False)
+        return recipe

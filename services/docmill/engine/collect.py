@@ -1,0 +1,161 @@
+"""Results from the bus into the record. Order of effects: commit, then ack, then tell."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+import structlog
+
+from docmill.bus import BusUnavailable, ResultDelivery
+from docmill.domain.errors import Fault, Reason
+from docmill.domain.messages import Hint, HintKind, JobResult
+from docmill.domain.models import Job, JobKind, Run
+from docmill.domain.states import JobState
+from docmill.engine import advance, cancel
+from docmill.engine.catalog import Recipe
+from docmill.engine.context import Context
+from docmill.store import Op, StoreUnavailable, documents, jobs, runs
+
+log = structlog.get_logger(__name__)
+
+_BATCH = 256
+_FETCH_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collected:
+    """What a result changed."""
+
+    runs: tuple[Run, ...] = ()
+    document_id: str = ""
+    """Set when a probe ended."""
+
+
+async def run(ctx: Context) -> None:
+    """Take results, for ever."""
+    async with ctx.bus.results() as source:
+        while True:
+            deliveries = await source.fetch(_BATCH, _FETCH_SECONDS)
+            await asyncio.gather(*(_collect(ctx, delivery) for delivery in deliveries))
+            if deliveries:
+                ctx.workers.ended(len(deliveries))
+                ctx.work.set()
+
+
+async def _collect(ctx: Context, delivery: ResultDelivery) -> None:
+    result = delivery.result
+    try:
+        collected = await ctx.store.write(lambda: record(ctx, result))
+    except StoreUnavailable:
+        return  # not acked: it is delivered again
+    except Exception:
+        log.exception("a result could not be recorded", event_key="collect.failed", job=result.job_id)
+        return
+    try:
+        await delivery.ack()
+    except BusUnavailable:
+        log.info("a result will come twice", event_key="collect.unacked", job=result.job_id)
+    await tell(ctx, collected)
+
+
+async def tell(ctx: Context, collected: Collected) -> None:
+    """Wake who waits: here at once, in other processes by a hint."""
+    topics = [(changed.id, changed.last_sequence) for changed in collected.runs]
+    if collected.document_id:
+        topics.append((collected.document_id, 0))
+    for topic, sequence in topics:
+        ctx.notifier.notify(topic)
+        await ctx.bus.publish_hint(Hint(kind=HintKind.RUN_ADVANCED, run_id=topic, sequence=sequence))
+    for changed in collected.runs:
+        if changed.state.is_terminal and changed.fault is not None:
+            await cancel.stop_work(ctx, changed)
+
+
+def record(ctx: Context, result: JobResult) -> Op[Collected]:
+    """Write what the result says; nothing if it is not the attempt that counts."""
+    if result.kind is JobKind.PROBE:
+        return (yield from _probe(ctx, result))
+    run = yield from runs.get(result.run_id, lock=True)
+    if run is None or run.state.is_terminal:
+        return Collected()
+    recipe = yield from _recipe(ctx, run)
+    if result.fault is not None:
+        changed = yield from attempt_failed(ctx, run, recipe, _job_of(result), result.fault)
+    elif result.kind is JobKind.PAGE:
+        changed = yield from advance.page_read(run, recipe, result, ctx.now())
+    else:
+        changed = yield from advance.document_made(run, recipe, result, ctx.now())
+    return Collected(runs=(changed,) if changed else ())
+
+
+def attempt_failed(ctx: Context, run: Run, recipe: Recipe, job: Job, fault: Fault) -> Op[Run | None]:
+    """An attempt of a job of the locked, open run failed: once more, or what its end means for the run."""
+    now = ctx.now()
+    delay = ctx.options.retry.delay_after(job.attempt, fault)
+    if delay is not None:
+        return (yield from advance.attempt_retried(run, job, fault, delay, now))
+    if job.kind is JobKind.PAGE:
+        return (yield from advance.page_lost(run, recipe, job, fault, now))
+    if not (yield from jobs.fail(job.id, job.attempt, fault)):
+        return None
+    return (yield from advance.fail_run(run, recipe, fault, now))
+
+
+def probe_failed(ctx: Context, job: Job, fault: Fault) -> Op[Collected]:
+    """An attempt to look at a document failed: once more, or the document is rejected."""
+    delay = ctx.options.retry.delay_after(job.attempt, fault)
+    if delay is not None:
+        yield from jobs.retry(job.id, job.attempt, advance.later(ctx.now(), delay))
+        return Collected()
+    if not (yield from jobs.fail(job.id, job.attempt, fault)):
+        return Collected()
+    yield from documents.set_rejected(job.document_id, fault)
+    return (yield from _plan_waiting(ctx, job.document_id))
+
+
+def _probe(ctx: Context, result: JobResult) -> Op[Collected]:
+    if result.fault is not None or result.probe is None:
+        fault = result.fault or Fault(reason=Reason.INTERNAL, message="The document could not be looked at")
+        return (yield from probe_failed(ctx, _job_of(result), fault))
+    if not (yield from jobs.succeed(result)):
+        return Collected()
+    yield from documents.set_probed(result.document_id, result.probe)
+    return (yield from _plan_waiting(ctx, result.document_id))
+
+
+def _plan_waiting(ctx: Context, document_id: str) -> Op[Collected]:
+    """Plan every run that was accepted before its document was probed."""
+    document = yield from documents.get(document_id)
+    if document is None:
+        return Collected()
+    planned = []
+    for run_id in (yield from runs.waiting_for(document_id)):
+        run = yield from runs.get(run_id, lock=True)
+        if run is None or run.state.is_terminal or run.pages_total is not None:
+            continue
+        recipe = yield from _recipe(ctx, run)
+        changed = yield from advance.plan_run(run, recipe, document, ctx.now())
+        if changed:
+            planned.append(changed)
+    return Collected(runs=tuple(planned), document_id=document_id)
+
+
+def _recipe(ctx: Context, run: Run) -> Op[Recipe]:
+    recipe = yield from ctx.catalog.recipe(run.org_id, run.flow_id, run.flow_version)
+    assert recipe is not None  # versions are never deleted
+    return recipe
+
+
+def _job_of(result: JobResult) -> Job:
+    """The attempt that the result speaks of; the guarded update decides whether it counts."""
+    return Job(
+        id=result.job_id,
+        kind=result.kind,
+        org_id=result.org_id,
+        run_id=result.run_id,
+        document_id=result.document_id,
+        page=result.page,
+        state=JobState.PUBLISHED,
+        attempt=result.attempt,
+    )

@@ -1,0 +1,58 @@
+"""What every use case and loop of the engine works with."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from docmill.blobs import BlobStore
+from docmill.bus import Bus
+from docmill.domain.retry import RetryPolicy
+from docmill.engine.catalog import Catalog
+from docmill.engine.notify import Notifier
+from docmill.engine.workers import Workers
+from docmill.store import Store
+
+
+def utc_now() -> datetime:
+    """The current time, aware."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineOptions:
+    """Limits and times of the engine."""
+
+    max_document_bytes: int = 100 * 1024 * 1024
+    """Whatever a flow allows, no upload is larger."""
+    probe_wait: timedelta = timedelta(seconds=1)
+    """How long a submit waits for the document's probe."""
+    run_timeout: timedelta = timedelta(hours=24)
+    """Deadline of a run that names none."""
+    lease: timedelta = timedelta(seconds=120)
+    """A published job comes back when no worker shows a sign of life for it for so long."""
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    heartbeat: timedelta = timedelta(seconds=15)
+    """An idle watch says so this often."""
+    poll: timedelta = timedelta(seconds=5)
+    """A watch looks this often without a hint."""
+    sweep: timedelta = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """The engine's parts, given once by the composition root."""
+
+    store: Store
+    blobs: BlobStore
+    bus: Bus
+    options: EngineOptions = field(default_factory=EngineOptions)
+    now: Callable[[], datetime] = utc_now
+    notifier: Notifier = field(default_factory=Notifier)
+    """Wakes whoever waits for news of a run or a document in this process."""
+    catalog: Catalog = field(default_factory=Catalog)
+    workers: Workers = field(default_factory=Workers)
+    work: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when there may be jobs to dispatch."""

@@ -1,0 +1,107 @@
+"""Jobs from the record to the bus: the only publisher. A crash between commit and publish is a delay, never a loss."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import structlog
+
+from docmill.bus import BusUnavailable
+from docmill.domain.messages import JobMessage
+from docmill.domain.models import JobKind
+from docmill.engine.catalog import Recipe
+from docmill.engine.context import Context
+from docmill.engine.notify import wait
+from docmill.store import Op, StoreUnavailable, jobs
+from docmill.store.jobs import ClaimedJob
+
+log = structlog.get_logger(__name__)
+
+_BATCH = 500
+_IDLE = 1.0  # seconds until the next look without a wake-up
+_PAUSE = 0.5  # seconds after the bus or the store was away
+
+
+async def run(ctx: Context) -> None:
+    """Publish what is due, for ever."""
+    while True:
+        try:
+            moved = await dispatch_once(ctx)
+        except (BusUnavailable, StoreUnavailable) as error:
+            log.warning("dispatch is waiting", event_key="dispatch.waiting", error=str(error))
+            await wait(ctx.work, _PAUSE)
+            continue
+        if not moved:
+            await wait(ctx.work, await _until_due(ctx))
+
+
+async def dispatch_once(ctx: Context) -> int:
+    """Claim and publish one batch; how many jobs were taken by the bus."""
+    ctx.work.clear()  # before the look: a job that becomes ready from now on sets it again
+    messages = await ctx.store.write(lambda: _claim(ctx))
+    if not messages:
+        return 0
+    try:
+        taken = await ctx.bus.publish_jobs(messages)
+    except BusUnavailable:
+        await _give_back(ctx, messages)
+        raise
+    refused = [message for message, ok in zip(messages, taken, strict=True) if not ok]
+    if refused:
+        await _give_back(ctx, refused)
+        raise BusUnavailable(f"the bus did not take {len(refused)} jobs")
+    return len(messages)
+
+
+async def _give_back(ctx: Context, messages: Sequence[JobMessage]) -> None:
+    await ctx.store.write(lambda: jobs.unclaim([(message.job_id, message.attempt) for message in messages]))
+
+
+def _claim(ctx: Context) -> Op[list[JobMessage]]:
+    room = ctx.workers.window - (yield from jobs.count_published())
+    if room <= 0:
+        return []
+    now = ctx.now()
+    claimed = yield from jobs.claim(now, now + ctx.options.lease, min(room, _BATCH))
+    messages = []
+    for job in claimed:
+        recipe = None
+        if job.run_id:
+            recipe = yield from ctx.catalog.recipe(job.org_id, job.flow_id, job.flow_version)
+        page_keys = (yield from jobs.page_keys(job.run_id)) if job.kind is JobKind.DOCUMENT else ()
+        messages.append(_message(job, recipe, page_keys))
+    return messages
+
+
+def _message(job: ClaimedJob, recipe: Recipe | None, page_keys: Sequence[str]) -> JobMessage:
+    document_job = job.kind is JobKind.DOCUMENT and recipe is not None
+    return JobMessage(
+        job_id=job.job_id,
+        attempt=job.attempt,
+        kind=job.kind,
+        org_id=job.org_id,
+        run_id=job.run_id,
+        document_id=job.document_id,
+        blob_key=job.blob_key,
+        sha256=job.sha256,
+        media_type=job.media_type,
+        declared_type=job.declared_type,
+        filename=job.filename,
+        page=job.page,
+        read=recipe.read_options if recipe and job.kind is JobKind.PAGE else {},
+        page_keys=page_keys,
+        definition=recipe.version.definition if recipe and document_job else {},
+        output_schema=recipe.version.output_schema if recipe and document_job else {},
+        variables=job.variables if document_job else {},
+        deadline=job.deadline,
+        trace={"traceparent": f"00-{job.trace_id}-{job.trace_id[:16]}-01"} if job.trace_id else {},
+    )
+
+
+async def _until_due(ctx: Context) -> float:
+    """Seconds until the next delayed job, at most `_IDLE`."""
+    due: datetime | None = await ctx.store.read(lambda: jobs.next_due(ctx.now()))
+    if due is None:
+        return _IDLE
+    return max(0.001, min(_IDLE, (due - ctx.now()).total_seconds()))

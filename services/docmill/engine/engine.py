@@ -1,0 +1,157 @@
+"""The façade of the use cases: what an edge (gRPC today) may ask for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from docmill.domain.messages import Beat, Hint
+from docmill.domain.models import Caller, Document, Flow, FlowVersion, Run, RunEvent, RunPage
+from docmill.domain.pages import Page
+from docmill.engine import (
+    authenticate,
+    cancel,
+    collect,
+    dispatch,
+    flow_files,
+    flows,
+    reads,
+    submit,
+    sweep,
+    upload,
+    watch,
+)
+from docmill.engine.context import Context
+from docmill.engine.requests import FlowSpec, Heartbeat, Listing, RunFilter, RunOutput, RunRequest
+from docmill.store import StoreUnavailable, jobs
+
+_EXTEND_EVERY = timedelta(seconds=15)
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Every method raises `docmill.domain.errors` only; a caller sees its own organization and mode."""
+
+    ctx: Context
+
+    async def authenticate(self, api_key: str) -> Caller:
+        """Who the key belongs to; Unauthenticated with `details.reason` otherwise."""
+        return await authenticate.authenticate(self.ctx, api_key)
+
+    async def upload_document(
+        self, caller: Caller, *, filename: str, declared_type: str, chunks: AsyncIterator[bytes]
+    ) -> Document:
+        """Store the bytes and have them probed."""
+        return await upload.upload_document(
+            self.ctx, caller, filename=filename, declared_type=declared_type, chunks=chunks
+        )
+
+    async def get_document(self, caller: Caller, document_id: str) -> Document:
+        """One document."""
+        return await upload.get_document(self.ctx, caller, document_id)
+
+    async def list_flows(
+        self, caller: Caller, *, limit: int, offset: int = 0, page_token: str = ""
+    ) -> Listing[Flow]:
+        """Flows that are not hidden."""
+        return await flows.list_flows(self.ctx, caller, limit=limit, offset=offset, page_token=page_token)
+
+    async def get_flow(self, caller: Caller, flow_id: str, version: str = "") -> tuple[Flow, FlowVersion]:
+        """A flow and one of its versions."""
+        return await flows.get_flow(self.ctx, caller, flow_id, version)
+
+    async def create_flow(self, caller: Caller, spec: FlowSpec) -> FlowVersion:
+        """Publish a version for the caller's organization."""
+        return await flows.create_flow(self.ctx, caller, spec)
+
+    async def run_flow(self, caller: Caller, request: RunRequest) -> Run:
+        """Accept a run."""
+        return await submit.run_flow(self.ctx, caller, request)
+
+    async def get_run(self, caller: Caller, run_id: str) -> Run:
+        """One run."""
+        return await reads.get_run(self.ctx, caller, run_id)
+
+    async def get_output(self, caller: Caller, run: Run) -> RunOutput:
+        """What a run made."""
+        reads.owned(run, caller, run.id)
+        return await reads.get_output(self.ctx, run)
+
+    async def list_runs(
+        self, caller: Caller, filter_: RunFilter, *, limit: int, page_token: str = ""
+    ) -> Listing[Run]:
+        """Runs that match, newest first."""
+        return await reads.list_runs(self.ctx, caller, filter_, limit=limit, page_token=page_token)
+
+    async def cancel_run(self, caller: Caller, run_id: str) -> Run:
+        """Cancel at once."""
+        return await cancel.cancel_run(self.ctx, caller, run_id)
+
+    def watch_run(
+        self, caller: Caller, run_id: str, after_sequence: int = 0
+    ) -> AsyncIterator[Run | RunEvent | Heartbeat]:
+        """The run as it stands, then its events after a number, until it ends."""
+        return watch.watch_run(self.ctx, caller, run_id, after_sequence)
+
+    async def list_pages(
+        self, caller: Caller, run_id: str, *, limit: int, page_token: str = ""
+    ) -> Listing[RunPage]:
+        """The run's pages in order."""
+        return await reads.list_pages(self.ctx, caller, run_id, limit=limit, page_token=page_token)
+
+    async def get_page(self, caller: Caller, run_id: str, number: int) -> tuple[RunPage, Page | None]:
+        """A page's progress, and its text once it is read."""
+        return await reads.get_page(self.ctx, caller, run_id, number)
+
+    async def prepare(self) -> None:
+        """Publish the built-in flows, and take back what was on a bus that may be gone."""
+        await flows.publish_builtin(self.ctx, flow_files.builtin_flows())
+        await self.ctx.store.write(jobs.unclaim_all)
+
+    async def serve(self) -> None:
+        """Run the loops until cancelled; if one of them fails, all end and its error is raised."""
+        beats: asyncio.Queue[Beat] = asyncio.Queue(maxsize=1000)
+        bus = self.ctx.bus
+        off = [bus.on_hint(self._heard), bus.on_beat(lambda beat: _offer(beats, beat)), bus.on_reset(self._republish)]
+        try:
+            async with asyncio.TaskGroup() as loops:
+                loops.create_task(dispatch.run(self.ctx), name="dispatch")
+                loops.create_task(collect.run(self.ctx), name="collect")
+                loops.create_task(sweep.run(self.ctx), name="sweep")
+                loops.create_task(self._extend_leases(beats), name="leases")
+        finally:
+            for unsubscribe in off:
+                unsubscribe()
+
+    def _heard(self, hint: Hint) -> None:
+        self.ctx.notifier.notify(hint.run_id)
+
+    async def _republish(self) -> None:
+        """The bus lost its queues: everything published goes there again."""
+        await self.ctx.store.write(jobs.unclaim_all)
+        self.ctx.work.set()
+
+    async def _extend_leases(self, beats: asyncio.Queue[Beat]) -> None:
+        """Leases go on for what workers hold; a few writes a minute and worker are enough."""
+        extended: dict[str, float] = {}
+        clock = asyncio.get_running_loop().time
+        while True:
+            beat = await beats.get()
+            self.ctx.workers.saw(beat)
+            self.ctx.work.set()  # a first beat opens the window
+            if not beat.holding or clock() - extended.get(beat.worker_id, 0.0) < _EXTEND_EVERY.total_seconds():
+                continue
+            until = self.ctx.now() + self.ctx.options.lease
+            try:
+                await self.ctx.store.write(lambda: jobs.extend(beat.holding, until))  # noqa: B023 - awaited at once
+            except StoreUnavailable:
+                continue
+            extended = {name: at for name, at in extended.items() if clock() - at < 3600}
+            extended[beat.worker_id] = clock()
+
+
+def _offer(queue: asyncio.Queue[Beat], beat: Beat) -> None:
+    if not queue.full():  # a missed beat is followed by another
+        queue.put_nowait(beat)

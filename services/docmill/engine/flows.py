@@ -1,0 +1,126 @@
+"""Find flows and publish versions of them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from docmill.domain.errors import AlreadyExists, InvalidArgument, NotFound, Reason
+from docmill.domain.flow_specs import FlowSpec as CheckedSpec
+from docmill.domain.flow_specs import parse_flow
+from docmill.domain.flows import parse_version
+from docmill.domain.models import Caller, Flow, FlowVersion
+from docmill.engine import page_tokens
+from docmill.engine.catalog import Recipe
+from docmill.engine.context import Context
+from docmill.engine.requests import FlowSpec, Listing
+from docmill.store import Op, flows
+
+
+async def list_flows(ctx: Context, caller: Caller, *, limit: int, offset: int, page_token: str) -> Listing[Flow]:
+    """Flows that are not hidden, oldest first; `page_token` wins over `offset`."""
+    found = await ctx.store.read(lambda: flows.visible(caller.org_id))
+    shown = sorted(
+        (flow for flow in _grouped(found) if not flow.current.hidden),
+        key=lambda flow: (min(version.created_at for version in flow.versions), flow.id),
+    )
+    start = offset
+    if page_token:
+        (after,) = page_tokens.decode(page_token, 1)
+        start = next((index + 1 for index, flow in enumerate(shown) if flow.id == after), len(shown))
+    items = shown[start : start + limit]
+    more = start + limit < len(shown)
+    return Listing(
+        items=items, total=len(shown), next_page_token=page_tokens.encode(items[-1].id) if more and items else ""
+    )
+
+
+async def get_flow(ctx: Context, caller: Caller, flow_id: str, version: str = "") -> tuple[Flow, FlowVersion]:
+    """The flow and the version asked for (`latest` or empty: the current one)."""
+    found = await ctx.store.read(lambda: flows.versions(caller.org_id, flow_id))
+    if not found:
+        raise NotFound(Reason.FLOW_NOT_FOUND, f"There is no flow {flow_id}; `docmill flows list` shows what there is")
+    (flow,) = _grouped(found)
+    if version in {"", "latest"}:
+        return flow, flow.current
+    for candidate in flow.versions:
+        if candidate.version == version:
+            return flow, candidate
+    known = ", ".join(candidate.version for candidate in flow.versions)
+    raise NotFound(
+        Reason.VERSION_NOT_FOUND,
+        f"Flow {flow_id} has no version {version}; it has {known}",
+        {"field": "version", "versions": known},
+    )
+
+
+async def get_recipe(ctx: Context, caller: Caller, flow_id: str, version: str) -> Recipe:
+    """What a run of the flow would follow."""
+    _, found = await get_flow(ctx, caller, flow_id, version)
+    recipe = await ctx.store.read(lambda: ctx.catalog.recipe(caller.org_id, found.flow_id, found.version))
+    assert recipe is not None
+    return recipe
+
+
+async def create_flow(ctx: Context, caller: Caller, spec: FlowSpec) -> FlowVersion:
+    """Publish a version for the caller's organization."""
+    checked = parse_flow(
+        {
+            "id": spec.flow_id,
+            "version": spec.version,
+            "name": spec.name,
+            "description": spec.description,
+            "hidden": spec.hidden,
+            "inputSchema": dict(spec.input_schema),
+            **({"outputSchema": dict(spec.output_schema)} if spec.output_schema else {}),
+            "config": {
+                "supportedFormats": list(spec.limits.supported_formats),
+                "maxFileSizeMB": spec.limits.max_file_size_mb,
+                "maxPages": spec.limits.max_pages,
+                "estimatedCreditsPerPage": spec.limits.estimated_credits_per_page,
+            },
+            "definition": dict(spec.definition),
+        }
+    )
+    version = checked.published(org_id=caller.org_id, at=ctx.now())
+    await _refuse_takeover(ctx, version)
+    if not await ctx.store.write(lambda: flows.insert(version)):
+        raise AlreadyExists(
+            Reason.VERSION_EXISTS,
+            f"Flow {version.flow_id} has a version {version.version}, and versions never change; publish a new number",
+            {"field": "version"},
+        )
+    return version
+
+
+async def publish_builtin(ctx: Context, specs: Iterable[CheckedSpec]) -> None:
+    """Make sure that the installation has the flows that come with docmill."""
+    now = ctx.now()
+    versions = [spec.published(org_id="", at=now) for spec in specs]
+
+    def insert_all() -> Op[None]:
+        for version in versions:
+            yield from flows.insert(version)
+
+    await ctx.store.write(insert_all)
+
+
+async def _refuse_takeover(ctx: Context, version: FlowVersion) -> None:
+    """A flow of the installation stays what it is for everybody."""
+    found = await ctx.store.read(lambda: flows.versions(version.org_id, version.flow_id))
+    if any(other.org_id != version.org_id for other in found):
+        raise InvalidArgument(
+            Reason.FIELD_INVALID,
+            f"{version.flow_id} is a flow of the installation; give yours another id",
+            {"field": "id"},
+        )
+
+
+def _grouped(versions: Sequence[FlowVersion]) -> list[Flow]:
+    by_id: defaultdict[str, list[FlowVersion]] = defaultdict(list)
+    for version in versions:
+        by_id[version.flow_id].append(version)
+    return [
+        Flow(id=flow_id, versions=sorted(found, key=lambda version: parse_version(version.version)))
+        for flow_id, found in by_id.items()
+    ]

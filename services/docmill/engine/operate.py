@@ -1,0 +1,115 @@
+"""What the operator does to the installation itself: organizations and keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from docmill.domain.errors import InvalidArgument, NotFound, Reason
+from docmill.domain.models import ApiKey, Mode, Organization, Scope
+from docmill.engine import ids
+from docmill.engine.authenticate import fingerprint, new_key
+from docmill.engine.context import utc_now
+from docmill.store import Op, Store, accounts, facts
+
+PLANS = ("doclo.test", "doclo.free", "doclo.pro", "doclo.enterprise")
+_DEFAULT = "default_organization"
+_NAME_MAX = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """Works on the record directly, beside running services."""
+
+    store: Store
+
+    async def create_organization(self, name: str, plan_id: str) -> Organization:
+        """A new tenant. InvalidArgument for an unknown plan or an empty name."""
+        if not name.strip() or len(name) > _NAME_MAX:
+            raise InvalidArgument(Reason.FIELD_INVALID, f"A name has 1 to {_NAME_MAX} characters", {"field": "name"})
+        if plan_id not in PLANS:
+            raise InvalidArgument(
+                Reason.FIELD_INVALID, f"There is no plan {plan_id}; there are {', '.join(PLANS)}", {"field": "plan"}
+            )
+        organization = Organization(id=ids.new("org"), name=name, plan_id=plan_id, created_at=utc_now())
+        await self.store.write(lambda: accounts.create_organization(organization))
+        return organization
+
+    async def list_organizations(self) -> Sequence[Organization]:
+        """All tenants, oldest first."""
+        return await self.store.read(accounts.list_organizations)
+
+    async def default_organization(self) -> Organization:
+        """The organization that a fresh installation has."""
+        return await self.store.write(_default_organization)
+
+    async def create_key(
+        self, org_id: str, mode: Mode, name: str, scopes: frozenset[Scope], expires_at: datetime | None = None
+    ) -> tuple[ApiKey, str]:
+        """A new key's record, and the key itself, which is never shown again."""
+        secret = new_key(org_id, mode)
+        return await self.register_key(secret, org_id, mode, name, scopes, expires_at), secret
+
+    async def register_key(
+        self,
+        secret: str,
+        org_id: str,
+        mode: Mode,
+        name: str,
+        scopes: frozenset[Scope],
+        expires_at: datetime | None = None,
+    ) -> ApiKey:
+        """The record of `secret`, as `new_key` made it; the record that is there, if it is."""
+        key = ApiKey(
+            id=ids.new("key"),
+            org_id=org_id,
+            mode=mode,
+            name=name,
+            sha256=fingerprint(secret),
+            last4=secret[-4:],
+            scopes=scopes,
+            created_at=utc_now(),
+            expires_at=expires_at,
+        )
+
+        def create() -> Op[ApiKey]:
+            if (yield from accounts.get_organization(org_id)) is None:
+                raise NotFound(Reason.FIELD_INVALID, f"There is no organization {org_id}", {"field": "org"})
+            known = yield from accounts.find_key(key.sha256)
+            if known is not None:
+                return known
+            yield from accounts.create_key(key)
+            return key
+
+        return await self.store.write(create)
+
+    async def list_keys(self, org_id: str | None = None) -> Sequence[ApiKey]:
+        """Keys of one organization, or of all."""
+
+        def read() -> Op[list[ApiKey]]:
+            owners = [org_id] if org_id else [found.id for found in (yield from accounts.list_organizations())]
+            keys: list[ApiKey] = []
+            for owner in owners:
+                keys.extend((yield from accounts.list_keys(owner)))
+            return keys
+
+        return await self.store.read(read)
+
+    async def revoke_key(self, key_id: str) -> ApiKey:
+        """The key, refused from now on."""
+        revoked = await self.store.write(lambda: accounts.revoke_key(key_id, utc_now()))
+        if revoked is None:
+            raise NotFound(Reason.FIELD_INVALID, f"There is no key {key_id}", {"field": "key"})
+        return revoked
+
+
+def _default_organization() -> Op[Organization]:
+    fresh = Organization(id=ids.new("org"), name="default", plan_id="doclo.enterprise", created_at=utc_now())
+    org_id = yield from facts.put_once(_DEFAULT, fresh.id)
+    if org_id == fresh.id:
+        yield from accounts.create_organization(fresh)
+        return fresh
+    found = yield from accounts.get_organization(org_id)
+    assert found is not None
+    return found

@@ -1,0 +1,27 @@
+"""Opaque page tokens: where a list goes on, as JSON in URL-safe base 64 (RFC 4648 section 5)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+
+from docmill.domain.errors import InvalidArgument, Reason
+
+
+def encode(*parts: str) -> str:
+    """A token of the parts."""
+    return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
+
+
+def decode(token: str, parts: int) -> list[str]:
+    """The parts of a token that `encode` made of as many; InvalidArgument for any other text."""
+    try:
+        found = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+    except (ValueError, binascii.Error):
+        found = None
+    if not isinstance(found, list) or len(found) != parts or not all(isinstance(part, str) for part in found):
+        raise InvalidArgument(
+            Reason.FIELD_INVALID, "The page token is not one that this list gave", {"field": "page_token"}
+        )
+    return found

@@ -1,0 +1,112 @@
+"""Look at runs: one, many, their pages, their output."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from docmill.blobs import BlobNotFound
+from docmill.domain.errors import InvalidArgument, NotFound, Reason
+from docmill.domain.models import Caller, Run, RunPage
+from docmill.domain.pages import Page
+from docmill.engine import page_tokens
+from docmill.engine.context import Context
+from docmill.engine.requests import Listing, RunFilter, RunOutput
+from docmill.extract.outcome import outcome_from_json
+from docmill.ocr.codec import page_from_json
+from docmill.store import Op, jobs, runs
+
+
+async def get_run(ctx: Context, caller: Caller, run_id: str) -> Run:
+    """The caller's run."""
+    return owned(await ctx.store.read(lambda: runs.get(run_id)), caller, run_id)
+
+
+def owned(run: Run | None, caller: Caller, run_id: str) -> Run:
+    """`run` if it is the caller's; another tenant's does not exist."""
+    if run is None or (run.org_id, run.mode) != (caller.org_id, caller.mode):
+        raise NotFound(Reason.RUN_NOT_FOUND, f"There is no run {run_id}", {"field": "run_id"})
+    return run
+
+
+async def get_output(ctx: Context, run: Run) -> RunOutput:
+    """What the run made; nothing for a run that did not succeed."""
+    if not run.output_key:
+        return RunOutput()
+    try:
+        outcome = outcome_from_json(await ctx.blobs.get(run.output_key))
+    except BlobNotFound:
+        return RunOutput(warnings=["The output is no longer kept"])
+    return RunOutput(output=outcome.output, evidence=outcome.evidence, warnings=outcome.warnings)
+
+
+async def list_runs(
+    ctx: Context, caller: Caller, filter_: RunFilter, *, limit: int, page_token: str
+) -> Listing[Run]:
+    """Runs that match, newest first."""
+    query = runs.RunQuery(
+        org_id=caller.org_id,
+        mode=caller.mode,
+        states=filter_.states,
+        flow_id=filter_.flow_id,
+        created_after=filter_.created_after,
+        created_before=filter_.created_before,
+        before=_position(page_token) if page_token else None,
+    )
+
+    def both() -> Op[tuple[list[Run], int]]:
+        found = yield from runs.find(query, limit + 1)
+        total = yield from runs.count(query)
+        return list(found), total
+
+    found, total = await ctx.store.read(both)
+    items = found[:limit]
+    more = len(found) > limit
+    token = page_tokens.encode(items[-1].created_at.isoformat(), items[-1].id) if more else ""
+    return Listing(items=items, total=total, next_page_token=token)
+
+
+def _position(token: str) -> tuple[datetime, str]:
+    moment, run_id = page_tokens.decode(token, 2)
+    try:
+        return datetime.fromisoformat(moment), run_id
+    except ValueError:
+        raise InvalidArgument(
+            Reason.FIELD_INVALID, "The page token is not one that this list gave", {"field": "page_token"}
+        ) from None
+
+
+async def list_pages(ctx: Context, caller: Caller, run_id: str, *, limit: int, page_token: str) -> Listing[RunPage]:
+    """The run's pages in order; none before the document is probed."""
+    run = await get_run(ctx, caller, run_id)
+    after = _page_number(page_tokens.decode(page_token, 1)[0]) if page_token else 0
+    items = await ctx.store.read(lambda: jobs.pages(run_id, after, limit + 1))
+    more = len(items) > limit
+    items = items[:limit]
+    return Listing(
+        items=items,
+        total=run.pages_total or 0,
+        next_page_token=page_tokens.encode(str(items[-1].number)) if more else "",
+    )
+
+
+def _page_number(text: str) -> int:
+    if not text.isdecimal():
+        raise InvalidArgument(
+            Reason.FIELD_INVALID, "The page token is not one that this list gave", {"field": "page_token"}
+        )
+    return int(text)
+
+
+async def get_page(ctx: Context, caller: Caller, run_id: str, number: int) -> tuple[RunPage, Page | None]:
+    """A page's progress, and its text once it is read."""
+    await get_run(ctx, caller, run_id)
+    found = await ctx.store.read(lambda: jobs.pages(run_id, number - 1, 1))
+    if not found or found[0].number != number:
+        raise NotFound(Reason.PAGE_NOT_FOUND, f"Run {run_id} has no page {number}", {"field": "page_number"})
+    page = found[0]
+    if not page.page_key:
+        return page, None
+    try:
+        return page, page_from_json(await ctx.blobs.get(page.page_key))
+    except BlobNotFound:
+        return page, None

@@ -1,0 +1,88 @@
+"""What callers ask of the engine and what they get back, beyond the domain's own values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from docmill.domain.models import FlowLimits, JsonObject, Priority
+from docmill.domain.states import RunState
+from docmill.extract import Evidence
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing(Generic[T]):
+    """One page of a list."""
+
+    items: Sequence[T]
+    total: int
+    """All that match, not only these."""
+    next_page_token: str = ""
+    """Empty on the last page."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowSpec:
+    """A new flow, or a new version of one."""
+
+    flow_id: str
+    version: str
+    name: str
+    description: str = ""
+    hidden: bool = False
+    input_schema: JsonObject = field(default_factory=dict)
+    output_schema: JsonObject = field(default_factory=dict)
+    limits: FlowLimits
+    definition: JsonObject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest:
+    """Run a flow over one document: an uploaded one (`document_id`), or bytes (`content`)."""
+
+    flow_id: str
+    version: str = ""
+    """Empty or `latest`: the current one."""
+    document_id: str = ""
+    content: bytes | None = None
+    filename: str = ""
+    declared_type: str = ""
+    variables: JsonObject = field(default_factory=dict)
+    metadata: JsonObject = field(default_factory=dict)
+    priority: Priority = Priority.STANDARD
+    timeout_s: float | None = None
+    """The run fails when it is not done by then; None = the installation's default."""
+    trace_id: str = ""
+    """32 hex digits (W3C); made when empty."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFilter:
+    """Which runs to list; empty members do not filter."""
+
+    states: frozenset[RunState] = frozenset()
+    flow_id: str = ""
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOutput:
+    """What a succeeded run made."""
+
+    output: Any = None
+    """A JSON value; None when there is none."""
+    evidence: Sequence[Evidence] = ()
+    warnings: Sequence[str] = ()
+    steps: Sequence[Mapping[str, Any]] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heartbeat:
+    """Nothing happened for a while; the watch is alive at this sequence."""
+
+    sequence: int

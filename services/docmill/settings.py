@@ -1,0 +1,136 @@
+"""The settings: one frozen tree, read once from `DOCMILL_` environment variables and a TOML file.
+
+Only this file knows pydantic, and only this file reads the environment.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from docmill.domain.errors import InvalidArgument, Reason
+
+__all__ = ["Settings", "load_settings"]
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. `docmill config` prints what is in force."""
+
+    model_config = SettingsConfigDict(env_prefix="DOCMILL_", frozen=True, extra="forbid")
+
+    data: Path = Path(".docmill")
+    """Folder of an embedded installation: database, blobs, bus, caches."""
+    database_url: str = ""
+    """`sqlite:///...` or `postgresql://...`; empty = a SQLite file in `data`."""
+    blobs_url: str = ""
+    """`file:///...` or `s3://bucket/prefix?endpoint=...&region=...`; empty = a folder in `data`."""
+    s3_access_key: SecretStr | None = None
+    s3_secret_key: SecretStr | None = None
+    bus_url: str = "nats://127.0.0.1:4222"
+    bus_prefix: str = Field("docmill", pattern=r"^[A-Za-z0-9_-]{1,32}$")
+    bus_replicas: int = Field(1, ge=1, le=5)
+    """JetStream replicas; 3 in a cluster."""
+
+    grpc: str = "127.0.0.1:50051"
+    """Where the services listen: `host:port` (port 0 = any) or `unix:/path`."""
+    reflection: bool = True
+    """Answer gRPC server reflection."""
+
+    workers: int = Field(0, ge=0, le=256)
+    """Reading processes of one worker; 0 = one a core."""
+    ocr_engine: str = "auto"
+    """`auto`, `paddle`, `easyocr`, `tesseract`, or a plug-in's name."""
+    ocr_weights: Path | None = None
+    """Folder with model weights, for engines that take one."""
+    page_timeout_s: float = Field(300, gt=0, le=3600)
+    """An attempt of one page that takes longer is killed."""
+    child_memory_mb: int = Field(4096, ge=256)
+    """A reading process that grows beyond is killed."""
+    recycle_pages: int = Field(2000, ge=1)
+    """A reading process is replaced after so many pages."""
+
+    max_document_mb: int = Field(100, ge=1, le=4096)
+    max_pixels: int = Field(100_000_000, ge=1_000_000)
+    """Of one image, before it is decoded."""
+    probe_wait_s: float = Field(1.0, ge=0, le=30)
+    run_timeout_s: float = Field(86_400, gt=0)
+    lease_s: float = Field(120, ge=5, le=3600)
+    ack_wait_s: float = Field(10, ge=1, le=600)
+    """A worker that is silent for so long has lost its jobs to the others."""
+    shutdown_grace_s: float = Field(20, ge=0, le=600)
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["auto", "json", "console"] = "auto"
+    ready_file: Path | None = None
+    """Written as JSON once a role serves; for supervisors."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments win over the environment, the environment over the file `DOCMILL_CONFIG` names."""
+        del dotenv_settings, file_secret_settings
+        file = os.environ.get("DOCMILL_CONFIG")
+        sources = (init_settings, env_settings)
+        return (*sources, TomlConfigSettingsSource(settings_cls, Path(file))) if file else sources
+
+    @property
+    def store_url(self) -> str:
+        """Where the record is."""
+        return self.database_url or f"sqlite:///{(self.data / 'docmill.db').absolute()}"
+
+    @property
+    def blob_url(self) -> str:
+        """Where the bytes are."""
+        return self.blobs_url or f"file://{(self.data / 'blobs').absolute()}"
+
+    @property
+    def slots(self) -> int:
+        """Reading processes of a worker on this machine."""
+        return self.workers or len(os.sched_getaffinity(0))
+
+    @property
+    def run_timeout(self) -> timedelta:
+        """Deadline of a run that names none."""
+        return timedelta(seconds=self.run_timeout_s)
+
+    def describe(self) -> dict[str, Any]:
+        """Everything in force as JSON values; secrets masked, also those inside URLs."""
+        plain = self.model_dump(mode="json")
+        for name in ("database_url", "bus_url", "blobs_url"):
+            plain[name] = _masked(plain[name])
+        return plain | {"store_url": _masked(self.store_url), "blob_url": _masked(self.blob_url), "slots": self.slots}
+
+
+def load_settings(**given: Any) -> Settings:
+    """The settings in force, with `given` over them. InvalidArgument names the setting that is wrong."""
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise InvalidArgument(
+            Reason.FIELD_INVALID, f"Setting DOCMILL_{name.upper()}: {first['msg']}", {"field": name}
+        ) from None
+
+
+def _masked(url: str) -> str:
+    scheme, colon, rest = url.partition("://")
+    credentials, at, host = rest.rpartition("@")
+    user = credentials.partition(":")[0]
+    return f"{scheme}{colon}{user}:***@{host}" if at and ":" in credentials else url if not at else f"{scheme}{colon}***@{host}"

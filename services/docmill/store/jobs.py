@@ -1,0 +1,260 @@
+"""Statements about jobs. Every change is a guarded update: no row means somebody was first.
+
+The states stand as literals in the texts because the partial indexes are used only so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from docmill.domain.errors import Fault
+from docmill.domain.messages import JobResult
+from docmill.domain.models import Job, JobKind, JsonObject, RunPage
+from docmill.domain.states import JobState, PageState
+from docmill.store import Many, Op, Row, Statement
+from docmill.store._codec import dump_fault, load, load_fault, micros, moment
+
+
+def insert(jobs: Sequence[tuple[Job, int]]) -> Op[None]:
+    """Record READY jobs with their dispatch weight; a job that is there already stays as it is."""
+    yield Many(
+        "INSERT INTO jobs (id, kind, org_id, run_id, document_id, page, state, priority, attempt, ready_at, created_at) "
+        "VALUES ($1, $2, $3, $4, $5, $6, 'READY', $7, $8, $9, $10) ON CONFLICT DO NOTHING",
+        [
+            (
+                job.id,
+                job.kind.value,
+                job.org_id,
+                job.run_id,
+                job.document_id,
+                job.page,
+                weight,
+                job.attempt,
+                micros(job.ready_at),
+                micros(job.created_at),
+            )
+            for job, weight in jobs
+        ],
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimedJob:
+    """A job with what its message needs of the document and the run."""
+
+    job_id: str
+    kind: JobKind
+    org_id: str
+    run_id: str
+    document_id: str
+    page: int
+    attempt: int
+    blob_key: str
+    sha256: str
+    media_type: str
+    declared_type: str
+    filename: str
+    flow_id: str
+    flow_version: str
+    variables: JsonObject
+    deadline: datetime | None
+    trace_id: str
+
+
+_CLAIM = """
+SELECT j.id, j.kind, j.org_id, j.run_id, j.document_id, j.page, j.attempt,
+       d.blob_key, d.sha256, d.media_type, d.declared_type, d.filename,
+       coalesce(r.flow_id, ''), coalesce(r.flow_version, ''), coalesce(r.variables, '{}'), r.deadline,
+       coalesce(r.trace_id, '')
+FROM jobs j JOIN documents d ON d.id = j.document_id LEFT JOIN runs r ON r.id = j.run_id
+WHERE j.state = 'READY' AND j.ready_at <= $1
+ORDER BY j.priority, j.ready_at, j.created_at LIMIT $2
+FOR UPDATE OF j SKIP LOCKED
+"""
+
+
+def claim(now: datetime, lease_until: datetime, limit: int) -> Op[Sequence[ClaimedJob]]:
+    """READY -> PUBLISHED for at most `limit` jobs that are due, in dispatch order."""
+    rows = yield Statement(_CLAIM, (micros(now), limit))
+    if rows:
+        yield Many(
+            "UPDATE jobs SET state = 'PUBLISHED', lease_until = $2 WHERE id = $1 AND state = 'READY'",
+            [(row[0], micros(lease_until)) for row in rows],
+        )
+    return [_claimed(row) for row in rows]
+
+
+def unclaim(claims: Sequence[tuple[str, int]]) -> Op[None]:
+    """PUBLISHED -> READY, same attempt: the bus did not take these (job id, attempt)."""
+    yield Many(
+        "UPDATE jobs SET state = 'READY', lease_until = NULL WHERE id = $1 AND attempt = $2 AND state = 'PUBLISHED'",
+        claims,
+    )
+
+
+def unclaim_all() -> Op[int]:
+    """PUBLISHED -> READY, same attempt, for every job: the bus lost them all. How many."""
+    rows = yield Statement(
+        "UPDATE jobs SET state = 'READY', lease_until = NULL WHERE state = 'PUBLISHED' RETURNING id"
+    )
+    return len(rows)
+
+
+def extend(holding: Sequence[tuple[str, int]], lease_until: datetime) -> Op[None]:
+    """A worker still holds these (job id, attempt)."""
+    yield Many(
+        "UPDATE jobs SET lease_until = $3 WHERE id = $1 AND attempt = $2 AND state = 'PUBLISHED'",
+        [(job_id, attempt, micros(lease_until)) for job_id, attempt in holding],
+    )
+
+
+def lapsed(now: datetime, limit: int) -> Op[Sequence[tuple[str, str, int]]]:
+    """(job id, run id, attempt) of jobs whose lease ran out."""
+    rows = yield Statement(
+        "SELECT id, run_id, attempt FROM jobs WHERE state = 'PUBLISHED' AND lease_until < $1 LIMIT $2",
+        (micros(now), limit),
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+def succeed(result: JobResult) -> Op[bool]:
+    """PUBLISHED -> SUCCEEDED for this attempt; False if it is not the one that counts."""
+    facts = result.page_facts
+    rows = yield Statement(
+        "UPDATE jobs SET state = 'SUCCEEDED', lease_until = NULL, page_key = $3, engine = $4, confidence = $5, "
+        "words = $6, duration_ms = $7 WHERE id = $1 AND attempt = $2 AND state = 'PUBLISHED' RETURNING id",
+        (
+            result.job_id,
+            result.attempt,
+            facts.page_key if facts else "",
+            facts.engine if facts else "",
+            facts.confidence if facts else None,
+            facts.words if facts else None,
+            result.duration_ms,
+        ),
+    )
+    return bool(rows)
+
+
+def retry(job_id: str, attempt: int, ready_at: datetime) -> Op[bool]:
+    """PUBLISHED -> READY as the next attempt, due at `ready_at`; False if somebody was first."""
+    rows = yield Statement(
+        "UPDATE jobs SET state = 'READY', lease_until = NULL, attempt = attempt + 1, ready_at = $3 "
+        "WHERE id = $1 AND attempt = $2 AND state = 'PUBLISHED' RETURNING id",
+        (job_id, attempt, micros(ready_at)),
+    )
+    return bool(rows)
+
+
+def fail(job_id: str, attempt: int, fault: Fault) -> Op[bool]:
+    """PUBLISHED -> FAILED for this attempt; False if somebody was first."""
+    rows = yield Statement(
+        "UPDATE jobs SET state = 'FAILED', lease_until = NULL, fault = $3 "
+        "WHERE id = $1 AND attempt = $2 AND state = 'PUBLISHED' RETURNING id",
+        (job_id, attempt, dump_fault(fault)),
+    )
+    return bool(rows)
+
+
+def cancel_open(run_id: str) -> Op[None]:
+    """READY or PUBLISHED -> CANCELLED for every job of an ended run."""
+    yield Statement(
+        "UPDATE jobs SET state = 'CANCELLED', lease_until = NULL "
+        "WHERE run_id = $1 AND state IN ('READY', 'PUBLISHED')",
+        (run_id,),
+    )
+
+
+def get(job_id: str) -> Op[Job | None]:
+    """One job."""
+    rows = yield Statement(
+        "SELECT id, kind, org_id, run_id, document_id, page, state, attempt, ready_at, lease_until, created_at "
+        "FROM jobs WHERE id = $1",
+        (job_id,),
+    )
+    return _job(rows[0]) if rows else None
+
+
+def page_keys(run_id: str) -> Op[Sequence[str]]:
+    """Blob keys of the run's pages in order; empty for a page that failed."""
+    rows = yield Statement(
+        "SELECT page_key FROM jobs WHERE run_id = $1 AND kind = 'PAGE' ORDER BY page",
+        (run_id,),
+    )
+    return [row[0] for row in rows]
+
+
+def pages(run_id: str, after: int, limit: int) -> Op[Sequence[RunPage]]:
+    """At most `limit` pages after number `after`, in order."""
+    rows = yield Statement(
+        "SELECT run_id, page, state, attempt, page_key, engine, confidence, words, duration_ms, fault FROM jobs "
+        "WHERE run_id = $1 AND kind = 'PAGE' AND page > $2 ORDER BY page LIMIT $3",
+        (run_id, after, limit),
+    )
+    return [
+        RunPage(
+            run_id=row[0],
+            number=row[1],
+            state=PageState.of(JobState(row[2])),
+            attempts=row[3],
+            page_key=row[4],
+            engine=row[5],
+            confidence=row[6],
+            words=row[7],
+            duration_ms=row[8],
+            fault=load_fault(row[9]),
+        )
+        for row in rows
+    ]
+
+
+def count_published() -> Op[int]:
+    """Jobs on the bus or in workers' hands."""
+    rows = yield Statement("SELECT count(*) FROM jobs WHERE state = 'PUBLISHED' AND lease_until IS NOT NULL")
+    return int(rows[0][0])
+
+
+def next_due(now: datetime) -> Op[datetime | None]:
+    """When the earliest READY job that is not yet due becomes so."""
+    rows = yield Statement("SELECT min(ready_at) FROM jobs WHERE state = 'READY' AND ready_at > $1", (micros(now),))
+    return moment(rows[0][0])
+
+
+def _claimed(row: Row) -> ClaimedJob:
+    return ClaimedJob(
+        job_id=row[0],
+        kind=JobKind(row[1]),
+        org_id=row[2],
+        run_id=row[3],
+        document_id=row[4],
+        page=row[5],
+        attempt=row[6],
+        blob_key=row[7],
+        sha256=row[8],
+        media_type=row[9],
+        declared_type=row[10],
+        filename=row[11],
+        flow_id=row[12],
+        flow_version=row[13],
+        variables=load(row[14]),
+        deadline=moment(row[15]),
+        trace_id=row[16],
+    )
+
+
+def _job(row: Row) -> Job:
+    return Job(
+        id=row[0],
+        kind=JobKind(row[1]),
+        org_id=row[2],
+        run_id=row[3],
+        document_id=row[4],
+        page=row[5],
+        state=JobState(row[6]),
+        attempt=row[7],
+        ready_at=moment(row[8]),
+        lease_until=moment(row[9]),
+        created_at=moment(row[10]),
+    )

@@ -1,0 +1,231 @@
+"""`docmill up`: one machine, the real parts. Starts them in order, brings back what dies, and stops them in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from docmill import app
+from docmill.bus.server import NatsServer
+from docmill.domain.errors import FailedPrecondition, Reason, Unavailable
+from docmill.domain.models import Mode, Scope
+from docmill.engine.authenticate import new_key
+from docmill.settings import Settings, load_settings
+
+log = structlog.get_logger(__name__)
+
+_START_SECONDS = 90.0
+_BACK_OFF = (0.1, 0.5, 1.0, 2.0, 5.0)  # seconds before a part that keeps dying is started again
+_STEADY = 30.0  # seconds alive after which a part counts as healthy again
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpOptions:
+    """What `docmill up` was asked for."""
+
+    data: Path
+    grpc: str | None = None
+    workers: int | None = None
+    ready_file: Path | None = None
+
+
+def run_up(options: UpOptions, announce: Callable[[dict[str, Any]], None] = lambda _: None) -> int:
+    """Run everything until Ctrl-C or SIGTERM; 0 after an orderly end.
+
+    `announce` gets what the ready file gets, once everything serves.
+    """
+    given: dict[str, Any] = {"data": options.data.absolute()}
+    if options.grpc is not None:
+        given["grpc"] = options.grpc
+    if options.workers is not None:
+        given["workers"] = options.workers
+    settings = load_settings(**given)
+    from docmill.telemetry import configure_logging  # noqa: PLC0415 - the console renderer is slow to import
+
+    configure_logging(settings, "supervisor")
+    settings.data.mkdir(parents=True, exist_ok=True)
+    with _only_one(settings.data):
+        return asyncio.run(_supervise(settings, options.ready_file, announce))
+
+
+@contextmanager
+def _only_one(data: Path) -> Any:  # an Iterator; contextmanager wants no more
+    """Two supervisors on one folder would fight over its files."""
+    with (data / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise FailedPrecondition(
+                Reason.OVERLOADED, f"Another `docmill up` is running on {data}; stop it first or choose another --data"
+            ) from None
+        yield
+
+
+async def _supervise(settings: Settings, ready_file: Path | None, announce: Callable[[dict[str, Any]], None]) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    if ready_file is not None:
+        ready_file.unlink(missing_ok=True)
+    run = settings.data / "run"
+    run.mkdir(exist_ok=True)
+    async with AsyncExitStack() as stack:
+        starting = asyncio.create_task(_start(stack, settings, run))
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait({starting, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            starting.cancel()
+            await asyncio.gather(starting, return_exceptions=True)
+            return 0
+        facts = starting.result()
+        if ready_file is not None:
+            app.write_json(ready_file, facts)
+        announce(facts)
+        await stopped
+        log.info("stopping", event_key="up.stopping")
+        if ready_file is not None:
+            ready_file.unlink(missing_ok=True)
+    return 0
+
+
+async def _start(stack: AsyncExitStack, settings: Settings, run: Path) -> dict[str, Any]:
+    """Start the parts, each when the one before serves; what the ready file says."""
+    nats = await stack.enter_async_context(_bus(settings))
+    await asyncio.to_thread(app.migrate, settings)
+    api_key = await _development_key(settings)
+    env = {**_environment(settings), "DOCMILL_BUS_URL": nats.url}
+    services = Part("services", run, env)
+    await stack.enter_async_context(services.running())
+    address = str((await services.ready())["grpc"])
+    services.env["DOCMILL_GRPC"] = address  # after a crash it comes back where its clients look for it
+    worker = Part("worker", run, env)
+    await stack.enter_async_context(worker.running())
+    await worker.ready()
+    return {"grpc": address, "pid": os.getpid(), "data": str(settings.data), "api_key": api_key}
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    own = {"DOCMILL_DATA": str(settings.data), "DOCMILL_GRPC": settings.grpc, "DOCMILL_WORKERS": str(settings.workers)}
+    return {**os.environ, **own}
+
+
+async def _development_key(settings: Settings) -> str:
+    """The test key of the default organization, the same at every start on this folder."""
+    path = settings.data / "api_key"
+    async with app.open_operator(settings) as operator:
+        organization = await operator.default_organization()
+        if not path.exists():
+            fresh = path.with_name(f".{path.name}")
+            fresh.touch(mode=0o600)
+            fresh.write_text(new_key(organization.id, Mode.TEST))
+            fresh.replace(path)
+        secret = path.read_text().strip()
+        await operator.register_key(secret, organization.id, Mode.TEST, "development", frozenset(Scope))
+    return secret
+
+
+@asynccontextmanager
+async def _bus(settings: Settings) -> AsyncIterator[NatsServer]:
+    """The nats-server, brought back on its port whenever it dies."""
+    server = NatsServer(settings.data / "nats")
+    await server.start()
+    keeper = asyncio.create_task(_keep(server))
+    try:
+        yield server
+    finally:
+        keeper.cancel()
+        await asyncio.gather(keeper, return_exceptions=True)
+        await server.stop()
+
+
+async def _keep(server: NatsServer) -> None:
+    while True:
+        code = await server.wait()
+        log.warning("the bus died and is started again", event_key="up.restart", part="nats", code=code)
+        try:
+            await server.start()
+        except (OSError, RuntimeError, TimeoutError) as error:
+            log.exception("the bus does not start", event_key="up.failed", part="nats", error=str(error))
+            await asyncio.sleep(_BACK_OFF[-1])
+
+
+class Part:
+    """A role in a child process of its own: started, watched, brought back, stopped."""
+
+    def __init__(self, role: str, run: Path, env: dict[str, str]) -> None:
+        self.env = dict(env)
+        self._role = role
+        self._ready_file = run / f"{role}.json"
+        self._process: asyncio.subprocess.Process | None = None
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Alive inside the block, whatever kills it."""
+        keeper = asyncio.create_task(self._keep())
+        try:
+            yield
+        finally:
+            keeper.cancel()
+            await asyncio.gather(keeper, return_exceptions=True)
+            await self._stop()
+
+    async def ready(self) -> dict[str, Any]:
+        """What it says once it serves. Unavailable when it does not within the time."""
+        deadline = asyncio.get_running_loop().time() + _START_SECONDS
+        while asyncio.get_running_loop().time() < deadline:
+            with suppress(OSError, ValueError):
+                facts: dict[str, Any] = json.loads(self._ready_file.read_text())
+                return facts
+            await asyncio.sleep(0.02)
+        raise Unavailable(Reason.OVERLOADED, f"The {self._role} did not start within {_START_SECONDS:.0f} s; see the log")
+
+    async def _keep(self) -> None:
+        deaths = 0
+        while True:
+            began = asyncio.get_running_loop().time()
+            code = await self._live()
+            deaths = 0 if asyncio.get_running_loop().time() - began > _STEADY else deaths + 1
+            pause = _BACK_OFF[min(deaths, len(_BACK_OFF) - 1)]
+            log.warning("a part died and is started again", event_key="up.restart", part=self._role, code=code)
+            await asyncio.sleep(pause)
+
+    async def _live(self) -> int:
+        self._ready_file.unlink(missing_ok=True)
+        env = {**self.env, "DOCMILL_READY_FILE": str(self._ready_file), "DOCMILL_PARENT": str(os.getpid())}
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "docmill.role",
+            self._role,
+            env=env,
+            stdin=asyncio.subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C reaches the supervisor only, which stops the parts in order
+        )
+        return await self._process.wait()
+
+    async def _stop(self) -> None:
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        process.terminate()
+        try:
+            async with asyncio.timeout(40):
+                await process.wait()
+        except TimeoutError:
+            log.warning("a part did not stop and is killed", event_key="up.killed", part=self._role)
+            process.kill()
+            await process.wait()
+
+
