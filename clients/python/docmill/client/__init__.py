@@ -1,0 +1,79 @@
+"""The client of docmill: documents in, data out.
+
+`Docmill` for blocking code, `AsyncDocmill` for asyncio; the same methods, the same values, the same errors.
+"""
+
+from __future__ import annotations
+
+from docmill.client.aio import AsyncDocmill, AsyncRunHandle
+from docmill.client.document import Document, DocumentStatus
+from docmill.client.errors import (
+    ApiError,
+    AuthenticationError,
+    CallCancelledError,
+    ConflictError,
+    ConnectionFailedError,
+    DeadlineExceededError,
+    DocmillError,
+    FailedPreconditionError,
+    InvalidArgumentError,
+    NotFoundError,
+    OutOfRangeError,
+    PermissionDeniedError,
+    ResourceExhaustedError,
+    RunCancelledError,
+    RunFailedError,
+    ServerError,
+    UnavailableError,
+    UnsupportedError,
+    WaitTimeoutError,
+)
+from docmill.client.flow import Flow, FlowConfig, FlowSummary
+from docmill.client.page import Box, Line, Page, PageStatus, PageText, Word
+from docmill.client.run import Evidence, Fault, Metrics, Priority, Progress, Run, RunEvent, RunStatus
+from docmill.client.sync import Docmill, RunHandle
+
+__all__ = [
+    "ApiError",
+    "AsyncDocmill",
+    "AsyncRunHandle",
+    "AuthenticationError",
+    "Box",
+    "CallCancelledError",
+    "ConflictError",
+    "ConnectionFailedError",
+    "DeadlineExceededError",
+    "Docmill",
+    "DocmillError",
+    "Document",
+    "DocumentStatus",
+    "Evidence",
+    "FailedPreconditionError",
+    "Fault",
+    "Flow",
+    "FlowConfig",
+    "FlowSummary",
+    "InvalidArgumentError",
+    "Line",
+    "Metrics",
+    "NotFoundError",
+    "OutOfRangeError",
+    "Page",
+    "PageStatus",
+    "PageText",
+    "PermissionDeniedError",
+    "Priority",
+    "Progress",
+    "ResourceExhaustedError",
+    "Run",
+    "RunCancelledError",
+    "RunEvent",
+    "RunFailedError",
+    "RunHandle",
+    "RunStatus",
+    "ServerError",
+    "UnavailableError",
+    "UnsupportedError",
+    "WaitTimeoutError",
+    "Word",
+]

@@ -1,0 +1,133 @@
+"""One gRPC channel to docmill: the target, the key, the retries, and the mapping of errors."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from functools import cached_property
+from typing import TypeVar
+
+import grpc
+
+from docmill.client.errors import from_rpc_error
+from docmill.v1 import documents_pb2_grpc, flows_pb2_grpc, runs_pb2_grpc
+
+Q = TypeVar("Q")
+R = TypeVar("R")
+
+TLS = bool | grpc.ChannelCredentials
+"""False: plain text. True: TLS with the system's certificate authorities. Credentials: TLS as they say."""
+
+MAX_MESSAGE = 64 * 1024 * 1024
+"""Largest answer taken, in bytes: the output of a run of many pages is more than gRPC's default of 4 MiB."""
+
+_NEVER_TWICE = [
+    {"service": "docmill.v1.FlowService", "method": "RunFlow"},
+    {"service": "docmill.v1.FlowService", "method": "CreateFlow"},
+    {"service": "docmill.v1.RunService", "method": "CancelRun"},
+]
+"""A try that seemed to fail may have worked; a second one would start a second run, or answer with a conflict."""
+
+_SERVICE_CONFIG = {
+    "methodConfig": [
+        {"name": _NEVER_TWICE},
+        {
+            "name": [{}],
+            "retryPolicy": {
+                "maxAttempts": 4,
+                "initialBackoff": "0.1s",
+                "maxBackoff": "2s",
+                "backoffMultiplier": 2,
+                "retryableStatusCodes": ["UNAVAILABLE"],
+            },
+        },
+    ]
+}
+
+_OPTIONS: Sequence[tuple[str, str | int]] = [
+    ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
+    ("grpc.max_receive_message_length", MAX_MESSAGE),
+    # How long a broken connection waits before it is tried again: doubled, with jitter, up to the maximum.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 5_000),
+    # Connections shared with other clients of this process would bring their back-off with them.
+    ("grpc.use_local_subchannel_pool", 1),
+]
+
+
+class Connection:
+    """A channel and everything that goes with each call on it. The channel opens on the loop that first uses it."""
+
+    def __init__(self, target: str, api_key: str, *, tls: TLS, timeout: float) -> None:
+        self.target = target
+        self.timeout = timeout
+        """Seconds a unary call may take."""
+        self._tls = tls
+        self._metadata = (("authorization", f"Bearer {api_key}"),) if api_key else ()
+
+    @cached_property
+    def documents(self) -> documents_pb2_grpc.DocumentServiceAsyncStub:
+        """The document service."""
+        return documents_pb2_grpc.DocumentServiceStub(self._channel)
+
+    @cached_property
+    def flows(self) -> flows_pb2_grpc.FlowServiceAsyncStub:
+        """The flow service."""
+        return flows_pb2_grpc.FlowServiceStub(self._channel)
+
+    @cached_property
+    def runs(self) -> runs_pb2_grpc.RunServiceAsyncStub:
+        """The run service."""
+        return runs_pb2_grpc.RunServiceStub(self._channel)
+
+    async def call(self, method: grpc.aio.UnaryUnaryMultiCallable[Q, R], request: Q) -> R:
+        """Make a unary call."""
+        try:
+            return await method(request, metadata=self._metadata, timeout=self.timeout)
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc_error(error, self.target) from error
+
+    async def upload(
+        self, method: grpc.aio.StreamUnaryMultiCallable[Q, R], requests: AsyncIterator[Q], limit: float
+    ) -> R:
+        """Make a client-streaming call that takes at most `limit` seconds.
+
+        Written piece by piece: grpc.aio would turn an error of the iterator (a file that cannot be read) into a
+        cancelled call.
+        """
+        call = method(metadata=self._metadata, timeout=limit)
+        try:
+            async for request in requests:
+                await call.write(request)
+            await call.done_writing()
+        except asyncio.InvalidStateError:
+            pass  # docmill answered before the end; the answer says why
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc_error(error, self.target) from error
+        except BaseException:
+            call.cancel()
+            raise
+        try:
+            return await call
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc_error(error, self.target) from error
+
+    def stream(
+        self, method: grpc.aio.UnaryStreamMultiCallable[Q, R], request: Q, *, wait: bool
+    ) -> grpc.aio.UnaryStreamCall[Q, R]:
+        """Open a server stream; its errors are not mapped. `wait`: until there is a connection, however long."""
+        return method(request, metadata=self._metadata, wait_for_ready=wait)
+
+    async def close(self) -> None:
+        """Close the channel; calls under way end."""
+        if "_channel" in self.__dict__:
+            await self._channel.close()
+
+    @cached_property
+    def _channel(self) -> grpc.aio.Channel:
+        if self._tls is False:
+            return grpc.aio.insecure_channel(self.target, options=_OPTIONS)
+        credentials = grpc.ssl_channel_credentials() if self._tls is True else self._tls
+        return grpc.aio.secure_channel(self.target, credentials, options=_OPTIONS)

@@ -1,0 +1,243 @@
+"""Every error the client raises.
+
+DocmillError
+├── ConnectionFailedError        nobody answers at the target, or the connection broke and did not come back
+├── WaitTimeoutError             the time to wait for a run passed; the run goes on
+├── RunFailedError               `result()` of a run that failed; `.run` has the whole run
+├── RunCancelledError            `result()` of a run that was cancelled; `.run` has the whole run
+└── ApiError                     docmill answered with an error
+    ├── AuthenticationError      UNAUTHENTICATED      no key, or a wrong, expired or revoked one
+    ├── PermissionDeniedError    PERMISSION_DENIED    the key lacks a scope (`details["requiredScope"]`)
+    ├── InvalidArgumentError     INVALID_ARGUMENT     the request or the document cannot be right
+    │   └── OutOfRangeError      OUT_OF_RANGE         a watch from a number that was never written
+    ├── NotFoundError            NOT_FOUND            no such flow, version, run, document or page
+    ├── ConflictError            ALREADY_EXISTS, ABORTED
+    ├── FailedPreconditionError  FAILED_PRECONDITION  the run or document is in a state that does not allow this
+    ├── ResourceExhaustedError   RESOURCE_EXHAUSTED   a limit or a quota is used up
+    ├── DeadlineExceededError    DEADLINE_EXCEEDED    the call took longer than its timeout
+    ├── CallCancelledError       CANCELLED            the call was cancelled on the way
+    ├── UnavailableError         UNAVAILABLE          docmill is overloaded or a part of it is away: try again
+    ├── UnsupportedError         UNIMPLEMENTED        this docmill does not know the call (older than the client?)
+    └── ServerError              INTERNAL, UNKNOWN, DATA_LOSS
+
+`reason` is a stable word for programs (`docmill.v1.ErrorReason`, e.g. "FLOW_NOT_FOUND"), `message` a sentence for people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
+
+import grpc
+from google.rpc import error_details_pb2  # type: ignore[import-untyped] # publishes no types
+from grpc_status import rpc_status  # type: ignore[import-untyped] # publishes no types
+
+if TYPE_CHECKING:
+    from docmill.client.run import Run
+
+__all__ = [
+    "ApiError",
+    "AuthenticationError",
+    "CallCancelledError",
+    "ConflictError",
+    "ConnectionFailedError",
+    "DeadlineExceededError",
+    "DocmillError",
+    "FailedPreconditionError",
+    "InvalidArgumentError",
+    "NotFoundError",
+    "OutOfRangeError",
+    "PermissionDeniedError",
+    "ResourceExhaustedError",
+    "RunCancelledError",
+    "RunFailedError",
+    "ServerError",
+    "UnavailableError",
+    "UnsupportedError",
+    "WaitTimeoutError",
+]
+
+
+class DocmillError(Exception):
+    """Base of every error the client raises."""
+
+    retryable: ClassVar[bool] = False
+    """Whether the same call may succeed a little later."""
+
+    def __init__(self, message: str, *, reason: str = "", details: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.reason = reason
+        self.details: Mapping[str, str] = dict(details or {})
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.reason})" if self.reason else self.message
+
+
+class ConnectionFailedError(DocmillError):
+    """Nobody answers at the target, or the connection broke and did not come back in time."""
+
+    retryable = True
+
+
+class WaitTimeoutError(DocmillError, TimeoutError):
+    """The time to wait for a run passed. The run goes on: wait again, watch it, or cancel it."""
+
+
+class RunFailedError(DocmillError):
+    """The run failed. `run` has all of it; reason and message are those of the run's error."""
+
+    def __init__(self, run: Run) -> None:
+        error = run.error
+        super().__init__(
+            error.message if error else f"run {run.id} failed",
+            reason=error.reason if error else "",
+            details=error.details if error else None,
+        )
+        self.run = run
+
+
+class RunCancelledError(DocmillError):
+    """The run was cancelled before it had a result. `run` has all of it."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__(f"run {run.id} was cancelled")
+        self.run = run
+
+
+class ApiError(DocmillError):
+    """docmill answered with an error."""
+
+    codes: ClassVar[tuple[grpc.StatusCode, ...]] = ()
+    """The gRPC codes that become this class."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: grpc.StatusCode = grpc.StatusCode.UNKNOWN,
+        reason: str = "",
+        details: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message, reason=reason, details=details)
+        self.code = code
+
+
+class AuthenticationError(ApiError):
+    """No key, or a wrong, expired or revoked one."""
+
+    codes = (grpc.StatusCode.UNAUTHENTICATED,)
+
+
+class PermissionDeniedError(ApiError):
+    """The key lacks a scope: `details["requiredScope"]`."""
+
+    codes = (grpc.StatusCode.PERMISSION_DENIED,)
+
+
+class InvalidArgumentError(ApiError):
+    """The request or the document cannot be right. `details["field"]` names the field where one is to blame."""
+
+    codes = (grpc.StatusCode.INVALID_ARGUMENT,)
+
+
+class OutOfRangeError(InvalidArgumentError):
+    """A watch asked to resume after an event that was never written."""
+
+    codes = (grpc.StatusCode.OUT_OF_RANGE,)
+
+
+class NotFoundError(ApiError):
+    """No such flow, version, run, document or page for this key."""
+
+    codes = (grpc.StatusCode.NOT_FOUND,)
+
+
+class ConflictError(ApiError):
+    """It exists already, or somebody else changed it meanwhile."""
+
+    codes = (grpc.StatusCode.ALREADY_EXISTS, grpc.StatusCode.ABORTED)
+
+
+class FailedPreconditionError(ApiError):
+    """The run or document is in a state that does not allow this."""
+
+    codes = (grpc.StatusCode.FAILED_PRECONDITION,)
+
+
+class ResourceExhaustedError(ApiError):
+    """A limit or a quota is used up."""
+
+    codes = (grpc.StatusCode.RESOURCE_EXHAUSTED,)
+    retryable = True
+
+
+class DeadlineExceededError(ApiError):
+    """The call took longer than its timeout; what it asked for may have happened."""
+
+    codes = (grpc.StatusCode.DEADLINE_EXCEEDED,)
+    retryable = True
+
+
+class CallCancelledError(ApiError):
+    """The call was cancelled on the way, for example by a server that shuts down."""
+
+    codes = (grpc.StatusCode.CANCELLED,)
+    retryable = True
+
+
+class UnavailableError(ApiError):
+    """docmill is overloaded or a part of it is away for a moment: try again."""
+
+    codes = (grpc.StatusCode.UNAVAILABLE,)
+    retryable = True
+
+
+class UnsupportedError(ApiError):
+    """This docmill does not know the call; it may be older than the client."""
+
+    codes = (grpc.StatusCode.UNIMPLEMENTED,)
+
+
+class ServerError(ApiError):
+    """docmill's own fault."""
+
+    codes = (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.StatusCode.DATA_LOSS)
+
+
+def _classes(base: type[ApiError]) -> dict[grpc.StatusCode, type[ApiError]]:
+    table = dict.fromkeys(base.codes, base)
+    for subclass in base.__subclasses__():
+        table |= _classes(subclass)
+    return table
+
+
+BY_CODE = _classes(ApiError)
+"""The class of every gRPC status code but OK."""
+
+
+def from_rpc_error(error: grpc.aio.AioRpcError, target: str) -> DocmillError:
+    """What a user gets for `error` of a call to `target`.
+
+    The reason comes from the `google.rpc.ErrorInfo` of the status. UNAVAILABLE without one was not sent by docmill:
+    gRPC says so itself when the connection fails.
+    """
+    info = _error_info(error)
+    code = error.code()
+    message = error.details() or code.name.lower().replace("_", " ")
+    if info is None and code is grpc.StatusCode.UNAVAILABLE:
+        return ConnectionFailedError(f"cannot reach docmill at {target}: {message}")
+    reason, details = (info.reason, dict(info.metadata)) if info else ("", None)
+    return BY_CODE[code](message, code=code, reason=reason, details=details)
+
+
+def _error_info(error: grpc.aio.AioRpcError) -> error_details_pb2.ErrorInfo | None:
+    try:
+        status = rpc_status.from_call(error)
+    except ValueError:  # details that contradict the status were not made by docmill
+        return None
+    info = error_details_pb2.ErrorInfo()
+    for detail in status.details if status else ():
+        if detail.Unpack(info):
+            return info
+    return None

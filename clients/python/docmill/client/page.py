@@ -1,0 +1,87 @@
+"""What the client gives back about the pages of a run: words with boxes and confidence, in lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from docmill.client.run import Fault
+
+
+class PageStatus(StrEnum):
+    """The state of a page within a run."""
+
+    PENDING = "pending"
+    IN_PROGRESS = "in_progress"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Box:
+    """An upright rectangle in the page's unit. The origin is the page's top left corner; y grows downwards."""
+
+    x: float
+    y: float
+    w: float
+    h: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Word:
+    """One word as read."""
+
+    text: str
+    box: Box
+    confidence: float
+    """0 to 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """Words that stand on one line, left to right."""
+
+    text: str
+    box: Box
+    words: Sequence[Word]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageText:
+    """What is written on a page, in reading order."""
+
+    width: float
+    height: float
+    unit: str
+    """`px`: pixels of the image as stored; `pt`: points (1/72 inch) of the PDF page after its rotation."""
+    rotation: int
+    """Degrees clockwise that the page was turned before its boxes were measured."""
+    lines: Sequence[Line]
+
+    @property
+    def text(self) -> str:
+        """The lines joined by newlines."""
+        return "\n".join(line.text for line in self.lines)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A page of a run."""
+
+    number: int
+    """From 1."""
+    status: PageStatus
+    attempts: int = 0
+    engine: str = ""
+    """Empty for a blank page."""
+    confidence: float | None = None
+    """Mean of its words, 0 to 1."""
+    words: int | None = None
+    duration_ms: int | None = None
+    error: Fault | None = None
+    text: PageText | None = None
+    """Once DONE, and not in lists."""
