@@ -133,4 +133,10 @@ def _masked(url: str) -> str:
     scheme, colon, rest = url.partition("://")
     credentials, at, host = rest.rpartition("@")
     user = credentials.partition(":")[0]
-    return f"{scheme}{colon}{user}:***@{host}" if at and ":" in credentials else url if not at else f"{scheme}{colon}***@{host}"
+    return (
+        f"{scheme}{colon}{user}:***@{host}"
+        if at and ":" in credentials
+        else url
+        if not at
+        else f"{scheme}{colon}***@{host}"
+    )

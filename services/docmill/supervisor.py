@@ -189,7 +189,9 @@ class Part:
                 facts: dict[str, Any] = json.loads(self._ready_file.read_text())
                 return facts
             await asyncio.sleep(0.02)
-        raise Unavailable(Reason.OVERLOADED, f"The {self._role} did not start within {_START_SECONDS:.0f} s; see the log")
+        raise Unavailable(
+            Reason.OVERLOADED, f"The {self._role} did not start within {_START_SECONDS:.0f} s; see the log"
+        )
 
     async def _keep(self) -> None:
         deaths = 0
@@ -227,5 +229,3 @@ class Part:
             log.warning("a part did not stop and is killed", event_key="up.killed", part=self._role)
             process.kill()
             await process.wait()
-
-

@@ -28,10 +28,7 @@ def plan_run(run: Run, recipe: Recipe, document: Document, now: datetime) -> Op[
         return (yield from fail_run(run, recipe, decision, now))
     credits_ = decision.credits if run.mode is Mode.LIVE else 0
     yield from jobs.insert(
-        [
-            new_job(JobKind.PAGE, run, document.id, now, page=number)
-            for number in range(1, decision.pages + 1)
-        ]
+        [new_job(JobKind.PAGE, run, document.id, now, page=number) for number in range(1, decision.pages + 1)]
     )
     if credits_:
         yield from ledger.reserve(ids.new("led"), run, credits_, now)
@@ -104,9 +101,7 @@ def document_made(run: Run, recipe: Recipe, result: JobResult, now: datetime) ->
     return (yield from _end(run, to, recipe, steps, now))
 
 
-def fail_run(
-    run: Run, recipe: Recipe, fault: Fault, now: datetime, events: Sequence[NewEvent] = ()
-) -> Op[Run | None]:
+def fail_run(run: Run, recipe: Recipe, fault: Fault, now: datetime, events: Sequence[NewEvent] = ()) -> Op[Run | None]:
     """End the run with `fault`."""
     return (yield from _end(run, replace(run, state=RunState.FAILED, fault=fault), recipe, events, now))
 

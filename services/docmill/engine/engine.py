@@ -52,9 +52,7 @@ class Engine:
         """One document."""
         return await upload.get_document(self.ctx, caller, document_id)
 
-    async def list_flows(
-        self, caller: Caller, *, limit: int, offset: int = 0, page_token: str = ""
-    ) -> Listing[Flow]:
+    async def list_flows(self, caller: Caller, *, limit: int, offset: int = 0, page_token: str = "") -> Listing[Flow]:
         """Flows that are not hidden."""
         return await flows.list_flows(self.ctx, caller, limit=limit, offset=offset, page_token=page_token)
 
@@ -79,9 +77,7 @@ class Engine:
         reads.owned(run, caller, run.id)
         return await reads.get_output(self.ctx, run)
 
-    async def list_runs(
-        self, caller: Caller, filter_: RunFilter, *, limit: int, page_token: str = ""
-    ) -> Listing[Run]:
+    async def list_runs(self, caller: Caller, filter_: RunFilter, *, limit: int, page_token: str = "") -> Listing[Run]:
         """Runs that match, newest first."""
         return await reads.list_runs(self.ctx, caller, filter_, limit=limit, page_token=page_token)
 
@@ -95,9 +91,7 @@ class Engine:
         """The run as it stands, then its events after a number, until it ends."""
         return watch.watch_run(self.ctx, caller, run_id, after_sequence)
 
-    async def list_pages(
-        self, caller: Caller, run_id: str, *, limit: int, page_token: str = ""
-    ) -> Listing[RunPage]:
+    async def list_pages(self, caller: Caller, run_id: str, *, limit: int, page_token: str = "") -> Listing[RunPage]:
         """The run's pages in order."""
         return await reads.list_pages(self.ctx, caller, run_id, limit=limit, page_token=page_token)
 

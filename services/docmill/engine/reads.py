@@ -39,9 +39,7 @@ async def get_output(ctx: Context, run: Run) -> RunOutput:
     return RunOutput(output=outcome.output, evidence=outcome.evidence, warnings=outcome.warnings)
 
 
-async def list_runs(
-    ctx: Context, caller: Caller, filter_: RunFilter, *, limit: int, page_token: str
-) -> Listing[Run]:
+async def list_runs(ctx: Context, caller: Caller, filter_: RunFilter, *, limit: int, page_token: str) -> Listing[Run]:
     """Runs that match, newest first."""
     query = runs.RunQuery(
         org_id=caller.org_id,

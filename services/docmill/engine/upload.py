@@ -68,9 +68,7 @@ async def get_document(ctx: Context, caller: Caller, document_id: str) -> Docume
 def owned(document: Document | None, caller: Caller, document_id: str) -> Document:
     """`document` if it is the caller's; another tenant's does not exist."""
     if document is None or (document.org_id, document.mode) != (caller.org_id, caller.mode):
-        raise NotFound(
-            Reason.DOCUMENT_NOT_FOUND, f"There is no document {document_id}", {"field": "document_id"}
-        )
+        raise NotFound(Reason.DOCUMENT_NOT_FOUND, f"There is no document {document_id}", {"field": "document_id"})
     return document
 
 

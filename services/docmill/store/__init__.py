@@ -42,7 +42,9 @@ class StoreUnavailable(ConnectionError):
 
 
 class Store(Protocol):
-    """Runs operations. Obligations, checked by one contract suite:
+    """Runs operations.
+
+    Obligations, checked by one contract suite:
 
     - `write` is atomic and durable before it returns: all of the operation or, when it raises, nothing. An error of
       one operation never touches another's.

@@ -87,6 +87,4 @@ def _document(row: Row) -> Document:
 
 
 def _pages(text: str) -> Sequence[PageSize]:
-    return tuple(
-        PageSize(width=page["width"], height=page["height"], unit=Unit(page["unit"])) for page in load(text)
-    )
+    return tuple(PageSize(width=page["width"], height=page["height"], unit=Unit(page["unit"])) for page in load(text))

@@ -96,9 +96,7 @@ def unclaim(claims: Sequence[tuple[str, int]]) -> Op[None]:
 
 def unclaim_all() -> Op[int]:
     """PUBLISHED -> READY, same attempt, for every job: the bus lost them all. How many."""
-    rows = yield Statement(
-        "UPDATE jobs SET state = 'READY', lease_until = NULL WHERE state = 'PUBLISHED' RETURNING id"
-    )
+    rows = yield Statement("UPDATE jobs SET state = 'READY', lease_until = NULL WHERE state = 'PUBLISHED' RETURNING id")
     return len(rows)
 
 
@@ -161,8 +159,7 @@ def fail(job_id: str, attempt: int, fault: Fault) -> Op[bool]:
 def cancel_open(run_id: str) -> Op[None]:
     """READY or PUBLISHED -> CANCELLED for every job of an ended run."""
     yield Statement(
-        "UPDATE jobs SET state = 'CANCELLED', lease_until = NULL "
-        "WHERE run_id = $1 AND state IN ('READY', 'PUBLISHED')",
+        "UPDATE jobs SET state = 'CANCELLED', lease_until = NULL WHERE run_id = $1 AND state IN ('READY', 'PUBLISHED')",
         (run_id,),
     )
 
