@@ -1,0 +1,219 @@
+"""Open documents: pages as text layers and as pictures to read, one file at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import pypdfium2
+from PIL import Image
+
+from docmill.domain.errors import MediaError, Reason
+from docmill.domain.models import PageSize
+from docmill.domain.pages import Box, Unit
+from docmill.ocr import images, sniff
+from docmill.ocr.limits import MediaLimits
+from docmill.ocr.pdf import open_pdf
+from docmill.ocr.text_layer import TextLayer, read_text_layer
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderedPage:
+    """A page as a picture, upright, and the way back from its pixels to the page's own unit."""
+
+    image: NDArray[np.uint8]
+    """RGB, shape (height, width, 3)."""
+    scale: float
+    """Pixels of `image` per unit of the page."""
+    page: PageSize
+    orientation: int = 1
+    """EXIF orientation that was applied to an image; 1 for PDF pages."""
+
+    def to_page(self, box: Box) -> Box:
+        """A box of `image` in the page's unit: points after rotation, or pixels of the image as stored."""
+        left, top = box.x / self.scale, box.y / self.scale
+        right, bottom = box.right / self.scale, box.bottom / self.scale
+        x0, y0 = self._stored(left, top)
+        x1, y1 = self._stored(right, bottom)
+        left, right = sorted((min(max(x0, 0.0), self.page.width), min(max(x1, 0.0), self.page.width)))
+        top, bottom = sorted((min(max(y0, 0.0), self.page.height), min(max(y1, 0.0), self.page.height)))
+        return Box(round(left, 2), round(top, 2), round(right - left, 2), round(bottom - top, 2))
+
+    def _stored(self, u: float, v: float) -> tuple[float, float]:
+        """The stored point that is shown at (u, v) (Exif 2.32, 4.6.4 Orientation)."""
+        width, height = self.page.width, self.page.height
+        return {
+            1: (u, v),
+            2: (width - u, v),
+            3: (width - u, height - v),
+            4: (u, height - v),
+            5: (v, u),
+            6: (v, height - u),
+            7: (width - v, height - u),
+            8: (width - v, u),
+        }[self.orientation]
+
+
+class OpenDocument(Protocol):
+    """A document that stays open while its pages are read. Pages are counted from 1.
+
+    Every method raises `MediaError` MEDIA_CORRUPT for a page that cannot be read; the other pages stay readable.
+    """
+
+    page_count: int
+
+    def page_size(self, number: int) -> PageSize:
+        """Pixels as stored, or points after rotation."""
+
+    def rotation(self, number: int) -> int:
+        """Degrees clockwise of a PDF's /Rotate; 0 for images."""
+
+    def text_layer(self, number: int) -> TextLayer | None:
+        """The text that the page carries; None for images and for pages without any."""
+
+    def render(self, number: int) -> RenderedPage:
+        """The page as a picture to read."""
+
+
+@contextmanager
+def open_document(path: Path, media_type: str, limits: MediaLimits | None = None) -> Iterator[OpenDocument]:
+    """Opens a probed document; the file and the page in hand are closed at the end.
+
+    Raises `MediaError` as `docmill.ocr.probe.probe` does.
+    """
+    limits = limits or MediaLimits()
+    if media_type == sniff.PDF:
+        pdf = PdfDocument(path, limits)
+        try:
+            yield pdf
+        finally:
+            pdf.close()
+    else:
+        with images.decoding(media_type, limits):
+            image = images.open_image(path, media_type)
+        with image:
+            yield ImageDocument(image, media_type, limits)
+
+
+class PdfDocument:
+    """A PDF. One page is kept open, as its text layer and its picture are usually asked for in a row."""
+
+    def __init__(self, path: Path, limits: MediaLimits) -> None:
+        self._limits = limits
+        self._pdf = open_pdf(path)
+        self.page_count = len(self._pdf)
+        self._number = 0
+        self._page: pypdfium2.PdfPage | None = None
+        if self._pdf.get_formtype() != 0:
+            self._pdf.init_forms()  # before any page is loaded: what people typed into a form belongs to the page
+
+    def page_size(self, number: int) -> PageSize:
+        """See `OpenDocument`."""
+        width, height = self._open(number).get_size()
+        return PageSize(width=round(width, 2), height=round(height, 2), unit=Unit.POINT)
+
+    def rotation(self, number: int) -> int:
+        """See `OpenDocument`."""
+        return int(self._open(number).get_rotation())
+
+    def text_layer(self, number: int) -> TextLayer | None:
+        """See `OpenDocument`."""
+        page = self._open(number)
+        try:
+            return read_text_layer(page)
+        except pypdfium2.PdfiumError as error:
+            raise _broken_page(number) from error
+
+    def render(self, number: int) -> RenderedPage:
+        """See `OpenDocument`."""
+        page, size = self._open(number), self.page_size(number)
+        limits = self._limits
+        scale = min(limits.render_dpi / 72, limits.max_render_side / max(size.width, size.height))
+        try:
+            bitmap = page.render(scale=scale, rev_byteorder=True)
+        except pypdfium2.PdfiumError as error:
+            raise _broken_page(number) from error
+        pixels = np.array(bitmap.to_numpy()[:, :, :3], dtype=np.uint8)  # a copy: the bitmap's memory goes with it
+        bitmap.close()
+        return RenderedPage(image=pixels, scale=scale, page=size)
+
+    def close(self) -> None:
+        """Closes the page in hand and the file."""
+        self._close_page()
+        self._pdf.close()
+
+    def _open(self, number: int) -> pypdfium2.PdfPage:
+        if self._page is None or self._number != number:
+            self._close_page()
+            try:
+                self._page = self._load(number)
+            except pypdfium2.PdfiumError as error:
+                raise _broken_page(number) from error
+            self._number = number
+        return self._page
+
+    def _load(self, number: int) -> pypdfium2.PdfPage:
+        page = self._pdf[number - 1]
+        if pypdfium2.raw.FPDFPage_GetAnnotCount(page.raw) == 0:
+            return page
+        # Filled form fields and typed comments are annotations, outside the page's own text, until they are flattened.
+        flattened = pypdfium2.raw.FPDFPage_Flatten(page.raw, pypdfium2.raw.FLAT_NORMALDISPLAY)
+        if flattened != pypdfium2.raw.FLATTEN_SUCCESS:
+            return page
+        page.close()
+        return self._pdf[number - 1]
+
+    def _close_page(self) -> None:
+        if self._page is not None:
+            self._page.close()
+            self._page = None
+
+
+class ImageDocument:
+    """An image file; every frame of a TIFF is a page."""
+
+    def __init__(self, image: Image.Image, media_type: str, limits: MediaLimits) -> None:
+        self._image = image
+        self._media_type = media_type
+        self._limits = limits
+        with images.decoding(media_type, limits):
+            self._frames = tuple(images.frames(image, media_type, limits))
+        self.page_count = len(self._frames)
+
+    def page_size(self, number: int) -> PageSize:
+        """See `OpenDocument`."""
+        frame = self._frames[number - 1]
+        return PageSize(width=frame.width, height=frame.height, unit=Unit.PIXEL)
+
+    def rotation(self, number: int) -> int:
+        """See `OpenDocument`."""
+        del number
+        return 0
+
+    def text_layer(self, number: int) -> TextLayer | None:
+        """See `OpenDocument`."""
+        del number
+        return None
+
+    def render(self, number: int) -> RenderedPage:
+        """See `OpenDocument`."""
+        with images.decoding(self._media_type, self._limits):
+            images.select(self._image, number - 1)
+            pixels, scale = images.to_rgb(self._image, self._media_type)
+        frame = self._frames[number - 1]
+        return RenderedPage(image=pixels, scale=scale, page=self.page_size(number), orientation=frame.orientation)
+
+
+def _broken_page(number: int) -> MediaError:
+    return MediaError(
+        Reason.MEDIA_CORRUPT,
+        f"Page {number} of the PDF is damaged; export the document again and send the new file",
+        {"page": str(number)},
+    )

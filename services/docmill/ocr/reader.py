@@ -1,0 +1,140 @@
+"""Reads one page: its text layer where that can be trusted, its picture through an OCR engine otherwise."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from docmill.domain.errors import InvalidArgument, Reason
+from docmill.domain.pages import Line, Page, Word
+from docmill.ocr import OcrEngine
+from docmill.ocr.documents import OpenDocument, RenderedPage
+from docmill.ocr.limits import MediaLimits
+from docmill.ocr.plugins import EngineOptions
+from docmill.ocr.registry import AUTO, find_factory
+
+TEXT_LAYER = "text-layer"
+"""Engine name of pages whose own text was taken."""
+
+_VERSION = "1"  # raise it when the choice between text layer and OCR, or the making of words and lines, changes
+
+
+class ReadMode(StrEnum):
+    """How a page is read."""
+
+    AUTO = "auto"  # the text layer where it can be trusted, else OCR
+    OCR = "ocr"  # always the picture
+    TEXT_LAYER = "text-layer"  # never the picture; a page without a text layer stays empty
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadPage:
+    """A page that was read."""
+
+    page: Page
+    engine_ms: int
+    """Time inside the OCR engine; 0 for a text layer."""
+
+
+class PageReader:
+    """Reads pages with one engine, which is loaded when the first page needs it and kept."""
+
+    def __init__(
+        self,
+        engine_name: str = AUTO,
+        limits: MediaLimits | None = None,
+        *,
+        threads: int = 1,
+        weights_dir: Path | None = None,
+        languages: Sequence[str] = ("en",),
+        gpu: str = "auto",
+    ) -> None:
+        """Raises `EngineUnavailable` or `InvalidArgument` for an engine that cannot work here, without loading it."""
+        self.limits = limits or MediaLimits()
+        self._options = EngineOptions(threads=threads, weights_dir=weights_dir, languages=tuple(languages), gpu=gpu)
+        self._factory = find_factory(engine_name, self._options)
+        self._settings = "|".join(
+            (
+                _VERSION,
+                self._factory.fingerprint(self._options),
+                f"{self.limits.render_dpi:g}",
+                str(self.limits.max_render_side),
+            )
+        )
+        self._engine: OcrEngine | None = None
+
+    @property
+    def engine_name(self) -> str:
+        """The engine that reads pictures: never `auto`."""
+        return self._factory.name
+
+    @property
+    def fingerprint(self) -> str:
+        """`fingerprint_for` without options."""
+        return self.fingerprint_for({})
+
+    def fingerprint_for(self, options: Mapping[str, Any]) -> str:
+        """16 hex digits that change whenever the same page could read differently: part of page keys."""
+        settings = f"{self._settings}|{_mode(options)}"
+        return hashlib.sha256(settings.encode()).hexdigest()[:16]
+
+    def load(self) -> OcrEngine:
+        """The engine, loaded; workers call it early so that the first page does not wait."""
+        if self._engine is None:
+            self._engine = self._factory.create(self._options)
+        return self._engine
+
+    def read(self, document: OpenDocument, number: int, options: Mapping[str, Any]) -> ReadPage:
+        """Page `number` (from 1). `options`: `{"mode": "auto" | "ocr" | "text-layer"}`, other keys are not ours.
+
+        Raises `MediaError` for a page that is damaged, `InvalidArgument` for an unknown mode.
+        """
+        mode = _mode(options)
+        layer = document.text_layer(number) if mode is not ReadMode.OCR else None
+        if layer is not None and (mode is ReadMode.TEXT_LAYER or layer.is_trustworthy):
+            return ReadPage(page=_page(document, number, TEXT_LAYER, layer.lines), engine_ms=0)
+        if mode is ReadMode.TEXT_LAYER:
+            return ReadPage(page=_page(document, number, "", ()), engine_ms=0)
+        return self._read_picture(document, number)
+
+    def _read_picture(self, document: OpenDocument, number: int) -> ReadPage:
+        picture = document.render(number)
+        engine = self.load()
+        started = time.perf_counter()
+        (lines,) = engine.read([picture.image])
+        engine_ms = round((time.perf_counter() - started) * 1000)
+        lines = tuple(_to_page(line, picture) for line in lines)
+        return ReadPage(page=_page(document, number, engine.name if lines else "", lines), engine_ms=engine_ms)
+
+
+def _mode(options: Mapping[str, Any]) -> ReadMode:
+    mode = options.get("mode", ReadMode.AUTO)
+    try:
+        return ReadMode(mode)
+    except ValueError as error:
+        known = ", ".join(ReadMode)
+        raise InvalidArgument(
+            Reason.FIELD_INVALID, f"There is no reading mode {mode!r}; known are {known}", {"field": "mode"}
+        ) from error
+
+
+def _to_page(line: Line, picture: RenderedPage) -> Line:
+    return Line(tuple(Word(word.text, picture.to_page(word.box), word.confidence) for word in line.words))
+
+
+def _page(document: OpenDocument, number: int, engine: str, lines: tuple[Line, ...]) -> Page:
+    size = document.page_size(number)
+    return Page(
+        number=number,
+        width=size.width,
+        height=size.height,
+        unit=size.unit,
+        rotation=document.rotation(number),
+        engine=engine,
+        lines=lines,
+    )
