@@ -1,0 +1,139 @@
+"""Flows, and the run requests that name them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from docmill.domain.models import Flow, FlowLimits, FlowVersion, JsonObject, Priority
+from docmill.engine import FlowSpec, Listing, RunRequest
+from docmill.rpc.convert.common import from_struct, to_struct, to_timestamp
+from docmill.v1 import flows_pb2
+
+__all__ = ["from_create_flow", "from_run_flow", "page_size", "to_flow", "to_flow_summary", "to_flows"]
+
+MAX_METADATA = 16 * 1024
+MAX_VARIABLES = 256 * 1024
+MAX_DEFINITION = 1024 * 1024
+DEFAULT_PAGE_SIZE = 50
+
+_PRIORITIES = {
+    flows_pb2.PRIORITY_UNSPECIFIED: Priority.STANDARD,
+    flows_pb2.PRIORITY_INTERACTIVE: Priority.INTERACTIVE,
+    flows_pb2.PRIORITY_STANDARD: Priority.STANDARD,
+    flows_pb2.PRIORITY_BULK: Priority.BULK,
+}
+
+
+def page_size(asked: int) -> int:
+    """How many items a list shows: what was asked for, or the default."""
+    return asked or DEFAULT_PAGE_SIZE
+
+
+def to_flows(listing: Listing[Flow], request: flows_pb2.ListFlowsRequest) -> flows_pb2.ListFlowsResponse:
+    """Answer to ListFlows."""
+    return flows_pb2.ListFlowsResponse(
+        flows=[to_flow_summary(flow) for flow in listing.items],
+        total=listing.total,
+        page_size=page_size(request.page_size),
+        offset=request.offset,
+        next_page_token=listing.next_page_token,
+    )
+
+
+def to_flow_summary(flow: Flow) -> flows_pb2.FlowSummary:
+    """A flow at its current version."""
+    current = flow.current
+    return flows_pb2.FlowSummary(
+        id=flow.id,
+        name=current.name,
+        description=current.description,
+        version=current.version,
+        created_at=to_timestamp(min(version.created_at for version in flow.versions)),
+        updated_at=to_timestamp(current.created_at),
+        input_schema=to_struct(current.input_schema),
+    )
+
+
+def to_flow(flow: Flow, version: FlowVersion) -> flows_pb2.Flow:
+    """One version of a flow."""
+    return flows_pb2.Flow(
+        id=flow.id,
+        name=version.name,
+        description=version.description,
+        version=version.version,
+        versions=[each.version for each in flow.versions],
+        created_at=to_timestamp(min(each.created_at for each in flow.versions)),
+        updated_at=to_timestamp(version.created_at),
+        schema=flows_pb2.FlowSchema(
+            input=to_struct(input_schema(version.input_schema)), output=to_struct(version.output_schema)
+        ),
+        input_schema=to_struct(version.input_schema),
+        config=flows_pb2.FlowConfig(
+            supported_formats=version.limits.supported_formats,
+            max_file_size_mb=version.limits.max_file_size_mb,
+            max_pages=version.limits.max_pages,
+            estimated_credits_per_page=version.limits.estimated_credits_per_page,
+        ),
+        definition=to_struct(version.definition),
+        hidden=version.hidden,
+    )
+
+
+def input_schema(variables: JsonObject) -> dict[str, Any]:
+    """JSON Schema of `input` in a run request, for a flow whose variables have the schema `variables`."""
+    document = {
+        "type": "object",
+        "required": ["base64"],
+        "properties": {
+            "base64": {"type": "string", "contentEncoding": "base64"},
+            "filename": {"type": "string", "maxLength": 255},
+            "mimeType": {"type": "string", "maxLength": 127},
+        },
+    }
+    required = ["document", "variables"] if variables.get("required") else ["document"]
+    properties = {"document": document, "variables": dict(variables) or {"type": "object"}}
+    return {"type": "object", "required": required, "properties": properties}
+
+
+def from_create_flow(request: flows_pb2.CreateFlowRequest) -> FlowSpec:
+    """A flow version to create."""
+    config = request.config
+    return FlowSpec(
+        flow_id=request.id,
+        version=request.version,
+        name=request.name,
+        description=request.description,
+        hidden=request.hidden,
+        input_schema=from_struct(request.input_schema, "input_schema", max_bytes=MAX_VARIABLES),
+        output_schema=from_struct(request.output_schema, "output_schema", max_bytes=MAX_VARIABLES),
+        limits=FlowLimits(
+            supported_formats=tuple(config.supported_formats),
+            max_file_size_mb=config.max_file_size_mb,
+            max_pages=config.max_pages,
+            estimated_credits_per_page=config.estimated_credits_per_page,
+        ),
+        definition=from_struct(request.definition, "definition", max_bytes=MAX_DEFINITION),
+    )
+
+
+def from_run_flow(request: flows_pb2.RunFlowRequest, *, trace_id: str = "") -> RunRequest:
+    """A run to start. That it has a source and a known priority is checked by the contract's rules."""
+    source = request.input
+    inline = source.document if source.HasField("document") else None
+    return RunRequest(
+        flow_id=request.flow_id,
+        version=request.version,
+        document_id=source.document_id,
+        content=inline.base64 if inline else None,
+        filename=inline.filename if inline else "",
+        declared_type=inline.mime_type if inline else "",
+        variables=from_struct(source.variables, "input.variables", max_bytes=MAX_VARIABLES),
+        metadata=from_struct(request.metadata, "metadata", max_bytes=MAX_METADATA),
+        priority=_PRIORITIES[request.priority],
+        timeout_s=_seconds(request),
+        trace_id=trace_id,
+    )
+
+
+def _seconds(request: flows_pb2.RunFlowRequest) -> float | None:
+    return request.time_limit.ToTimedelta().total_seconds() if request.HasField("time_limit") else None

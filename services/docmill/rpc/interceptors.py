@@ -1,0 +1,218 @@
+"""What happens around every call, outermost first.
+
+Log, map errors, bound the time, authenticate, check the scope, validate the request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import uuid4
+
+import grpc
+import grpc.aio
+import protovalidate
+import structlog
+from google.protobuf.message import Message
+from grpc_status import rpc_status
+
+from docmill.domain import errors
+from docmill.domain.errors import Reason
+from docmill.engine import Engine
+from docmill.rpc._layer import Call, Layer
+from docmill.rpc.context import current_caller, metadata_value
+from docmill.rpc.errors import FieldViolation, InvalidRequest, status_of
+from docmill.rpc.scopes import SCOPES, is_public
+
+__all__ = ["Authentication", "Deadlines", "Errors", "Logging", "Scopes", "Validation"]
+
+log = structlog.stdlib.get_logger(__name__)
+
+REQUEST_ID = "x-request-id"
+_SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_CODE_NAMES = {code.value[0]: code.name for code in grpc.StatusCode}
+
+
+class Logging(Layer):
+    """One line for each call (`rpc.finished`), under an id that the client gives or gets back as `x-request-id`."""
+
+    @asynccontextmanager
+    async def around(self, call: Call) -> AsyncIterator[None]:
+        """Bind the id and the method for all lines of the call; write one line when it ended."""
+        given = metadata_value(call.context, REQUEST_ID)
+        request_id = given if _SANE_ID.fullmatch(given) else uuid4().hex
+        call.context.set_trailing_metadata(((REQUEST_ID, request_id),))
+        started = time.perf_counter()
+        with structlog.contextvars.bound_contextvars(request_id=request_id, method=call.method):
+            code = ""
+            try:
+                yield
+            except asyncio.CancelledError:
+                code = grpc.StatusCode.CANCELLED.name
+                raise
+            finally:
+                write = log.debug if is_public(call.method) else log.info
+                took = round((time.perf_counter() - started) * 1000, 2)
+                write("rpc.finished", code=code or _code(call), duration_ms=took, peer=call.context.peer())
+
+
+def _code(call: Call) -> str:
+    code: Any = call.context.code()  # a number, whatever its annotation says
+    return _CODE_NAMES.get(code, str(code))
+
+
+class Errors(Layer):
+    """Ends failed calls with a status; what is not a domain error is our fault and stays in our log."""
+
+    @asynccontextmanager
+    async def around(self, call: Call) -> AsyncIterator[None]:
+        """Map what the layers below raise."""
+        try:
+            yield
+        except errors.DocmillError as error:
+            await _abort(call, error)
+        except grpc.aio.AbortError:
+            raise
+        except Exception as error:
+            # A client that leaves while an answer waits for flow control shows as an error of the write.
+            if isinstance(error, grpc.aio.BaseError) and call.context.cancelled():
+                raise asyncio.CancelledError from error
+            log.exception("rpc.crashed")
+            await _abort(call, errors.InternalError())
+
+
+async def _abort(call: Call, error: errors.DocmillError) -> None:
+    structlog.contextvars.bind_contextvars(reason=error.reason.value)
+    status = rpc_status.to_status(status_of(error))
+    metadata = (*call.context.trailing_metadata(), *(status.trailing_metadata or ()))
+    await call.context.abort(status.code, status.details, metadata)
+
+
+class Deadlines(Layer):
+    """No call is served for ever, whether the client set a deadline or not; and streams end when the server stops."""
+
+    def __init__(self, *, call_timeout_s: float, stream_timeout_s: float) -> None:
+        self._call_timeout_s = call_timeout_s
+        self._stream_timeout_s = stream_timeout_s
+        self._watches: set[asyncio.Timeout] = set()
+        self._draining = False
+
+    def drain(self) -> None:
+        """End all streams of answers now, and those to come at once: their clients resume elsewhere."""
+        self._draining = True
+        for watch in self._watches:
+            watch.reschedule(asyncio.get_running_loop().time())
+
+    @asynccontextmanager
+    async def around(self, call: Call) -> AsyncIterator[None]:
+        """Raise DEADLINE when the call took too long. A shorter deadline of the client is kept by gRPC itself."""
+        streams = call.request_streaming or call.response_streaming
+        limit = asyncio.timeout(self._stream_timeout_s if streams else self._call_timeout_s)
+        try:
+            async with limit:
+                if call.response_streaming and not is_public(call.method):
+                    self._watches.add(limit)
+                    if self._draining:
+                        self.drain()
+                yield
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            if self._draining:
+                message = "The server is going away; call again"
+                raise errors.Unavailable(Reason.OVERLOADED, message) from None
+            raise errors.DeadlineExceeded(Reason.DEADLINE, "The call took longer than the server allows") from None
+        finally:
+            self._watches.discard(limit)
+
+
+class Authentication(Layer):
+    """Turns the API key in `authorization: Bearer ...` into the caller of this call."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @asynccontextmanager
+    async def around(self, call: Call) -> AsyncIterator[None]:
+        """Raise `Unauthenticated` unless a valid key came with the call."""
+        if not is_public(call.method):
+            caller = await self._engine.authenticate(_bearer(metadata_value(call.context, "authorization")))
+            structlog.contextvars.bind_contextvars(org_id=caller.org_id, key_id=caller.key_id)
+            current_caller.set(caller)
+        yield
+
+
+def _bearer(header: str) -> str:
+    if not header:
+        message = "No API key: send it in the metadata as `authorization: Bearer dc_...`"
+        raise errors.Unauthenticated(Reason.CREDENTIAL_MISSING, message, {"reason": "missing"})
+    scheme, _, key = header.partition(" ")
+    if scheme.lower() != "bearer" or not key.strip():
+        message = "The authorization metadata must read `Bearer dc_...`"
+        raise errors.Unauthenticated(Reason.CREDENTIAL_INVALID, message, {"reason": "malformed"})
+    return key.strip()
+
+
+class Scopes(Layer):
+    """Refuses methods the key is not made for. A method without an entry in the table is never served."""
+
+    @asynccontextmanager
+    async def around(self, call: Call) -> AsyncIterator[None]:
+        """Raise `PermissionDenied` unless the caller has the method's scope."""
+        caller = current_caller.get()
+        if not is_public(call.method):
+            required = SCOPES[call.method]
+            if caller is None or required not in caller.scopes:
+                message = f"The API key lacks the scope {required}"
+                raise errors.PermissionDenied(Reason.SCOPE_MISSING, message, {"requiredScope": required.value})
+        yield
+
+
+class Validation(Layer):
+    """Checks every request message against the rules in the protos."""
+
+    def __init__(self) -> None:
+        self._validator = protovalidate.Validator()
+
+    def received(self, call: Call, request: Any) -> Any:
+        """The checked request; a stream is checked message by message."""
+        if not call.request_streaming:
+            self._check(request)
+            return request
+        return self._checked(request)
+
+    async def _checked(self, requests: AsyncIterator[Message]) -> AsyncIterator[Message]:
+        async for request in requests:
+            self._check(request)
+            yield request
+
+    def _check(self, request: Message) -> None:
+        violations = self._validator.collect_violations(request)
+        if not violations:
+            return
+        found = [_violation(violation.proto) for violation in violations]
+        reason, field, message = _worst(found[0], violations[0].proto.rule_id)
+        raise InvalidRequest(reason, message, {"field": field, "reason": found[0].description}, violations=found)
+
+
+def _violation(violation: Any) -> FieldViolation:
+    path = ""
+    for element in violation.field.elements if violation.field else ():
+        subscript = getattr(element, "subscript", None)
+        name = f"{element.field_name}[{subscript.value}]" if subscript else element.field_name
+        path = f"{path}.{name}" if path else name
+    return FieldViolation(field=path, description=violation.message)
+
+
+def _worst(violation: FieldViolation, rule: str) -> tuple[Reason, str, str]:
+    """Reason, field and message of a request with `violation` in it."""
+    field, description = violation.field, violation.description
+    if rule == "required" and field in {"input.source", "input.document.base64"}:
+        message = "A document is needed: its bytes in `input.document.base64`, or `input.document_id`"
+        return Reason.DOCUMENT_MISSING, "input.document", message
+    reason = Reason.FIELD_MISSING if rule == "required" else Reason.FIELD_INVALID
+    return reason, field, f"{field}: {description}" if field else description

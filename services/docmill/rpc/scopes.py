@@ -1,0 +1,34 @@
+"""What a key must be allowed to do for each method, and which methods need no key."""
+
+from __future__ import annotations
+
+from docmill.domain.models import Scope
+
+__all__ = ["SCOPES", "is_public"]
+
+SCOPES: dict[str, Scope] = {
+    "/docmill.v1.DocumentService/UploadDocument": Scope.FLOWS_EXECUTE,
+    "/docmill.v1.DocumentService/GetDocument": Scope.EXECUTIONS_READ,
+    "/docmill.v1.FlowService/ListFlows": Scope.FLOWS_READ,
+    "/docmill.v1.FlowService/GetFlow": Scope.FLOWS_READ,
+    "/docmill.v1.FlowService/CreateFlow": Scope.FLOWS_WRITE,
+    "/docmill.v1.FlowService/RunFlow": Scope.FLOWS_EXECUTE,
+    "/docmill.v1.RunService/GetRun": Scope.EXECUTIONS_READ,
+    "/docmill.v1.RunService/ListRuns": Scope.EXECUTIONS_READ,
+    "/docmill.v1.RunService/CancelRun": Scope.EXECUTIONS_CANCEL,
+    "/docmill.v1.RunService/WatchRun": Scope.EXECUTIONS_READ,
+    "/docmill.v1.RunService/ListPages": Scope.EXECUTIONS_READ,
+    "/docmill.v1.RunService/GetPage": Scope.EXECUTIONS_READ,
+}
+
+# Probes and tools have no key; both services tell nothing about anybody's data.
+_PUBLIC_SERVICES = (
+    "/grpc.health.v1.Health/",
+    "/grpc.reflection.v1.ServerReflection/",
+    "/grpc.reflection.v1alpha.ServerReflection/",
+)
+
+
+def is_public(method: str) -> bool:
+    """Whether `method` (`/package.Service/Method`) needs no key. Everything that is not listed needs one."""
+    return method.startswith(_PUBLIC_SERVICES)
