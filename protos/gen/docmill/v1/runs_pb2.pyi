@@ -675,6 +675,9 @@ class RunEvent(_message.Message):
     PAGES_TOTAL_FIELD_NUMBER: _builtins.int
     STEP_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
+    PAGES_FAILED_FIELD_NUMBER: _builtins.int
+    NODE_TYPE_FIELD_NUMBER: _builtins.int
+    DURATION_MS_FIELD_NUMBER: _builtins.int
     kind: Global___RunEventKind.ValueType
     """What happened."""
     pages_done: _builtins.int
@@ -683,6 +686,12 @@ class RunEvent(_message.Message):
     """Pages of the document."""
     step: _builtins.str
     """Id of the step it is about."""
+    pages_failed: _builtins.int
+    """Pages that could not be read so far."""
+    node_type: _builtins.str
+    """Kind of the step it is about: `parse`, `extract`, ..."""
+    duration_ms: _builtins.int
+    """Milliseconds the step took."""
     @_builtins.property
     def at(self) -> _timestamp_pb2.Timestamp:
         """When it was recorded."""
@@ -705,17 +714,28 @@ class RunEvent(_message.Message):
         pages_total: _builtins.int | None = ...,
         step: _builtins.str = ...,
         error: _errors_pb2.Fault | None = ...,
+        pages_failed: _builtins.int | None = ...,
+        node_type: _builtins.str = ...,
+        duration_ms: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_pages_done", b"_pages_done", "_pages_total", b"_pages_total", "at", b"at", "error", b"error", "page", b"page", "pages_done", b"pages_done", "pages_total", b"pages_total"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_duration_ms", b"_duration_ms", "_pages_done", b"_pages_done", "_pages_failed", b"_pages_failed", "_pages_total", b"_pages_total", "at", b"at", "duration_ms", b"duration_ms", "error", b"error", "page", b"page", "pages_done", b"pages_done", "pages_failed", b"pages_failed", "pages_total", b"pages_total"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_pages_done", b"_pages_done", "_pages_total", b"_pages_total", "at", b"at", "error", b"error", "kind", b"kind", "page", b"page", "pages_done", b"pages_done", "pages_total", b"pages_total", "step", b"step"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_duration_ms", b"_duration_ms", "_pages_done", b"_pages_done", "_pages_failed", b"_pages_failed", "_pages_total", b"_pages_total", "at", b"at", "duration_ms", b"duration_ms", "error", b"error", "kind", b"kind", "node_type", b"node_type", "page", b"page", "pages_done", b"pages_done", "pages_failed", b"pages_failed", "pages_total", b"pages_total", "step", b"step"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__duration_ms: _TypeAlias = _typing.Literal["duration_ms"]  # noqa: Y015
+    _WhichOneofArgType__duration_ms: _TypeAlias = _typing.Literal["_duration_ms", b"_duration_ms"]  # noqa: Y015
     _WhichOneofReturnType__pages_done: _TypeAlias = _typing.Literal["pages_done"]  # noqa: Y015
     _WhichOneofArgType__pages_done: _TypeAlias = _typing.Literal["_pages_done", b"_pages_done"]  # noqa: Y015
+    _WhichOneofReturnType__pages_failed: _TypeAlias = _typing.Literal["pages_failed"]  # noqa: Y015
+    _WhichOneofArgType__pages_failed: _TypeAlias = _typing.Literal["_pages_failed", b"_pages_failed"]  # noqa: Y015
     _WhichOneofReturnType__pages_total: _TypeAlias = _typing.Literal["pages_total"]  # noqa: Y015
     _WhichOneofArgType__pages_total: _TypeAlias = _typing.Literal["_pages_total", b"_pages_total"]  # noqa: Y015
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__duration_ms) -> _WhichOneofReturnType__duration_ms | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__pages_done) -> _WhichOneofReturnType__pages_done | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__pages_failed) -> _WhichOneofReturnType__pages_failed | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__pages_total) -> _WhichOneofReturnType__pages_total | None: ...
 
@@ -733,6 +753,7 @@ class PageFacts(_message.Message):
     CONFIDENCE_FIELD_NUMBER: _builtins.int
     WORDS_FIELD_NUMBER: _builtins.int
     DURATION_MS_FIELD_NUMBER: _builtins.int
+    RETRY_IN_MS_FIELD_NUMBER: _builtins.int
     page_number: _builtins.int
     """Number of the page, from 1."""
     attempt: _builtins.int
@@ -745,6 +766,8 @@ class PageFacts(_message.Message):
     """Number of words on it."""
     duration_ms: _builtins.int
     """Milliseconds a worker spent on it."""
+    retry_in_ms: _builtins.int
+    """Milliseconds until it is tried again."""
     def __init__(
         self,
         *,
@@ -754,21 +777,26 @@ class PageFacts(_message.Message):
         confidence: _builtins.float | None = ...,
         words: _builtins.int | None = ...,
         duration_ms: _builtins.int | None = ...,
+        retry_in_ms: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_confidence", b"_confidence", "_duration_ms", b"_duration_ms", "_words", b"_words", "confidence", b"confidence", "duration_ms", b"duration_ms", "words", b"words"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_confidence", b"_confidence", "_duration_ms", b"_duration_ms", "_retry_in_ms", b"_retry_in_ms", "_words", b"_words", "confidence", b"confidence", "duration_ms", b"duration_ms", "retry_in_ms", b"retry_in_ms", "words", b"words"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_confidence", b"_confidence", "_duration_ms", b"_duration_ms", "_words", b"_words", "attempt", b"attempt", "confidence", b"confidence", "duration_ms", b"duration_ms", "engine", b"engine", "page_number", b"page_number", "words", b"words"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_confidence", b"_confidence", "_duration_ms", b"_duration_ms", "_retry_in_ms", b"_retry_in_ms", "_words", b"_words", "attempt", b"attempt", "confidence", b"confidence", "duration_ms", b"duration_ms", "engine", b"engine", "page_number", b"page_number", "retry_in_ms", b"retry_in_ms", "words", b"words"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__confidence: _TypeAlias = _typing.Literal["confidence"]  # noqa: Y015
     _WhichOneofArgType__confidence: _TypeAlias = _typing.Literal["_confidence", b"_confidence"]  # noqa: Y015
     _WhichOneofReturnType__duration_ms: _TypeAlias = _typing.Literal["duration_ms"]  # noqa: Y015
     _WhichOneofArgType__duration_ms: _TypeAlias = _typing.Literal["_duration_ms", b"_duration_ms"]  # noqa: Y015
+    _WhichOneofReturnType__retry_in_ms: _TypeAlias = _typing.Literal["retry_in_ms"]  # noqa: Y015
+    _WhichOneofArgType__retry_in_ms: _TypeAlias = _typing.Literal["_retry_in_ms", b"_retry_in_ms"]  # noqa: Y015
     _WhichOneofReturnType__words: _TypeAlias = _typing.Literal["words"]  # noqa: Y015
     _WhichOneofArgType__words: _TypeAlias = _typing.Literal["_words", b"_words"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__confidence) -> _WhichOneofReturnType__confidence | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__duration_ms) -> _WhichOneofReturnType__duration_ms | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__retry_in_ms) -> _WhichOneofReturnType__retry_in_ms | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__words) -> _WhichOneofReturnType__words | None: ...
 
