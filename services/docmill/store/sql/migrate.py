@@ -67,15 +67,17 @@ def make_config(connection: Any = None) -> Config:
 
 def make_engine(url: str) -> Engine:
     """A synchronous engine that keeps no connections, for migrations."""
-    from sqlalchemy import URL, NullPool, create_engine, make_url  # noqa: PLC0415 - as in _upgrade
+    from sqlalchemy import URL, NullPool, create_engine, event, make_url  # noqa: PLC0415 - as in _upgrade
 
     if url.startswith("sqlite:"):
-        # Alembic's transactions are real ones: the driver's own, which leave out DDL, are switched off.
-        return create_engine(
+        # The driver's own transactions leave out DDL; ours do not, and take turns with other processes from the start.
+        engine = create_engine(
             URL.create("sqlite", database=_path(url)),
             poolclass=NullPool,
             connect_args={"isolation_level": None, "timeout": 60},
         )
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+        return engine
     return create_engine(
         make_url(url).set(drivername="postgresql+psycopg"),
         poolclass=NullPool,

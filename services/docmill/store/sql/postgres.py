@@ -113,14 +113,24 @@ class PostgresStore:
             async with self._slots, self._pool.acquire() as connection:
                 try:
                     yield connection
-                except asyncpg.InterfaceError as error:  # a lost connection and a wrong argument share this class
-                    if connection.is_closed():
-                        raise _unavailable(error) from error
-                    raise
+                except Exception as error:
+                    if not _is_lost(connection, error):
+                        raise
+                    await self._pool.expire_connections()  # its neighbours are most likely lost too
+                    raise _unavailable(error) from error
         except StoreUnavailable:
             raise
         except _OUTAGES as error:
             raise _unavailable(error) from error
+
+
+def _is_lost(connection: Any, error: Exception) -> bool:
+    if isinstance(error, asyncpg.InternalClientError):  # the server said goodbye while the connection lay idle
+        return True
+    try:
+        return bool(connection.is_closed())
+    except asyncpg.InterfaceError:  # the pool has taken it away already
+        return True
 
 
 def _unavailable(error: Exception) -> StoreUnavailable:

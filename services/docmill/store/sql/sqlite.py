@@ -25,7 +25,6 @@ T = TypeVar("T")
 _Write = tuple[Callable[[], Op[Any]], "asyncio.Future[Any]"]
 _Outcome = tuple["asyncio.Future[Any]", Any, Exception | None]
 
-_BUSY_SECONDS = 5.0
 _MAX_BATCH = 256  # bounds how long another process waits for its turn
 _PLACEHOLDER = re.compile(r"\$(\d+)")
 # SQLite locks the whole file, so row locks are no words of its language.
@@ -49,20 +48,21 @@ _OUTAGES = frozenset(
 class SqliteStore:
     """`Store` on a file in WAL mode with `synchronous=FULL`. Not for network file systems.
 
-    Make it inside the running event loop. `queue_size` writes may wait, further callers wait to be let in.
+    Make it inside the running event loop. `queue_size` writes may wait, further callers wait to be let in. When another
+    process keeps the file locked for `busy_seconds`, whatever waits fails with `StoreUnavailable`.
     """
 
-    def __init__(self, path: str, *, readers: int = 4, queue_size: int = 1024) -> None:
+    def __init__(self, path: str, *, readers: int = 4, queue_size: int = 1024, busy_seconds: float = 5.0) -> None:
         self._loop = asyncio.get_running_loop()
         self._closed = False
         self._writes: SimpleQueue[_Write | None] = SimpleQueue()
         self._write_slots = asyncio.Semaphore(queue_size)
         self._read_slots = asyncio.Semaphore(readers)
         self._queue_size, self._readers = queue_size, readers
-        self._writer = _connect(path)
+        self._writer = _connect(path, busy_seconds)
         self._idle: SimpleQueue[sqlite3.Connection] = SimpleQueue()
         for _ in range(readers):
-            self._idle.put(_connect(path, read_only=True))
+            self._idle.put(_connect(path, busy_seconds, read_only=True))
         self._read_threads = ThreadPoolExecutor(readers, thread_name_prefix="sqlite-read")
         self._write_thread = threading.Thread(target=self._write_loop, name="sqlite-write", daemon=True)
         self._write_thread.start()
@@ -185,10 +185,10 @@ class _TransactionLostError(Exception):
     """SQLite rolled back the whole group."""
 
 
-def _connect(path: str, *, read_only: bool = False) -> sqlite3.Connection:
+def _connect(path: str, busy_seconds: float, *, read_only: bool = False) -> sqlite3.Connection:
     try:
         connection = sqlite3.connect(
-            path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
+            path, timeout=busy_seconds, isolation_level=None, check_same_thread=False, cached_statements=256
         )
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from alembic import context
-from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy import Connection, Engine, text
 
 from docmill.store.sql.schema import metadata
 
@@ -13,9 +13,6 @@ _ONE_AT_A_TIME = 0x646F636D696C6C  # "docmill": the advisory lock of whoever mig
 def run(connection: Connection) -> None:
     """Run the migrations asked for in one transaction: all of them or none."""
     sqlite = connection.dialect.name == "sqlite"
-    if sqlite:
-        # Another process that migrates waits here, and then finds nothing to do.
-        event.listen(connection, "begin", lambda begun: begun.exec_driver_sql("BEGIN IMMEDIATE"))
     context.configure(
         connection=connection,
         target_metadata=metadata,

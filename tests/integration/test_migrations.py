@@ -1,0 +1,151 @@
+"""The migrations, on both databases: from nothing to the tables of the schema and back."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, text
+
+from docmill.store import StoreUnavailable
+from docmill.store.sql.migrate import HEAD, make_config, make_engine, migrate, pending
+from docmill.store.sql.schema import metadata
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database without tables, once of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite://{tmp_path}/new folder/100% mine?.db"
+    url: str = request.getfixturevalue("empty_postgres_url")
+    return url
+
+
+def tables(url: str) -> set[str]:
+    """The names of the tables there are."""
+    engine = make_engine(url)
+    with engine.connect() as connection:
+        return set(inspect(connection).get_table_names())
+
+
+def test_migrations_end_at_the_schema(empty_url: str) -> None:
+    """After all migrations, Alembic finds no difference to the tables, columns, defaults, keys and indexes of the schema."""
+    migrate(empty_url)
+    engine = make_engine(empty_url)
+    with engine.connect() as connection:
+        options = {"compare_type": True, "compare_server_default": True}
+        context = MigrationContext.configure(connection, opts=options)
+        assert compare_metadata(context, metadata) == []
+    assert tables(empty_url) == {*metadata.tables, "alembic_version"}
+
+
+def test_migrations_create_the_very_indexes(sqlite_url: str, tmp_path: Path) -> None:
+    """Indexes have the text that the schema gives, with their conditions, which Alembic does not compare."""
+    other_url = f"sqlite://{tmp_path}/other.db"
+    with make_engine(other_url).begin() as connection:
+        metadata.create_all(connection)
+
+    def indexes(url: str) -> set[str]:
+        with make_engine(url).connect() as connection:
+            rows = connection.execute(text("SELECT sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"))
+            return {" ".join(row[0].split()) for row in rows}
+
+    assert indexes(sqlite_url) == indexes(other_url)
+
+
+def test_pending_says_whether_there_is_work(empty_url: str) -> None:
+    """A new database is pending, a migrated one is not, and migrating it again changes nothing."""
+    assert pending(empty_url)
+    migrate(empty_url)
+    assert not pending(empty_url)
+    migrate(empty_url)
+    assert not pending(empty_url)
+
+
+def test_a_database_ahead_of_the_program_is_left_alone(store_url: str) -> None:
+    """A newer release's database is used as it is: its migrations fit this release."""
+    with make_engine(store_url).begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    assert not pending(store_url)
+    migrate(store_url)
+
+
+def test_each_migration_can_be_undone(empty_url: str) -> None:
+    """Every step up can be taken down and up again, and the way down ends without tables."""
+    script = ScriptDirectory.from_config(make_config())
+    with make_engine(
+        empty_url if not empty_url.startswith("sqlite") else _parent_made(empty_url)
+    ).connect() as connection:
+        config = make_config(connection)
+        for revision in reversed(list(script.walk_revisions())):
+            command.upgrade(config, revision.revision)
+            command.downgrade(config, "-1")
+            command.upgrade(config, revision.revision)
+        command.downgrade(config, "base")
+    assert tables(empty_url) == {"alembic_version"}
+
+
+def test_the_head_constant_is_honest() -> None:
+    """There is one newest revision, and it is the constant that spares us importing Alembic; numbers grow along."""
+    script = ScriptDirectory.from_config(make_config())
+    revisions = [revision.revision for revision in script.walk_revisions()]
+    assert script.get_heads() == [HEAD]
+    assert revisions == sorted(revisions, reverse=True)
+
+
+def test_many_may_migrate_at_once(empty_url: str) -> None:
+    """Four at the same time, from four threads, all return and the database is migrated once."""
+    errors: list[Exception] = []
+
+    def one() -> None:
+        try:
+            migrate(empty_url)
+        except Exception as error:
+            errors.append(error)
+
+    script = "import sys; from docmill.store.sql.migrate import migrate; migrate(sys.argv[1])"
+    processes = [subprocess.Popen([sys.executable, "-c", script, empty_url]) for _ in range(3)]
+    thread = threading.Thread(target=one)
+    thread.start()
+    thread.join()
+    assert [process.wait() for process in processes] == [0, 0, 0]
+    assert errors == []
+    assert not pending(empty_url)
+
+
+def test_a_failing_migration_leaves_nothing(empty_url: str) -> None:
+    """When a migration fails in the middle, the tables it had made are gone: DDL is in the transaction."""
+    url = _parent_made(empty_url) if empty_url.startswith("sqlite") else empty_url
+    with make_engine(url).begin() as connection:
+        connection.execute(text("CREATE TABLE run_events (own INTEGER)"))  # made last by the first migration
+    with pytest.raises(Exception, match="run_events"):
+        migrate(url)
+    assert tables(url) - {"alembic_version"} == {"run_events"}
+
+
+def test_an_absent_database_is_an_outage(tmp_path: Path) -> None:
+    """No server, and a file that is no database, are `StoreUnavailable`."""
+    note = tmp_path / "note.txt"
+    note.write_text("not a database, but long enough to be taken for one" * 10)
+    for url in (f"postgresql://postgres@/postgres?host={tmp_path}", f"sqlite://{note}"):
+        with pytest.raises(StoreUnavailable):
+            pending(url)
+        with pytest.raises(StoreUnavailable):
+            migrate(url)
+
+
+def _parent_made(url: str) -> str:
+    from pathlib import Path
+
+    Path(url.removeprefix("sqlite://")).parent.mkdir(exist_ok=True)
+    return url
