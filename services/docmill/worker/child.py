@@ -1,0 +1,103 @@
+"""`python -m docmill.worker.child`: the only process that opens untrusted bytes.
+
+It gets requests as frames on standard input and answers each with one frame on standard output:
+
+    start     {parent, threads, engine, limits, ...}   -> {engine, fingerprint} or {unusable}
+    probe     {path, declared_type, filename}          -> {media_type, pages: [[width, height, unit], ...]}
+    page      {path, media_type, page, read}           -> {engine, confidence, words, engine_ms, fingerprint} + page
+    document  {definition, output_schema, variables,
+               sizes: [bytes or null, ...]} + pages    -> {steps: [[id, node type, ms], ...]} + output
+
+A failure is {error: {reason, message, details, retryable}}, with a `traceback` for the log where it was unexpected.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any, BinaryIO
+
+from docmill.domain.errors import DocmillError, InvalidArgument, Reason, WorkFailed
+from docmill.ocr import EngineUnavailable
+from docmill.worker import faults, frames
+
+__all__ = ["Task", "die_with", "main", "serve", "take_pipes"]
+
+Task = Callable[[dict[str, Any], bytes], tuple[dict[str, Any], bytes]]
+
+_PR_SET_PDEATHSIG = 1  # prctl(2)
+
+
+def main() -> None:
+    """Serve until standard input ends."""
+    requests, replies = take_pipes()
+    start = frames.read(requests)
+    if start is None:
+        return
+    die_with(int(start.header["parent"]))
+    from docmill.worker.reading import Reading  # noqa: PLC0415 - nothing of it is imported without a parent
+
+    try:
+        work = Reading(start.header)
+    except (EngineUnavailable, InvalidArgument) as error:
+        _send(replies, {"unusable": str(error)}, b"")
+        return
+    _send(replies, work.hello(), b"")
+    work.warm_up()
+    serve(requests, replies, work.tasks)
+    replies.flush()
+    os._exit(0)  # without the destructors of native libraries whose threads may still load a model
+
+
+def take_pipes() -> tuple[BinaryIO, BinaryIO]:
+    """Standard input and output for frames only: what libraries print goes to standard error instead."""
+    requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    with open(os.devnull, "rb") as nothing:  # noqa: PTH123 - a device, no path to work with
+        os.dup2(nothing.fileno(), 0)
+    os.dup2(2, 1)
+    return requests, replies
+
+
+def die_with(parent: int) -> None:
+    """Have the kernel kill this process when its parent ends, however that happens (prctl(2), Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:  # it ended before we asked
+        os._exit(1)
+
+
+def serve(requests: BinaryIO, replies: BinaryIO, tasks: dict[str, Task]) -> None:
+    """One request after the other, until there are no more."""
+    while (frame := frames.read(requests)) is not None:
+        _send(replies, *_answer(tasks, frame))
+
+
+def _answer(tasks: dict[str, Task], frame: frames.Frame) -> tuple[dict[str, Any], bytes]:
+    try:
+        return tasks[str(frame.header["do"])](frame.header, frame.body)
+    except DocmillError as error:
+        return {"error": faults.to_json(error)}, b""
+    except MemoryError:
+        fault = faults.TryAgain(Reason.WORKER_MEMORY, "The work needed more memory than there is")
+        return {"error": faults.to_json(fault)}, b""
+    except Exception:
+        return {"error": faults.to_json(faults.internal()), "traceback": traceback.format_exc()}, b""
+
+
+def _send(replies: BinaryIO, header: dict[str, Any], body: bytes) -> None:
+    try:
+        head, body = frames.encode(header, body)
+    except frames.FrameError:
+        error = WorkFailed(Reason.EXTRACTION_FAILED, "The result is too large to be kept")
+        head, body = frames.encode({"error": faults.to_json(error)})
+    replies.write(head)
+    replies.write(body)
+    replies.flush()
+
+
+if __name__ == "__main__":
+    main()

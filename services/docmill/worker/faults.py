@@ -1,0 +1,50 @@
+"""Errors of a job on their way from the child process to the job's result."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from docmill.domain.errors import DocmillError, Reason, WorkFailed
+
+__all__ = ["TryAgain", "from_json", "internal", "to_json"]
+
+_MAX_MESSAGE = 1000
+_MAX_DETAILS = 16
+_INTERNAL = "Something went wrong on our side while the document was being worked on"
+
+
+class TryAgain(WorkFailed):
+    """This attempt failed for a reason that the next one may not meet; the engine bounds the attempts."""
+
+    retryable = True
+
+
+def internal() -> TryAgain:
+    """An unexpected failure; what it was stands in the log, never in the message."""
+    return TryAgain(Reason.INTERNAL, _INTERNAL)
+
+
+def to_json(error: DocmillError) -> dict[str, Any]:
+    """`error` as the child sends it."""
+    return {
+        "reason": error.reason.value,
+        "message": error.message,
+        "details": dict(error.details),
+        "retryable": error.retryable,
+    }
+
+
+def from_json(value: object) -> DocmillError:
+    """The error that a child reported; bounded, and `internal()` for anything that is not one."""
+    match value:
+        case {
+            "reason": str(name),
+            "message": str(message),
+            "details": dict(details),
+            "retryable": bool(retryable),
+        } if name in Reason.__members__:
+            kind = TryAgain if retryable else WorkFailed
+            kept = {str(key)[:64]: str(text)[:_MAX_MESSAGE] for key, text in list(details.items())[:_MAX_DETAILS]}
+            return kind(Reason(name), message[:_MAX_MESSAGE], kept)
+        case _:
+            return internal()

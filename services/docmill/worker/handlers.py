@@ -1,0 +1,161 @@
+"""What each kind of job does: fetch what it names, have a child work on it, keep the outcome, report facts.
+
+Outcomes have deterministic keys: an attempt that is made again writes the same blob again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from docmill.blobs import BlobNotFound, BlobStore
+from docmill.domain.errors import NotFound, Reason
+from docmill.domain.messages import DocumentFacts, JobMessage, PageFacts, ProbeFacts, StepFacts
+from docmill.domain.models import JobKind, PageSize
+from docmill.domain.pages import Unit
+from docmill.worker import faults
+from docmill.worker.cache import DocumentCache
+from docmill.worker.frames import Frame
+
+__all__ = ["Ask", "DocumentHandler", "Handler", "Outcome", "PageHandler", "ProbeHandler", "Timeouts", "handlers_of"]
+
+_SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=-]{0,127}")
+_FETCHES = 8  # pages of one document at the same time
+
+
+class Ask(Protocol):
+    """Have a child do one request once a slot is free; raises the `DocmillError` that becomes the job's fault."""
+
+    async def __call__(self, request: dict[str, Any], body: bytes = b"", *, seconds: float) -> Frame:
+        """The reply, at most so many `seconds` after a child took the request."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """Facts of the job's kind."""
+
+    probe: ProbeFacts | None = None
+    page_facts: PageFacts | None = None
+    document: DocumentFacts | None = None
+    engine_ms: int = 0
+
+
+class Handler(Protocol):
+    """Does jobs of one kind. It runs as soon as the job is in hand, so downloads overlap with other jobs' work."""
+
+    async def handle(self, job: JobMessage, ask: Ask) -> Outcome:
+        """The facts; raises `DocmillError` for a failed job."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """Seconds that a child may take for one request."""
+
+    probe: float = 30.0
+    page: float = 120.0
+    document: float = 300.0
+
+
+def handlers_of(blobs: BlobStore, cache: DocumentCache, timeouts: Timeouts) -> Mapping[JobKind, Handler]:
+    """The handler of every kind of job."""
+    return {
+        JobKind.PROBE: ProbeHandler(cache, timeouts.probe),
+        JobKind.PAGE: PageHandler(blobs, cache, timeouts.page),
+        JobKind.DOCUMENT: DocumentHandler(blobs, timeouts.document),
+    }
+
+
+class ProbeHandler:
+    """Look at a document: its real type, its pages and their sizes."""
+
+    def __init__(self, cache: DocumentCache, timeout: float) -> None:
+        self._cache = cache
+        self._timeout = timeout
+
+    async def handle(self, job: JobMessage, ask: Ask) -> Outcome:
+        """`ProbeFacts`; raises `MediaError` for bytes that are no readable document."""
+        request = {"do": "probe", "declared_type": job.declared_type, "filename": job.filename}
+        async with self._cache.hold(job.blob_key, job.sha256) as path:
+            reply = await ask({**request, "path": str(path)}, seconds=self._timeout)
+        pages = tuple(
+            PageSize(width=float(width), height=float(height), unit=Unit(unit))
+            for width, height, unit in reply.header["pages"]
+        )
+        return Outcome(probe=ProbeFacts(media_type=str(reply.header["media_type"]), pages=pages))
+
+
+class PageHandler:
+    """Read one page and keep its text under `pages/{org}/{sha256}/{fingerprint}/{page}.json`."""
+
+    def __init__(self, blobs: BlobStore, cache: DocumentCache, timeout: float) -> None:
+        self._blobs = blobs
+        self._cache = cache
+        self._timeout = timeout
+
+    async def handle(self, job: JobMessage, ask: Ask) -> Outcome:
+        """`PageFacts`; raises `MediaError` for a page that cannot be read."""
+        request = {"do": "page", "media_type": job.media_type, "page": job.page, "read": dict(job.read)}
+        async with self._cache.hold(job.blob_key, job.sha256) as path:
+            reply = await ask({**request, "path": str(path)}, seconds=self._timeout)
+        facts = reply.header
+        key = f"pages/{job.org_id}/{job.sha256}/{_segment(facts['fingerprint'])}/{job.page}.json"
+        await self._blobs.put(key, reply.body)
+        return Outcome(
+            page_facts=PageFacts(
+                page_key=key,
+                engine=str(facts["engine"]),
+                confidence=float(facts["confidence"]),
+                words=int(facts["words"]),
+            ),
+            engine_ms=int(facts["engine_ms"]),
+        )
+
+
+class DocumentHandler:
+    """Everything after the pages; the output is kept as `runs/{run_id}/output.json`."""
+
+    def __init__(self, blobs: BlobStore, timeout: float) -> None:
+        self._blobs = blobs
+        self._timeout = timeout
+        self._fetches = asyncio.Semaphore(_FETCHES)
+
+    async def handle(self, job: JobMessage, ask: Ask) -> Outcome:
+        """`DocumentFacts`; raises `WorkFailed` if a step of the flow fails."""
+        pages = await asyncio.gather(*(self._page(key) for key in job.page_keys))
+        request = {
+            "do": "document",
+            "definition": job.definition,
+            "output_schema": job.output_schema,
+            "variables": job.variables,
+            "sizes": [None if page is None else len(page) for page in pages],
+        }
+        body = b"".join(page for page in pages if page is not None)
+        reply = await ask(request, body, seconds=self._timeout)
+        key = f"runs/{job.run_id}/output.json"
+        await self._blobs.put(key, reply.body)
+        steps = tuple(
+            StepFacts(step_id=str(step), node_type=str(node), duration_ms=int(duration))
+            for step, node, duration in reply.header["steps"]
+        )
+        return Outcome(document=DocumentFacts(output_key=key, steps=steps))
+
+    async def _page(self, key: str) -> bytes | None:
+        if not key:
+            return None
+        async with self._fetches:
+            try:
+                return await self._blobs.get(key)
+            except BlobNotFound as error:
+                raise NotFound(
+                    Reason.PAGE_NOT_FOUND, "The text of a page is gone: run the document again", {"key": key}
+                ) from error
+
+
+def _segment(value: object) -> str:
+    """`value` as one segment of a blob key: it comes from the child, which must not name other blobs."""
+    if not isinstance(value, str) or not _SEGMENT.fullmatch(value):
+        raise faults.internal()
+    return value

@@ -1,0 +1,360 @@
+"""A worker's life: fetch jobs, work on them, answer, and give back what it cannot finish."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum, auto
+from functools import partial
+from typing import Any
+
+import stamina
+import structlog
+
+from docmill.bus import Bus, BusUnavailable, JobDelivery, JobSource
+from docmill.domain.errors import DeadlineExceeded, DocmillError, Fault, Reason
+from docmill.domain.messages import Beat, Hint, HintKind, JobMessage, JobResult
+from docmill.domain.models import JobKind
+from docmill.worker import faults
+from docmill.worker.executor import Executor
+from docmill.worker.frames import Frame
+from docmill.worker.handlers import Handler, Outcome
+from docmill.worker.slots import Slots
+from docmill.worker.stats import WorkerStats
+
+__all__ = ["Worker", "WorkerOptions"]
+
+log = structlog.stdlib.get_logger("docmill.worker")
+
+_MAX_CANCELLED = 10_000  # runs remembered as cancelled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerOptions:
+    """How a worker takes work."""
+
+    worker_id: str
+    pool: str = "cpu"
+    slots: int = 1
+    """Jobs worked on at the same time."""
+    prefetch: int = 1
+    """Jobs fetched ahead for each slot, so that a child never waits for the bus or a download."""
+    pulls: int = 2
+    """Overlapping fetches: one is under way while the other's jobs arrive."""
+    fetch_timeout: float = 1.0
+    """Seconds of one fetch, and so the longest wait before an idle worker stops."""
+    ack_wait: float = 30.0
+    """Seconds without a sign of life after which the bus gives a job to somebody else."""
+    job_timeout: float = 900.0
+    """Seconds of everything a job may do, downloads and waiting for a slot included."""
+    beat_every: float = 2.0
+    cancel_patience: float = 1.5
+    """Seconds a page of a cancelled run may still take."""
+    grace: float = 20.0
+    """Seconds that running jobs may still take at shutdown."""
+
+
+class _Stage(Enum):
+    FETCHED = auto()  # its task has not begun
+    WAITING = auto()  # FETCHED -> downloading, or in the queue for a slot
+    WORKING = auto()  # WAITING -> a child has it
+    ANSWERING = auto()  # WORKING -> keeping and publishing the outcome
+
+
+@dataclass(slots=True, eq=False)
+class _Hand:
+    """A job in hand."""
+
+    delivery: JobDelivery
+    since: float
+    stage: _Stage = _Stage.FETCHED
+    let_go: str = ""
+    """Why it was cancelled: `dropped` and `killed` jobs are of cancelled runs, `returned` ones are for others to do."""
+    task: asyncio.Task[None] | None = None
+
+    @property
+    def job(self) -> JobMessage:
+        return self.delivery.job
+
+    def release(self, why: str) -> None:
+        """End the work, unless it is as good as done; a child that has the job is killed."""
+        assert self.task is not None
+        if self.stage is _Stage.ANSWERING or self.let_go:
+            return
+        self.let_go = why
+        if self.stage is not _Stage.FETCHED:  # a task cancelled before it began would not even run to its ack
+            self.task.cancel()
+
+
+class Worker:
+    """Takes jobs of one pool. `run` is its whole life; one instance lives once."""
+
+    def __init__(
+        self, *, bus: Bus, handlers: Mapping[JobKind, Handler], executors: Sequence[Executor], options: WorkerOptions
+    ) -> None:
+        self.stats = WorkerStats()
+        self._bus = bus
+        self._handlers = handlers
+        self._executors = executors
+        self._slots = Slots(executors)
+        self._options = options
+        self._hands: set[_Hand] = set()
+        self._capacity = options.slots * (1 + options.prefetch)
+        self._free = self._capacity
+        self._room = asyncio.Event()
+        self._room.set()
+        self._stopping = False
+        self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._cancelled: OrderedDict[str, None] = OrderedDict()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set, then finish what is running and give back the rest.
+
+        Raises what ended a part of the worker: it never goes on without one.
+        """
+        async with AsyncExitStack() as stack:
+            stack.callback(self._bus.on_hint(self._on_hint))
+            source = await stack.enter_async_context(self._bus.jobs(self._options.pool))
+            fetchers = [asyncio.create_task(self._fetch(source)) for _ in range(self._options.pulls)]
+            watchers = [asyncio.create_task(self._touch()), asyncio.create_task(self._beat())]
+            stopped = asyncio.create_task(stop.wait())
+            keepers = [each.keeper for each in self._executors if each.keeper is not None]
+            log.info("worker.started", worker_id=self._options.worker_id, slots=self._options.slots)
+            try:
+                parts: set[asyncio.Future[Any]] = {stopped, self._broken, *fetchers, *watchers, *keepers}
+                await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                stopped.cancel()
+                await self._shut_down(fetchers)
+                for watcher in watchers:
+                    watcher.cancel()
+                outcomes = await asyncio.gather(*fetchers, *watchers, return_exceptions=True)
+            self._raise_first([*outcomes, *(_failure(part) for part in (self._broken, *keepers))])
+            log.info("worker.stopped", worker_id=self._options.worker_id)
+
+    # -- the fetch loop
+
+    async def _fetch(self, source: JobSource) -> None:
+        """Ask for as many jobs as there is room for, share the room with the other pulls."""
+        share = -(-self._capacity // self._options.pulls)
+        while await self._has_room():
+            limit = min(self._free, share)
+            self._occupy(limit)
+            taken = 0
+            try:
+                for delivery in await source.fetch(limit, self._options.fetch_timeout):
+                    taken += 1
+                    await self._accept(delivery)
+            finally:
+                self._occupy(taken - limit)
+
+    async def _has_room(self) -> bool:
+        """Wait for it; False when there is nothing to fetch any more."""
+        while not self._stopping and self._free <= 0:
+            self._room.clear()
+            await self._room.wait()
+        return not self._stopping
+
+    def _occupy(self, jobs: int) -> None:
+        self._free -= jobs
+        if self._free > 0:
+            self._room.set()
+
+    async def _accept(self, delivery: JobDelivery) -> None:
+        hand = _Hand(delivery, time.monotonic())
+        self._hands.add(hand)
+        self.stats.in_hand += 1
+        hand.task = asyncio.create_task(self._work(hand))
+        hand.task.add_done_callback(partial(self._put_down, hand))
+        if self._stopping:
+            hand.release("returned")
+        elif hand.job.run_id in self._cancelled:
+            hand.release("dropped")
+
+    def _put_down(self, hand: _Hand, task: asyncio.Task[None]) -> None:
+        self._hands.discard(hand)
+        self.stats.in_hand -= 1
+        self._occupy(-1)
+        if not task.cancelled() and (error := task.exception()) and not self._broken.done():
+            self._broken.set_exception(error)
+
+    # -- one job
+
+    async def _work(self, hand: _Hand) -> None:
+        job = hand.job
+        structlog.contextvars.bind_contextvars(job_id=job.job_id, attempt=job.attempt, run_id=job.run_id)
+        if not hand.let_go:
+            hand.stage = _Stage.WAITING
+            try:
+                result = await self._result(hand)
+            except asyncio.CancelledError:
+                if not hand.let_go:
+                    raise
+            else:
+                await self._answer(hand, result)
+                return
+        await self._let_go(hand)
+
+    async def _result(self, hand: _Hand) -> JobResult:
+        """The job's outcome as a result; a failure is a result too: the engine decides what follows."""
+        job = hand.job
+        outcome, fault = Outcome(), None
+        try:
+            _seconds_left(job)
+            async with asyncio.timeout(self._options.job_timeout):
+                outcome = await self._handlers[job.kind].handle(job, partial(self._ask, hand))
+        except DocmillError as error:
+            fault = Fault.of(error)
+            log.info("job.failed", kind=job.kind, page=job.page, reason=error.reason, message=error.message)
+        except Exception:
+            fault = Fault.of(faults.internal())
+            log.exception("job.exception", kind=job.kind, page=job.page)
+        hand.stage = _Stage.ANSWERING
+        return JobResult(
+            job_id=job.job_id,
+            attempt=job.attempt,
+            kind=job.kind,
+            org_id=job.org_id,
+            run_id=job.run_id,
+            document_id=job.document_id,
+            page=job.page,
+            worker_id=self._options.worker_id,
+            duration_ms=round((time.monotonic() - hand.since) * 1000),
+            engine_ms=outcome.engine_ms,
+            probe=outcome.probe,
+            page_facts=outcome.page_facts,
+            document=outcome.document,
+            fault=fault,
+        )
+
+    async def _ask(self, hand: _Hand, request: dict[str, Any], body: bytes = b"", *, seconds: float) -> Frame:
+        """Have the next free child do `request`; it gets no longer than the job's deadline allows."""
+        async with self._slots.lease(str(request.get("path", ""))) as executor:
+            left = _seconds_left(hand.job)
+            hand.stage = _Stage.WORKING
+            try:
+                return await executor.call(request, body, seconds=min(seconds, left))
+            except faults.TryAgain:
+                _seconds_left(hand.job)
+                raise
+            finally:
+                hand.stage = _Stage.ANSWERING
+
+    async def _answer(self, hand: _Hand, result: JobResult) -> None:
+        """Publish, then ack: between the two the job may be done twice, but it is never lost."""
+        try:
+            await self._publish(result)
+        except BusUnavailable:
+            self.stats.lost += 1
+            log.exception("result.lost")
+            return  # not acked: the bus, or the sweep if the bus forgot it, brings the job again
+        self.stats.count(result)
+        await _quietly(hand.delivery.ack())
+
+    async def _publish(self, result: JobResult) -> None:
+        patience = self._options.ack_wait * 4  # signs of life go on meanwhile
+        async for attempt in stamina.retry_context(on=BusUnavailable, attempts=None, timeout=patience, wait_max=2.0):
+            with attempt:
+                await self._bus.publish_result(result)
+
+    async def _let_go(self, hand: _Hand) -> None:
+        if hand.let_go == "returned":
+            self.stats.returned += 1
+            await _quietly(hand.delivery.nak(0))
+            return
+        if hand.let_go == "killed":
+            self.stats.killed += 1
+        else:
+            self.stats.dropped += 1
+        log.info("job.let_go", why=hand.let_go, kind=hand.job.kind, page=hand.job.page)
+        await _quietly(hand.delivery.ack())
+
+    # -- beside the jobs
+
+    def _on_hint(self, hint: Hint) -> None:
+        """Jobs of a cancelled run go at once; what a child works on may end within `cancel_patience`, else it is killed."""
+        if hint.kind is not HintKind.RUN_CANCELLED or hint.run_id in self._cancelled:
+            return
+        self._cancelled[hint.run_id] = None
+        if len(self._cancelled) > _MAX_CANCELLED:
+            self._cancelled.popitem(last=False)
+        for hand in self._hands:
+            if hand.job.run_id != hint.run_id:
+                continue
+            if hand.stage is _Stage.WORKING:
+                asyncio.get_running_loop().call_later(self._options.cancel_patience, hand.release, "killed")
+            else:
+                hand.release("dropped")
+
+    async def _touch(self) -> None:
+        """Tell the bus that the jobs in hand are still being worked on."""
+        while True:
+            await asyncio.sleep(self._options.ack_wait / 3)
+            await asyncio.gather(*(_quietly(hand.delivery.in_progress()) for hand in self._hands))
+
+    async def _beat(self) -> None:
+        """Tell the services who works here, and on what."""
+        while True:
+            holding = tuple((hand.job.job_id, hand.job.attempt) for hand in self._hands)
+            beat = Beat(worker_id=self._options.worker_id, slots=self._options.slots, holding=holding)
+            await self._bus.publish_beat(beat)
+            await asyncio.sleep(self._options.beat_every)
+
+    # -- the end
+
+    async def _shut_down(self, fetchers: Sequence[asyncio.Task[None]]) -> None:
+        """Fetch no more, give back what has not begun, let the rest finish within the grace."""
+        self._stopping = True
+        self._room.set()
+        for hand in self._hands:
+            if hand.stage is not _Stage.WORKING:
+                hand.release("returned")
+        # A fetch is not cancelled: what it gets meanwhile would be out of reach until ack_wait has passed.
+        await asyncio.wait(fetchers, timeout=self._options.fetch_timeout + 5)
+        for fetcher in fetchers:
+            fetcher.cancel()
+        await self._finish(self._options.grace)
+        for hand in self._hands:
+            hand.release("returned")
+        await self._finish(2.0)
+        for hand in self._hands:  # the bus does not take their results
+            assert hand.task is not None
+            hand.task.cancel()
+        await self._finish(2.0)
+
+    async def _finish(self, seconds: float) -> None:
+        if tasks := {hand.task for hand in self._hands if hand.task is not None}:
+            await asyncio.wait(tasks, timeout=seconds)
+
+    def _raise_first(self, outcomes: Sequence[object]) -> None:
+        for outcome in outcomes:
+            if isinstance(outcome, Exception):
+                log.error("worker.broken", worker_id=self._options.worker_id, error=repr(outcome))
+                raise outcome
+
+
+def _failure(part: asyncio.Future[None]) -> BaseException | None:
+    return part.exception() if part.done() and not part.cancelled() else None
+
+
+def _seconds_left(job: JobMessage) -> float:
+    """Until the job's deadline; raises `DeadlineExceeded` after it."""
+    if job.deadline is None:
+        return float("inf")
+    left = (job.deadline - datetime.now(UTC)).total_seconds()
+    if left <= 0:
+        raise DeadlineExceeded(Reason.DEADLINE, "The run's deadline passed before this work was done")
+    return left
+
+
+async def _quietly(call: Any) -> None:
+    """Acks and signs of life may fail with the bus: the job then comes again, which does no harm."""
+    try:
+        await call
+    except BusUnavailable:
+        log.info("bus.unavailable")

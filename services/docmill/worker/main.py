@@ -1,0 +1,83 @@
+"""A worker put together: children, cache, handlers, loop; opened in order, closed in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from docmill.blobs import BlobStore
+from docmill.bus import Bus
+from docmill.worker.cache import DocumentCache
+from docmill.worker.executor import ChildSpec, Executor
+from docmill.worker.handlers import Timeouts, handlers_of
+from docmill.worker.loop import Worker, WorkerOptions
+
+__all__ = ["WorkerSetup", "serve_worker"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSetup:
+    """Everything that can be set about a worker."""
+
+    options: WorkerOptions
+    cache_folder: Path
+    """This worker's own: emptied at its start and its end."""
+    cache_bytes: int = 2 * 1024**3
+    engine: str = "auto"
+    """Reading engine of the children; the next three are as `docmill.ocr.reader.PageReader` takes them."""
+    weights_dir: str = ""
+    languages: Sequence[str] = ("en",)
+    gpu: str = "auto"
+    limits: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of `docmill.ocr.limits.MediaLimits` that differ from their defaults."""
+    threads: int = 1
+    """Of numerical libraries in each child."""
+    memory_limit: int = 2 * 1024**3
+    """Bytes that a child may take."""
+    recycle_after: int = 2000
+    """Requests until a child is replaced."""
+    timeouts: Timeouts = field(default_factory=Timeouts)
+
+    def child(self) -> ChildSpec:
+        """What each child process is."""
+        return ChildSpec(
+            config={
+                "engine": self.engine,
+                "weights_dir": self.weights_dir,
+                "languages": list(self.languages),
+                "gpu": self.gpu,
+                "limits": dict(self.limits),
+            },
+            threads=self.threads,
+            memory_limit=self.memory_limit,
+            recycle_after=self.recycle_after,
+        )
+
+
+async def serve_worker(
+    bus: Bus, blobs: BlobStore, setup: WorkerSetup, stop: asyncio.Event, *, ready: asyncio.Event | None = None
+) -> None:
+    """Work until `stop` is set; `ready` is set once jobs can be taken.
+
+    Raises when a part of the worker fails: the process must then end with an error, and be started again.
+    """
+    async with AsyncExitStack() as stack:
+        cache = DocumentCache(setup.cache_folder, blobs, max_bytes=setup.cache_bytes)
+        stack.push_async_callback(cache.aclose)
+        executors = [Executor(setup.child(), slot=slot) for slot in range(setup.options.slots)]
+        for executor in executors:
+            stack.push_async_callback(executor.aclose)
+        await asyncio.gather(*(executor.start() for executor in executors))
+        worker = Worker(
+            bus=bus,
+            handlers=handlers_of(blobs, cache, setup.timeouts),
+            executors=executors,
+            options=setup.options,
+        )
+        if ready is not None:
+            ready.set()
+        await worker.run(stop)

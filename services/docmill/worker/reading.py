@@ -1,0 +1,125 @@
+"""What the child process does with documents: probe them, read their pages, run flows over what was read."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import traceback
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from docmill.domain.errors import Reason, WorkFailed
+from docmill.ocr import EngineUnavailable
+from docmill.ocr.limits import MediaLimits
+
+if TYPE_CHECKING:
+    from docmill.ocr.documents import OpenDocument
+    from docmill.worker.child import Task
+
+__all__ = ["Reading"]
+
+# Heavy modules are imported where they are first needed: a probe does not wait for an OCR engine.
+# ruff: noqa: PLC0415
+
+
+class Reading:
+    """The tasks of one child.
+
+    `config`: `threads`, `limits` (fields of `MediaLimits`), and `engine`, `weights_dir`, `languages`, `gpu` as
+    `PageReader` takes them. Raises `EngineUnavailable` or `InvalidArgument` for an engine that cannot work here.
+    """
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        from docmill.ocr.reader import PageReader
+
+        self._threads = int(config.get("threads", 1))
+        self._limits = MediaLimits(**config.get("limits", {}))
+        self._reader = PageReader(
+            config.get("engine", "auto"),
+            self._limits,
+            threads=self._threads,
+            weights_dir=Path(config["weights_dir"]) if config.get("weights_dir") else None,
+            languages=config.get("languages", ("en",)),
+            gpu=config.get("gpu", "auto"),
+        )
+        self._open = ExitStack()
+        self._document: OpenDocument | None = None
+        self._path = ""
+        self.tasks: dict[str, Task] = {"probe": self.probe, "page": self.page, "document": self.document}
+
+    def hello(self) -> dict[str, Any]:
+        """The first frame the worker gets."""
+        return {"engine": self._reader.engine_name, "fingerprint": self._reader.fingerprint}
+
+    def warm_up(self) -> None:
+        """Load the engine beside whatever is asked first, so that the first scanned page finds it loaded."""
+        threading.Thread(target=self._warm_up, name="warm-up", daemon=True).start()
+
+    def probe(self, request: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
+        """See `docmill.ocr.probe.probe`."""
+        from docmill.ocr.probe import probe
+
+        del body
+        facts = probe(
+            Path(request["path"]),
+            declared_type=request["declared_type"],
+            filename=request["filename"],
+            limits=self._limits,
+        )
+        pages = [(page.width, page.height, page.unit.value) for page in facts.pages]
+        return {"media_type": facts.media_type, "pages": pages}, b""
+
+    def page(self, request: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
+        """See `docmill.ocr.reader.PageReader.read`; the page's text is the body, as the codec writes it."""
+        from docmill.ocr.codec import page_to_json
+
+        del body
+        document = self._document_at(request["path"], request["media_type"])
+        try:
+            read = self._reader.read(document, request["page"], request["read"])
+        except EngineUnavailable as error:
+            raise WorkFailed(Reason.PROVIDER_FAILED, f"The reading engine cannot be used here: {error}") from error
+        facts = {
+            "engine": read.page.engine,
+            "confidence": read.page.confidence,
+            "words": len(read.page.words),
+            "engine_ms": read.engine_ms,
+            "fingerprint": self._reader.fingerprint_for(request["read"]),
+        }
+        return facts, page_to_json(read.page)
+
+    def document(self, request: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
+        """See `docmill.extract.pipeline.run_document`; the output's JSON is the body."""
+        from docmill.extract.pipeline import outcome_to_json, run_document
+        from docmill.ocr.codec import page_from_json
+
+        pages, start = [], 0
+        for size in request["sizes"]:
+            pages.append(None if size is None else page_from_json(body[start : start + size]))
+            start += size or 0
+        outcome = run_document(request["definition"], pages, request["variables"], request["output_schema"])
+        steps = [(step.step_id, step.node_type, step.duration_ms) for step in outcome.steps]
+        return {"steps": steps}, orjson.dumps(outcome_to_json(outcome))
+
+    def _document_at(self, path: str, media_type: str) -> OpenDocument:
+        """The document, kept open until another one is asked for: its pages usually come in a row."""
+        from docmill.ocr.documents import open_document
+
+        if self._document is None or path != self._path:
+            self._document, self._path = None, ""
+            self._open.close()
+            self._document = self._open.enter_context(open_document(Path(path), media_type, self._limits))
+            self._path = path
+        return self._document
+
+    def _warm_up(self) -> None:
+        try:
+            import cv2
+
+            cv2.setNumThreads(self._threads)
+            self._reader.warm_up()
+        except Exception:
+            traceback.print_exc(file=sys.stderr)  # the first page that needs the engine says it to its user

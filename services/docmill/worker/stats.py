@@ -1,0 +1,42 @@
+"""What a worker counted since it started, for health pages and metrics."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from docmill.domain.messages import JobResult
+
+__all__ = ["WorkerStats"]
+
+
+@dataclass(slots=True)
+class WorkerStats:
+    """Counters; they only grow, except `in_hand`."""
+
+    in_hand: int = 0
+    """Jobs fetched and not yet answered."""
+    done: Counter[str] = field(default_factory=Counter)
+    """Published results by kind of job, faults included."""
+    faults: Counter[str] = field(default_factory=Counter)
+    """Published faults by reason."""
+    dropped: int = 0
+    """Jobs of cancelled runs that never started."""
+    killed: int = 0
+    """Jobs of cancelled runs whose child had to be killed."""
+    returned: int = 0
+    """Jobs given back at shutdown."""
+    lost: int = 0
+    """Results that could not be published; their jobs are delivered again."""
+    work_ms: int = 0
+    """From taking the jobs to their results."""
+    engine_ms: int = 0
+    """Of that, inside reading engines."""
+
+    def count(self, result: JobResult) -> None:
+        """One more result was published."""
+        self.done[result.kind.value] += 1
+        self.work_ms += result.duration_ms
+        self.engine_ms += result.engine_ms
+        if result.fault is not None:
+            self.faults[result.fault.reason.value] += 1
