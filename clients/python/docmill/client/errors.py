@@ -226,7 +226,8 @@ def from_rpc_error(error: grpc.aio.AioRpcError, target: str) -> DocmillError:
     code = error.code()
     message = error.details() or code.name.lower().replace("_", " ")
     if info is None and code is grpc.StatusCode.UNAVAILABLE:
-        return ConnectionFailedError(f"cannot reach docmill at {target}: {message}")
+        why = message.rsplit(": ", 1)[-1]  # gRPC puts the operating system's word last
+        return ConnectionFailedError(f"cannot reach docmill at {target}: {why}")
     reason, details = (info.reason, dict(info.metadata)) if info else ("", None)
     return BY_CODE[code](message, code=code, reason=reason, details=details)
 

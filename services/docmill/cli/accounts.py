@@ -1,0 +1,172 @@
+"""`docmill orgs` and `docmill keys`: the operator's commands. They work on the data itself, also of a running system."""
+# ruff: noqa: D417 - the options that many commands share say in options.py what they do
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+
+from cyclopts import App, Parameter
+
+from docmill.cli.failures import UsageError
+from docmill.cli.options import OPERATION, AsJson, Data, settings_of
+from docmill.cli.output import json_line, local, table, utc
+
+if TYPE_CHECKING:
+    from docmill.domain.models import ApiKey, Organization
+
+orgs = App(name="orgs", group=OPERATION, help="Create and list organizations.")
+keys = App(name="keys", group=OPERATION, help="Create, list and revoke API keys.")
+
+S = TypeVar("S", bound=StrEnum)
+
+ALL_SCOPES = "flows:read,flows:write,flows:execute,executions:read,executions:cancel"
+
+
+@orgs.command(name="create")
+async def create_organization(name: str, /, *, plan: str, data: Data = None, json: AsJson = False) -> None:
+    """Create an organization.
+
+    Args:
+        name: Its name, for people.
+        plan: Its plan, e.g. `doclo.free` or `doclo.pro`.
+    """
+    from docmill.app import open_operator  # noqa: PLC0415 - the store loads in operator commands only
+
+    async with open_operator(settings_of(data)) as operator:
+        created = await operator.create_organization(name, plan)
+    if json:
+        json_line(_organization_json(created))
+    else:
+        print(f"created {created.id} ({created.name}, {created.plan_id})")
+
+
+@orgs.command(name="list")
+async def list_organizations(*, data: Data = None, json: AsJson = False) -> None:
+    """List the organizations, oldest first."""
+    from docmill.app import open_operator  # noqa: PLC0415 - the store loads in operator commands only
+
+    async with open_operator(settings_of(data)) as operator:
+        found = await operator.list_organizations()
+    if json:
+        for organization in found:
+            json_line(_organization_json(organization))
+        return
+    rows = [(item.id, item.name, item.plan_id, local(item.created_at)) for item in found]
+    table(["ORGANIZATION", "NAME", "PLAN", "CREATED"], rows, nothing="There are no organizations.")
+
+
+@keys.command(name="create")
+async def create_key(
+    *,
+    org: str,
+    mode: Literal["live", "test"] = "test",
+    scopes: str = ALL_SCOPES,
+    expires: str = "",
+    name: str = "",
+    data: Data = None,
+    json: AsJson = False,
+) -> None:
+    """Create an API key. It is shown once and cannot be shown again.
+
+    Args:
+        org: Id of the organization.
+        mode: Live runs are billed, test runs are free; neither sees the other's.
+        scopes: What the key may do, separated by commas.
+        expires: When it stops working (ISO 8601, local time unless it says otherwise); never when not given.
+        name: What it is for.
+    """
+    from docmill.app import open_operator  # noqa: PLC0415 - the store loads in operator commands only
+    from docmill.domain.models import Mode, Scope  # noqa: PLC0415
+
+    wanted = frozenset(_member(Scope, scope) for scope in scopes.replace(" ", "").split(","))
+    expires_at = _time(expires) if expires else None
+    async with open_operator(settings_of(data)) as operator:
+        created, secret = await operator.create_key(org, Mode(mode), name, wanted, expires_at)
+    if json:
+        json_line(_key_json(created) | {"key": secret})
+    else:
+        print(f"created {created.id}; the key, shown this once:")
+        print(secret)
+
+
+@keys.command(name="list")
+async def list_keys(*, org: str = "", data: Data = None, json: AsJson = False) -> None:
+    """List API keys, without the keys themselves.
+
+    Args:
+        org: Only those of this organization.
+    """
+    from docmill.app import open_operator  # noqa: PLC0415 - the store loads in operator commands only
+
+    async with open_operator(settings_of(data)) as operator:
+        found = await operator.list_keys(org or None)
+    if json:
+        for key in found:
+            json_line(_key_json(key))
+        return
+    rows = [
+        (key.id, key.org_id, key.mode, f"...{key.last4}", key.name, " ".join(sorted(key.scopes)), _state(key))
+        for key in found
+    ]
+    table(["KEY", "ORGANIZATION", "MODE", "ENDS IN", "NAME", "SCOPES", "STATE"], rows, nothing="There are no keys.")
+
+
+@keys.command(name="revoke")
+async def revoke_key(
+    key: Annotated[str, Parameter(help="Id of the key.")], /, *, data: Data = None, json: AsJson = False
+) -> None:
+    """Revoke an API key: it is refused from now on."""
+    from docmill.app import open_operator  # noqa: PLC0415 - the store loads in operator commands only
+
+    async with open_operator(settings_of(data)) as operator:
+        revoked = await operator.revoke_key(key)
+    if json:
+        json_line(_key_json(revoked))
+    else:
+        print(f"revoked {revoked.id}")
+
+
+def _organization_json(organization: "Organization") -> dict[str, Any]:
+    return {
+        "id": organization.id,
+        "name": organization.name,
+        "plan": organization.plan_id,
+        "createdAt": utc(organization.created_at),
+    }
+
+
+def _key_json(key: "ApiKey") -> dict[str, Any]:
+    return {
+        "id": key.id,
+        "org": key.org_id,
+        "mode": key.mode.value,
+        "name": key.name,
+        "last4": key.last4,
+        "scopes": sorted(key.scopes),
+        "createdAt": utc(key.created_at),
+        "expiresAt": utc(key.expires_at),
+        "revokedAt": utc(key.revoked_at),
+    }
+
+
+def _state(key: "ApiKey") -> str:
+    if key.revoked_at is not None:
+        return f"[red]revoked[/] {local(key.revoked_at)}"
+    if key.expires_at is None:
+        return "[green]valid[/]"
+    expired = key.expires_at <= datetime.now(UTC)
+    return f"[red]expired[/] {local(key.expires_at)}" if expired else f"[green]valid[/] until {local(key.expires_at)}"
+
+
+def _member(kind: type[S], value: str) -> S:
+    try:
+        return kind(value)
+    except ValueError:
+        raise UsageError(f"there is no {kind.__name__.lower()} {value!r}; there are {', '.join(kind)}") from None
+
+
+def _time(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except ValueError:
+        raise UsageError(f"{text!r} is no time as in ISO 8601, e.g. 2027-01-31T18:00") from None

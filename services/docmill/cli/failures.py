@@ -1,0 +1,70 @@
+"""What a failed command says and the exit code it ends with. The table of codes is in `docmill.cli.main`."""
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+
+DONE, NOT_DONE, USAGE, UNREACHABLE, CREDENTIALS, REFUSED, BROKEN = 0, 1, 2, 3, 4, 5, 6
+
+_CLIENT_CODES = {
+    "ConnectionFailedError": UNREACHABLE,
+    "AuthenticationError": CREDENTIALS,
+    "PermissionDeniedError": CREDENTIALS,
+    "ServerError": BROKEN,
+    "UnavailableError": BROKEN,
+    "DeadlineExceededError": BROKEN,
+    "CallCancelledError": BROKEN,
+    "ResourceExhaustedError": BROKEN,
+}
+"""By name, so that a command that never talks to docmill does not load gRPC. All others were refused."""
+
+_OWN_REASONS = {
+    USAGE: "USAGE",
+    UNREACHABLE: "UNREACHABLE",
+    CREDENTIALS: "CREDENTIALS",
+    REFUSED: "REFUSED",
+    BROKEN: "FAILED",
+}
+"""The reason of an error that brings none, for programs."""
+
+
+class UsageError(Exception):
+    """The command line cannot be right, in a way its grammar cannot say."""
+
+
+def report(error: Exception, *, as_json: bool) -> int:
+    """Say what was wrong on stderr; the exit code."""
+    if isinstance(error, BrokenPipeError):  # whoever read our output left: `docmill runs list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains at exit
+        return NOT_DONE
+    code, reason, message, details = _facts(error)
+    if as_json:
+        body = {"error": {"reason": reason or _OWN_REASONS[code], "message": message, "details": dict(details)}}
+        print(json.dumps(body, ensure_ascii=False), file=sys.stderr)
+    else:
+        print(f"docmill: {message}" + (f" ({reason})" if reason else ""), file=sys.stderr)
+    return code
+
+
+def _facts(error: Exception) -> tuple[int, str, str, Mapping[str, str]]:
+    if isinstance(error, ModuleNotFoundError) and not str(error.name).startswith("docmill"):
+        return USAGE, "", f'this command needs {error.name}: pip install "docmill[server,ocr]"', {}
+    if isinstance(error, UsageError):
+        return USAGE, "", str(error), {}
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return USAGE, "", f"{where}{error.strerror or error}", {}
+    reason, message = getattr(error, "reason", None), getattr(error, "message", None)
+    if reason is None or message is None:
+        return BROKEN, "", f"unexpected {type(error).__name__}: {error}", {}
+    details: Mapping[str, str] = getattr(error, "details", {})
+    return exit_code(error), str(reason), str(message), details
+
+
+def exit_code(error: Exception) -> int:
+    """The exit code of an error of the client, or of docmill itself in operator commands."""
+    for kind in type(error).__mro__:
+        if kind.__name__ in _CLIENT_CODES:
+            return _CLIENT_CODES[kind.__name__]
+    return REFUSED

@@ -1,0 +1,74 @@
+"""`docmill`: every command, and what happens when one fails.
+
+Exit codes:
+  0    done; every run succeeded
+  1    a run failed or was cancelled, or `doctor` found something missing
+  2    the command line is wrong: an unknown option, a value that cannot be right, a file that is not there
+  3    docmill cannot be reached
+  4    the API key is missing or wrong, or lacks a scope
+  5    docmill refused: no such thing, a thing in the wrong state, a request that cannot be right
+  6    docmill failed or is overloaded: try again
+  130  interrupted (Ctrl-C)
+
+Errors are one line on stderr; with `--json` a JSON object `{"error": {"reason", "message", "details"}}` on stderr.
+"""
+
+import sys
+from importlib.metadata import version
+
+from cyclopts import App, CycloptsError, Parameter
+
+from docmill.cli import accounts, flows, run, runs, system
+from docmill.cli.failures import UsageError, report
+from docmill.cli.options import DOCUMENTS, OPERATION
+
+_HELP = """Documents in, data out.
+
+Start everything on this machine with `docmill up`, then run a flow over documents with `docmill run FLOW FILE...`.
+"""
+
+_EPILOGUE = """Exit codes: 0 done, 1 a run failed or was cancelled, 2 wrong command line, 3 docmill cannot be reached,
+4 API key missing, wrong or without the scope, 5 docmill refused, 6 docmill failed, 130 interrupted."""
+
+
+def _worth_showing(default: object) -> object:
+    return None if default in ("", False) else default
+
+
+app = App(
+    name="docmill",
+    help=_HELP,
+    help_format="markdown",
+    help_epilogue=_EPILOGUE,
+    version=lambda: version("docmill"),
+    default_parameter=Parameter(negative="", show_default=_worth_showing),
+    print_error=False,
+    exit_on_error=False,
+    suppress_keyboard_interrupt=False,
+    result_action="return_value",
+)
+
+app.command(run.run, group=DOCUMENTS, version_flags=[])  # --version is the flow's
+app.command(run.watch, group=DOCUMENTS)
+app.command(run.cancel, group=DOCUMENTS)
+app.command(runs.app)
+app.command(flows.app)
+app.command(system.up, group=OPERATION)
+app.command(system.serve, group=OPERATION)
+app.command(system.migrate, group=OPERATION)
+app.command(system.config, group=OPERATION)
+app.command(system.doctor, group=OPERATION)
+app.command(accounts.orgs)
+app.command(accounts.keys)
+
+
+def main() -> int:
+    """Run the command line; the exit code."""
+    try:
+        return app() or 0
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        if isinstance(error, CycloptsError):
+            error = UsageError(f"{error} Try: docmill --help")
+        return report(error, as_json="--json" in sys.argv)

@@ -1,0 +1,52 @@
+"""Options that many commands share."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Group, Parameter
+
+if TYPE_CHECKING:
+    from docmill.client import AsyncDocmill
+    from docmill.settings import Settings
+
+DOCUMENTS = Group.create_ordered("Documents")
+OPERATION = Group.create_ordered("Operation")
+
+AsJson = Annotated[bool, Parameter(name="--json", help="JSON for programs, with times in UTC.")]
+
+Data = Annotated[
+    Path | None,
+    Parameter(name="--data", help="Folder of an embedded installation; without it the settings in force say where."),
+]
+
+
+@Parameter(name="*", group="Connection")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """Which docmill to talk to, and as whom."""
+
+    grpc: Annotated[str, Parameter(env_var="DOCMILL_GRPC")] = "127.0.0.1:50051"
+    """Address: `host:port` or `unix:/path`."""
+    api_key: Annotated[str, Parameter(env_var="DOCMILL_API_KEY", show_default=False)] = ""
+    """The key."""
+    tls: Annotated[bool, Parameter(env_var="DOCMILL_TLS")] = False
+    """Encrypt the connection and check the server's certificate against the system's authorities."""
+
+    def connect(self) -> "AsyncDocmill":
+        """The client for it."""
+        from docmill.client import AsyncDocmill  # noqa: PLC0415 - gRPC loads in the commands that talk to docmill
+
+        return AsyncDocmill(self.grpc, self.api_key, tls=self.tls)
+
+
+LOCAL = Server()
+
+
+def settings_of(data: Path | None, **given: Any) -> "Settings":
+    """The settings in force, on the data folder `data` if one is named."""
+    from docmill.settings import load_settings  # noqa: PLC0415 - pydantic loads in operator commands only
+
+    if data is not None:
+        given["data"] = data.absolute()
+    return load_settings(**given)

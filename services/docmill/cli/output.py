@@ -1,0 +1,149 @@
+"""What commands print: JSON lines for programs on stdout, tables and local times for people, progress on stderr."""
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from docmill.client import Fault, Run, RunEvent
+
+RUN_STYLES = {"queued": "dim", "running": "cyan", "success": "green", "failed": "red", "cancelled": "yellow"}
+
+
+def json_line(value: Any) -> None:
+    """Print one line of JSON."""
+    print(json.dumps(value, ensure_ascii=False), flush=True)
+
+
+def json_pretty(value: Any) -> None:
+    """Print JSON for people; programs can read it too."""
+    from rich.console import Console  # noqa: PLC0415 - Rich loads when something is printed with it
+
+    Console(highlight=False).print_json(json.dumps(value, ensure_ascii=False))
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, nothing: str) -> None:
+    """Print a table, or the sentence `nothing` where there are no rows. Cells may hold Rich's markup."""
+    from rich import box  # noqa: PLC0415 - Rich loads when something is printed with it
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    grid = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for row in rows:
+        grid.add_row(*(str(cell) for cell in row))
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 240  # nothing is cut where it is not for a screen
+    console.print(grid if grid.row_count else nothing)
+
+
+def local(time: datetime | None) -> str:
+    """A time for people: local, to the second."""
+    return time.astimezone().strftime("%Y-%m-%d %H:%M:%S") if time else ""
+
+
+def utc(time: datetime | None) -> str | None:
+    """A time for programs: ISO 8601 in UTC."""
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z") if time else None
+
+
+def run_json(run: "Run") -> dict[str, Any]:
+    """A run for programs. `output`, `error` and `metrics` are always there, null when there is none."""
+    progress, metrics = run.progress, run.metrics
+    return {
+        "id": run.id,
+        "flowId": run.flow_id,
+        "version": run.version,
+        "documentId": run.document_id,
+        "status": run.status.value,
+        "createdAt": utc(run.created_at),
+        "startedAt": utc(run.started_at),
+        "completedAt": utc(run.completed_at),
+        "progress": {
+            "step": progress.step,
+            "percentage": progress.percentage,
+            "pagesDone": progress.pages_done,
+            "pagesFailed": progress.pages_failed,
+            "pagesTotal": progress.pages_total,
+        },
+        "output": run.output,
+        "warnings": list(run.warnings),
+        "error": fault_json(run.error),
+        "metrics": metrics
+        and {
+            "durationMs": metrics.duration_ms,
+            "pageCount": metrics.page_count,
+            "creditsUsed": metrics.credits_used,
+            "engineMs": metrics.engine_ms,
+        },
+        "metadata": dict(run.metadata),
+        "traceId": run.trace_id,
+        "lastSequence": run.last_sequence,
+    }
+
+
+def evidence_json(run: "Run") -> list[dict[str, Any]]:
+    """Where each value of a run's output was read, for programs."""
+    return [
+        {
+            "path": item.path,
+            "page": item.page_number,
+            "bbox": {"x": item.box.x, "y": item.box.y, "w": item.box.w, "h": item.box.h},
+            "words": list(item.words),
+            "confidence": item.confidence,
+        }
+        for item in run.evidence
+    ]
+
+
+def fault_json(fault: "Fault | None") -> dict[str, Any] | None:
+    """Why something failed, for programs."""
+    if fault is None:
+        return None
+    return {"reason": fault.reason, "message": fault.message, "step": fault.step, "details": dict(fault.details)}
+
+
+def event_json(event: "RunEvent") -> dict[str, Any]:
+    """An event for programs: facts that do not belong to its kind are absent."""
+    facts = {
+        "page": event.page_number,
+        "attempt": event.attempt,
+        "engine": event.engine or None,
+        "confidence": event.confidence,
+        "words": event.words,
+        "durationMs": event.duration_ms,
+        "pagesDone": event.pages_done,
+        "pagesTotal": event.pages_total,
+        "step": event.step or None,
+        "error": fault_json(event.error),
+    }
+    present = {name: value for name, value in facts.items() if value is not None}
+    return {"sequence": event.sequence, "kind": event.kind, "at": utc(event.at), **present}
+
+
+def event_line(event: "RunEvent") -> str:
+    """An event for people: `  12  14:03:07  page.done      page 3 of 50, paddle, 182 words, 97 % sure, 310 ms`."""
+    time = event.at.astimezone().strftime("%H:%M:%S") if event.at else ""
+    return f"{event.sequence:>4}  {time:8}  {event.kind:<13}  {', '.join(_event_facts(event))}".rstrip()
+
+
+def _event_facts(event: "RunEvent") -> Iterable[str]:
+    if event.page_number is not None:
+        yield f"page {event.page_number}" + (f" of {event.pages_total}" if event.pages_total else "")
+    elif event.pages_total is not None:
+        yield f"{event.pages_total} page{'s' if event.pages_total != 1 else ''}"
+    if event.attempt is not None and event.attempt > 1:
+        yield f"attempt {event.attempt}"
+    if event.step:
+        yield event.step
+    if event.engine:
+        yield event.engine
+    if event.words is not None:
+        yield f"{event.words} words"
+    if event.words and event.confidence is not None:
+        yield f"{event.confidence:.0%} sure"
+    if event.duration_ms is not None:
+        yield f"{event.duration_ms} ms"
+    if event.error is not None:
+        yield f"{event.error.message} ({event.error.reason})"

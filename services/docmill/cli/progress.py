@@ -1,0 +1,233 @@
+"""The progress of `docmill run`: a bar for each document on a terminal, plain lines elsewhere. All on stderr."""
+
+import sys
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol, Self
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, ProgressColumn, SpinnerColumn, Task, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as RichProgress
+from rich.text import Text
+
+from docmill.cli.output import RUN_STYLES
+
+if TYPE_CHECKING:
+    from docmill.client import Run, RunEvent
+
+MANY = 8
+"""With more documents than this the bars of ended ones are replaced by one line each."""
+
+LINE_EVERY = 1.0
+"""Seconds between plain lines about pages of one document."""
+
+
+class Document(Protocol):
+    """What is shown of one document."""
+
+    def refused(self, message: str) -> None:
+        """It was not taken."""
+
+    def started(self, run_id: str) -> None:
+        """Its run was recorded and is followed."""
+
+    def left(self, run_id: str) -> None:
+        """Its run was recorded and goes on without us."""
+
+    def event(self, event: "RunEvent") -> None:
+        """Something happened to its run."""
+
+    def ended(self, run: "Run") -> None:
+        """Its run ended."""
+
+
+class Progress:
+    """The documents of one command."""
+
+    def __init__(self, documents: int, *, quiet: bool) -> None:
+        self._console = Console(stderr=True, highlight=False)
+        self._quiet = quiet
+        self._many = documents > MANY
+        self._bars = _bars(self._console) if self._console.is_terminal and not quiet else None
+
+    def __enter__(self) -> Self:
+        if self._bars is not None:
+            self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._bars is not None:
+            self._bars.stop()
+
+    def document(self, name: str) -> Document:
+        """Show one more document."""
+        if self._quiet:
+            return _Silence()
+        if self._bars is not None:
+            return _Bar(self._bars, name, keep=not self._many)
+        return _Lines(name)
+
+    def leave(self, going: Mapping[str, str]) -> None:
+        """Say how to come back to the runs that go on after we left."""
+        if self._bars is not None:
+            self._bars.stop()
+        if not going:
+            return
+        print(f"docmill: left; {len(going)} run{'s go' if len(going) > 1 else ' goes'} on:", file=sys.stderr)
+        for run_id, name in going.items():
+            print(f"  {name}: docmill watch {run_id}, or docmill cancel {run_id}", file=sys.stderr)
+
+
+class _Bar:
+    """One bar."""
+
+    def __init__(self, bars: RichProgress, name: str, *, keep: bool) -> None:
+        self._bars = bars
+        self._name = name
+        self._keep = keep
+        self._task: TaskID = bars.add_task(escape(_short(name)), total=None, state="[dim]uploading[/]", pages="")
+
+    def refused(self, message: str) -> None:
+        self._end(f"[red]{escape(message)}[/]")
+
+    def started(self, run_id: str) -> None:  # noqa: ARG002 - the bar has no room for it
+        self._bars.update(self._task, state="[dim]queued[/]")
+
+    def left(self, run_id: str) -> None:
+        self._end(f"[dim]started {run_id}[/]")
+
+    def event(self, event: "RunEvent") -> None:
+        if event.pages_total is not None:
+            self._bars.update(self._task, total=event.pages_total, state="[cyan]reading[/]")
+        if event.pages_done is not None:
+            self._bars.update(self._task, completed=event.pages_done)
+        if event.kind == "step.started":
+            self._bars.update(self._task, state=f"[cyan]{escape(event.step)}[/]")
+        elif event.kind in {"page.retried", "page.failed"} and event.error is not None:
+            what = "is tried again" if event.kind == "page.retried" else "failed"
+            self._bars.console.print(
+                f"[yellow]{escape(self._name)}: page {event.page_number} {what}: {escape(event.error.message)}[/]"
+            )
+
+    def ended(self, run: "Run") -> None:
+        self._end(f"[{RUN_STYLES[run.status]}]{escape(_outcome(run))}[/]", full=run.status == "success")
+
+    def _end(self, state: str, *, full: bool = False) -> None:
+        task = self._bars.tasks[self._bars.task_ids.index(self._task)]
+        total = task.total or 1
+        self._bars.update(self._task, total=total, completed=total if full else task.completed, state=state)
+        self._bars.stop_task(self._task)
+        if not self._keep:
+            self._bars.console.print(f"{escape(self._name)}  {state}")
+            self._bars.remove_task(self._task)
+
+
+class _Lines:
+    """Plain lines, for logs: pages at most once a second, everything else as it comes."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._said_at = 0.0
+
+    def refused(self, message: str) -> None:
+        self._say(message)
+
+    def started(self, run_id: str) -> None:
+        self._say(f"started {run_id}")
+
+    def left(self, run_id: str) -> None:
+        self._say(f"started {run_id}")
+
+    def event(self, event: "RunEvent") -> None:
+        if event.error is not None and event.page_number is not None:
+            again = ", trying again" if event.kind == "page.retried" else ""
+            self._say(f"page {event.page_number} failed{again}: {event.error.message}")
+        elif event.pages_done is not None and self._due(event):
+            self._say(f"{event.pages_done}/{event.pages_total or '?'} pages")
+
+    def ended(self, run: "Run") -> None:
+        self._say(_outcome(run))
+
+    def _due(self, event: "RunEvent") -> bool:
+        now = time.monotonic()
+        if now - self._said_at < LINE_EVERY and event.pages_done != event.pages_total:
+            return False
+        self._said_at = now
+        return event.kind == "page.done"
+
+    def _say(self, what: str) -> None:
+        print(f"{self._name}: {what}", file=sys.stderr, flush=True)
+
+
+class _Silence:
+    """Nothing."""
+
+    def refused(self, message: str) -> None: ...
+
+    def started(self, run_id: str) -> None: ...
+
+    def left(self, run_id: str) -> None: ...
+
+    def event(self, event: "RunEvent") -> None: ...
+
+    def ended(self, run: "Run") -> None: ...
+
+
+class _Pages(ProgressColumn):
+    """`17/50 pages`."""
+
+    def render(self, task: Task) -> Text:
+        if task.total is None:
+            return Text("")
+        return Text(f"{int(task.completed)}/{int(task.total)} pages", style="progress.download")
+
+
+class _Rate(ProgressColumn):
+    """Pages a second, and the time left while it reads."""
+
+    max_refresh = 0.5  # numbers that change more often cannot be read
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        if not speed:
+            return Text("")
+        left = task.time_remaining
+        rate = f"{speed:.1f}/s"
+        return Text(f"{rate}, {_span(left)} left" if left and not task.finished else rate, style="dim")
+
+
+def _bars(console: Console) -> RichProgress:
+    return RichProgress(
+        SpinnerColumn(finished_text=" "),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        _Pages(),
+        _Rate(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[state]}"),
+        console=console,
+    )
+
+
+def _outcome(run: "Run") -> str:
+    if run.error is not None:
+        return f"{run.status}: {run.error.message} ({run.error.reason})"
+    if run.metrics is None:
+        return run.status.value
+    failed = f", {run.progress.pages_failed} failed" if run.progress.pages_failed else ""
+    pages = run.metrics.page_count
+    took = run.metrics.duration_ms / 1000
+    return f"{run.status}: {pages} page{'s' if pages != 1 else ''}{failed} in {took:.1f} s"
+
+
+def _span(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds + 0.5), 60)
+    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
+
+
+def _short(name: str, width: int = 32) -> str:
+    return name if len(name) <= width else f"...{name[3 - width :]}"

@@ -1,0 +1,93 @@
+"""`docmill up`, `serve`, `migrate`, `config` and `doctor`: running docmill itself."""
+
+from json import dumps
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from docmill.cli.failures import DONE, NOT_DONE
+from docmill.cli.options import AsJson, Data, settings_of
+from docmill.cli.output import json_line, table
+
+
+def up(
+    *,
+    data: Path = Path(".docmill"),
+    grpc: str | None = None,
+    workers: Annotated[int | None, Parameter(validator=Number(gte=1, lte=256))] = None,
+    ready_file: Path | None = None,
+) -> int:
+    """Run everything on this machine until Ctrl-C.
+
+    Bus, services and workers work on one data folder. What dies is started again; a second start on the same folder goes on with the runs that had not ended.
+
+    Args:
+        data: Folder for everything that is kept.
+        grpc: Where to listen, `host:port` (port 0 picks a free one) or `unix:/path`; the settings say it otherwise.
+        workers: Reading processes; one for each core when not given.
+        ready_file: Written as JSON once everything serves: address, process id, data folder and development key.
+    """
+    from docmill.supervisor import UpOptions, run_up  # noqa: PLC0415 - the server loads in operator commands only
+
+    return run_up(UpOptions(data=data, grpc=grpc, workers=workers, ready_file=ready_file), announce=_announce)
+
+
+def serve(*, role: Literal["services", "worker"]) -> int:
+    """Run one role of a cluster until SIGTERM.
+
+    The settings come from DOCMILL_ variables and from the TOML file that DOCMILL_CONFIG names.
+
+    Args:
+        role: `services` (record, engine, gRPC) or `worker` (reading).
+    """
+    from docmill import app  # noqa: PLC0415 - the server loads in operator commands only
+
+    return app.serve(role, settings_of(None))
+
+
+def migrate(*, data: Data = None) -> None:
+    """Bring the database to this release's schema."""
+    from docmill import app  # noqa: PLC0415 - the server loads in operator commands only
+
+    app.migrate(settings_of(data))
+    print("the database is up to date")
+
+
+def config(*, data: Data = None, json: AsJson = False) -> None:
+    """Print the settings in force, with secrets masked."""
+    settings = settings_of(data).describe()
+    if json:
+        json_line(settings)
+        return
+    for name, value in settings.items():
+        print(f"{name} = {_toml(value)}" if value is not None else f"# {name} is not set")
+
+
+def doctor(*, data: Data = None, json: AsJson = False) -> int:
+    """Check what is installed, which engines work, and whether the bus can be reached."""
+    from docmill import app  # noqa: PLC0415 - the server loads in operator commands only
+
+    checks = app.doctor(settings_of(data))
+    if json:
+        for check in checks:
+            json_line({"name": check.name, "ok": check.ok, "detail": check.detail})
+    else:
+        marks = {True: "[green]ok[/]", False: "[red]missing[/]", None: "[dim]absent[/]"}
+        table(["", "PART", ""], [(marks[check.ok], check.name, check.detail) for check in checks], nothing="")
+    return NOT_DONE if any(check.ok is False for check in checks) else DONE
+
+
+def _announce(facts: dict[str, Any]) -> None:
+    print(f"docmill serves gRPC on {facts['grpc']}; data in {facts['data']}. In another terminal:")
+    print(f"  export DOCMILL_GRPC={facts['grpc']} DOCMILL_API_KEY={facts['api_key']}")
+    print("  docmill run invoice-extractor invoice.pdf", flush=True)
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return dumps(value)  # a TOML basic string is a JSON string
+    return str(value)
