@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from docmill.domain.models import JsonObject
-from docmill.domain.pages import Box, Page
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from docmill.domain.models import JsonObject
+    from docmill.domain.pages import Box, Page
 
 __all__ = ["Evidence", "Extraction", "Extractor"]
 

@@ -1,0 +1,162 @@
+"""Subtotal, tax and total, chosen together: labels propose, arithmetic decides between proposals and never adds any."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import product
+from typing import TYPE_CHECKING
+
+from docmill.extract.candidates import Found, Sheet
+from docmill.extract.relations import relation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from docmill.extract.labels import Label
+    from docmill.extract.money import Money
+
+__all__ = ["Amounts", "find_amounts", "labelled_amounts"]
+
+_LABELS: Mapping[str, Mapping[str, float]] = {
+    "subtotal": {"subtotal": 1.0},
+    "tax": {"tax": 1.0},
+    "total": {"grand_total": 1.0, "total": 0.85, "amount_due": 0.8},
+}
+_CENT = Decimal("0.02")  # rounding of line taxes
+_TOP = 5  # proposals a field that are tried together
+_HOLDS = 0.5  # what a sum that holds is worth, in scores
+_BREAKS = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Amounts:
+    """The sums of a document; None where nothing was found."""
+
+    subtotal: Found | None = None
+    tax: Found | None = None
+    total: Found | None = None
+
+
+def find_amounts(sheet: Sheet, skip_rows: frozenset[int], line_sum: Decimal | None) -> Amounts:
+    """The most convincing triple. Labels on `skip_rows` (table headers and bodies) are not looked at."""
+    proposals = {
+        name: sorted(
+            labelled_amounts(sheet, weights, skip_rows), key=lambda f: (-f.score, -f.spans[0].row.index)
+        )[:_TOP]
+        for name, weights in _LABELS.items()
+    }  # fmt: skip
+    proposals["total"] = _favour_largest(proposals["total"])
+    extras = [
+        found.value for found in labelled_amounts(sheet, {"discount": 1, "shipping": 1, "rounding": 1}, skip_rows)
+    ]
+    changes = {
+        Decimal(0),
+        *(v for v in extras if isinstance(v, Decimal)),
+        *(-v for v in extras if isinstance(v, Decimal)),
+    }
+    best = max(
+        product([None, *proposals["subtotal"]], [None, *proposals["tax"]], [None, *proposals["total"]]),
+        key=lambda triple: _worth(triple, changes, line_sum),
+    )
+    sums_hold = _holds(_values(best), changes) is True
+    subtotal, tax, total = (_surer(found) if found and sums_hold else found for found in best)
+    return Amounts(subtotal, tax, total)
+
+
+def labelled_amounts(sheet: Sheet, weights: Mapping[str, float], skip_rows: frozenset[int]) -> Iterator[Found]:
+    """Amounts that stand by a label of one of the concepts, scored by label, place and form."""
+    for label in sheet.labelled(*weights):
+        if label.span.row.index in skip_rows:
+            continue
+        weight = weights[label.concept] * (1.0 if label.own_cell else 0.75)
+        others = sheet.labels_by_row[label.span.row.index]
+        for score, money in _beside(sheet, label, others, skip_rows):
+            yield Found(money.value, (money.span,), weight * score * _form(money) * money.span.confidence)
+
+
+def _beside(
+    sheet: Sheet, label: Label, others: Sequence[Label], skip_rows: frozenset[int]
+) -> Iterator[tuple[float, Money]]:
+    """Amounts on the label's row, the rightmost first choice; only where there are none, those under the label."""
+    same_row = [
+        money
+        for money in sheet.money_by_row.get(label.span.row.index, ())
+        if not money.percent and money.span.first >= label.span.end
+    ]
+    amounts = [money for money in same_row if money.is_amount] or [
+        m for m in same_row if m.span.row.tokens[-1:] and m.decimals == 0
+    ]
+    for money in amounts:
+        unclaimed = [m for m in amounts if m.span.first > money.span.first]
+        yield relation(label, money.span, others=others) * (0.85 if unclaimed else 1.0), money
+    if amounts:
+        return
+    for row in sheet.rows[label.span.row.index + 1 : label.span.row.index + 3]:
+        if row.index in skip_rows:
+            break
+        for money in sheet.money_by_row.get(row.index, ()):
+            score = relation(label, money.span)
+            if money.is_amount and score > 0:
+                yield score * 0.9, money
+
+
+def _form(money: Money) -> float:
+    if money.value < 0:
+        return 0.6
+    if money.value == 0:
+        return 0.5
+    return 1.0 if money.is_amount else 0.5
+
+
+def _favour_largest(totals: Sequence[Found]) -> list[Found]:
+    """Of several totals the invoice's own is the largest: the others are sums of parts."""
+    if not totals:
+        return []
+    largest = max(_value(found) or Decimal(0) for found in totals)
+    return [found if _value(found) == largest else found.weighted(0.9) for found in totals]
+
+
+_Triple = tuple[Found | None, Found | None, Found | None]  # subtotal, tax, total
+
+
+def _worth(triple: _Triple, changes: set[Decimal], line_sum: Decimal | None) -> float:
+    """Scores of the parts, plus what their sums say."""
+    found = [part for part in triple if part is not None]
+    if len({part.spans[0].box for part in found}) < len(found):
+        return -1.0  # one printed amount cannot be two of them
+    worth = sum(part.score for part in found) + (0.2 * triple[2].score if triple[2] else 0.0)
+    subtotal, tax, total = values = _values(triple)
+    verdict = _holds(values, changes)
+    worth += _HOLDS if verdict else -_BREAKS if verdict is False else 0.0
+    if line_sum is not None and line_sum in (subtotal, total):
+        worth += 0.25
+    if total is not None and tax is not None and tax * 2 > total:
+        worth -= _BREAKS  # no tax is half of the total
+    return worth
+
+
+def _holds(values: Sequence[Decimal | None], changes: set[Decimal]) -> bool | None:
+    """Whether subtotal + tax = total, up to discounts, shipping and rounding; None if a part is missing.
+
+    Prices that include tax print the tax beside a subtotal that equals the total.
+    """
+    subtotal, tax, total = values
+    if subtotal is None or total is None:
+        return None
+    if tax is None:
+        return False if subtotal > total + _CENT and len(changes) == 1 else None
+    return any(abs(subtotal + taxed + change - total) <= _CENT for taxed in (tax, Decimal(0)) for change in changes)
+
+
+def _values(triple: _Triple) -> list[Decimal | None]:
+    return [_value(found) for found in triple]
+
+
+def _surer(found: Found) -> Found:
+    """Sums that hold leave little doubt."""
+    return Found(found.value, found.spans, 1.0 - (1.0 - min(found.score, 1.0)) * 0.3)
+
+
+def _value(found: Found | None) -> Decimal | None:
+    return found.value if found is not None and isinstance(found.value, Decimal) else None

@@ -1,0 +1,111 @@
+"""What a JSON Schema asks for: its leaves and tables, and what they mean by their names, titles and types."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from docmill.extract.labels import property_fields, squeeze, words_of
+
+if TYPE_CHECKING:
+    from docmill.domain.models import JsonObject
+
+__all__ = ["Binding", "LeafField", "TableField", "bind"]
+
+_LABEL_WORDS = 5  # longer titles and descriptions are sentences, not labels
+
+
+@dataclass(frozen=True, slots=True)
+class LeafField:
+    """A scalar of the schema."""
+
+    path: tuple[str, ...]
+    schema: JsonObject
+    meaning: str
+    """The field of business documents that the name means (`total`, `issuer_name`), or empty."""
+
+    @property
+    def type(self) -> str:
+        """JSON type."""
+        return str(self.schema.get("type", "string"))
+
+    @property
+    def phrases(self) -> tuple[str, ...]:
+        """Squeezed words that may label the value on a page."""
+        texts = [
+            " ".join(words_of(self.path[-1])),
+            str(self.schema.get("title", "")),
+            str(self.schema.get("description", "")),
+        ]
+        return tuple(dict.fromkeys(squeeze(text) for text in texts if 0 < len(text.split()) <= _LABEL_WORDS))
+
+
+@dataclass(frozen=True, slots=True)
+class TableField:
+    """An array of objects of the schema."""
+
+    path: tuple[str, ...]
+    columns: Mapping[str, LeafField]
+    """Scalar properties of the items by column concept; a concept of its own for a name that means nothing known."""
+
+    @property
+    def numeric(self) -> frozenset[str]:
+        """Columns that hold numbers."""
+        return frozenset(c for c, leaf in self.columns.items() if leaf.type in {"number", "integer"})
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """All that a schema asks for, in its order."""
+
+    leaves: Sequence[LeafField]
+    tables: Sequence[TableField]
+
+
+def bind(schema: JsonObject) -> Binding:
+    """The leaves and tables of an object schema. Arrays of scalars are not asked of the layout provider."""
+    leaves: list[LeafField] = []
+    tables: list[TableField] = []
+    for path, node in _walk(schema, ()):
+        if node.get("type") == "array":
+            items = node.get("items")
+            if isinstance(items, Mapping) and items.get("type") == "object":
+                tables.append(TableField(path, _columns(items, path)))
+        else:
+            leaves.append(LeafField(path, node, _meaning(path)))
+    return Binding(leaves, tables)
+
+
+def _walk(node: JsonObject, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], JsonObject]]:
+    properties: Any = node.get("properties") or {}
+    for name, child in properties.items():
+        if child.get("type") == "object":
+            yield from _walk(child, (*path, name))
+        else:
+            yield (*path, name), child
+
+
+def _columns(items: JsonObject, path: tuple[str, ...]) -> dict[str, LeafField]:
+    columns: dict[str, LeafField] = {}
+    for name, child in (items.get("properties") or {}).items():
+        if child.get("type") in {"object", "array"}:
+            continue
+        concept = property_fields().get(f"column {' '.join(words_of(name))}", "")
+        if not concept or concept in columns:
+            concept = f"own {name}"
+        columns[concept] = LeafField((*path, name), child, concept)
+    return columns
+
+
+def _meaning(path: tuple[str, ...]) -> str:
+    """By parent and name together (`vendor` + `name`), else by the name alone unless the parent is about another thing."""
+    known = property_fields()
+    name = " ".join(words_of(path[-1]))
+    if len(path) > 1:
+        together = known.get(f"{' '.join(words_of(path[-2]))} {name}")
+        if together:
+            return together
+        if any(known.get(" ".join(words_of(part)), "").startswith(("issuer", "recipient")) for part in path[:-1]):
+            return ""
+    return known.get(name, "")

@@ -1,0 +1,180 @@
+"""Label words of documents: what stands beside or above a value, in seven languages, and where it is on the page.
+
+The words are data (`labels.json`): `labels` stand by single values, `columns` head the columns of a table,
+`properties` are names that schemas give their fields. Matching ignores case, accents, punctuation and blanks,
+because OCR splits and joins words as it likes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from docmill.extract.tokens import Row, Span
+
+__all__ = [
+    "Label",
+    "Phrases",
+    "column_phrases",
+    "find_labels",
+    "label_phrases",
+    "property_fields",
+    "squeeze",
+    "words_of",
+]
+
+Phrases = Mapping[str, frozenset[str]]
+"""Squeezed phrase -> the concepts it may stand for."""
+
+_HASH = "#"
+_SHORT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A label on a page."""
+
+    concept: str
+    span: Span
+    phrase: str
+    """The squeezed phrase it matched; longer ones say more."""
+    own_cell: bool
+    """Nothing stands before it in its cell."""
+
+
+def squeeze(text: str) -> str:
+    """Letters, digits and `#` in lower case without accents: `Rechnungs-Nr.:` becomes `rechnungsnr`."""
+    return "".join(_squeezed(character) for character in text)
+
+
+@cache
+def _squeezed(character: str) -> str:
+    """What one character leaves; nothing, one or more characters."""
+    if character == "ß":
+        return "ss"
+    base = unicodedata.normalize("NFKD", character).lower()
+    return "".join(part for part in base if part.isalnum() or part == _HASH)
+
+
+def words_of(name: str) -> list[str]:
+    """The words of a property name, title or description: `invoiceNumber`, `invoice_number` and `Invoice number`."""
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
+    return [word.lower() for word in re.findall(r"[^\W_]+", spaced)]
+
+
+@cache
+def _data() -> Mapping[str, Any]:
+    text = resources.files("docmill.extract").joinpath("labels.json").read_text("utf-8")
+    data: Mapping[str, Any] = json.loads(text)
+    return data
+
+
+def _phrases(section: str) -> Phrases:
+    table: dict[str, set[str]] = {}
+    for concept, languages in _data()[section].items():
+        for phrase in (phrase for phrases in languages.values() for phrase in phrases):
+            table.setdefault(squeeze(phrase), set()).add(concept)
+    return {phrase: frozenset(concepts) for phrase, concepts in table.items()}
+
+
+@cache
+def label_phrases() -> Phrases:
+    """Labels of single values."""
+    return _phrases("labels")
+
+
+@cache
+def column_phrases() -> Phrases:
+    """Headers of table columns."""
+    return _phrases("columns")
+
+
+@cache
+def property_fields() -> Mapping[str, str]:
+    """Names of schema properties (words joined by a blank) and the field each means; `column` starts those of tables."""
+    fields = _data()["properties"]
+    return {
+        f"column {name}" if field.startswith("column_") else name: field.removeprefix("column_")
+        for field, names in fields.items()
+        for name in names
+    }
+
+
+def find_labels(rows: Iterable[Row], phrases: Phrases) -> list[Label]:
+    """Every phrase on the rows, the longest where several start. A phrase of several meanings gives a label for each."""
+    starts = _by_start(phrases)
+    return [label for row in rows for label in _in_row(row, phrases, starts)]
+
+
+_START = 2  # characters that select the phrases worth trying
+
+
+def _by_start(phrases: Phrases) -> Mapping[str, Sequence[str]]:
+    table: dict[str, list[str]] = {}
+    for phrase in sorted(phrases, key=len, reverse=True):
+        table.setdefault(phrase[:_START], []).append(phrase)
+    return table
+
+
+def _in_row(row: Row, phrases: Phrases, starts: Mapping[str, Sequence[str]]) -> Iterator[Label]:
+    for cell in row.cells:
+        text, owners, borders = _squeezed_cell(cell)
+        position = 0
+        while position < len(text):
+            phrase = _longest(text, position, owners, borders, starts) if position in borders else None
+            if phrase is None:
+                position += 1
+                continue
+            span = Span(row, owners[position], owners[position + len(phrase) - 1] + 1)
+            if len(phrase) > _SHORT or _stands_alone(span, cell):
+                for concept in sorted(phrases[phrase]):
+                    yield Label(concept, span, phrase, own_cell=span.first == cell.first)
+            position += len(phrase)
+
+
+def _stands_alone(span: Span, cell: Span) -> bool:
+    """Short phrases are everyday words (`to`, `de`): they are labels only as a cell of their own or before a colon."""
+    return span.first == cell.first and (span.end == cell.end or span.tokens[-1].text.endswith(":"))
+
+
+def _squeezed_cell(cell: Span) -> tuple[str, list[int], frozenset[int]]:
+    """The squeezed text of a cell, the token each character is from, and where a word may start or end."""
+    parts: list[str] = []
+    owners: list[int] = []
+    borders = {0}
+    for index in range(cell.first, cell.end):
+        borders.add(len(owners))
+        before = ""
+        for character in cell.row.tokens[index].text:
+            squeezed = _squeezed(character)
+            if not squeezed or before.isalpha() != squeezed[0].isalpha():
+                borders.add(len(owners))
+            parts.append(squeezed)
+            owners.extend([index] * len(squeezed))
+            before = squeezed[-1:] or before
+    borders.add(len(owners))
+    return "".join(parts), owners, frozenset(borders)
+
+
+def _longest(
+    text: str, position: int, owners: Sequence[int], borders: frozenset[int], starts: Mapping[str, Sequence[str]]
+) -> str | None:
+    """The longest phrase at `position` that ends with a word, but not inside one that goes on with digits: `INV-12`."""
+    for key in (text[position : position + _START], text[position : position + 1]):
+        for phrase in starts.get(key, ()):
+            end = position + len(phrase)
+            if text.startswith(phrase, position) and end in borders and not _goes_on(text, end, owners):
+                return phrase
+    return None
+
+
+def _goes_on(text: str, end: int, owners: Sequence[int]) -> bool:
+    """Whether digits of the same token follow."""
+    rest = (text[i] for i in range(end, len(text)) if owners[i] == owners[end - 1])
+    return any(character.isdigit() for character in rest)

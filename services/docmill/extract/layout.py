@@ -1,0 +1,219 @@
+"""The built-in provider: fields from words, labels and places on the page, without a network.
+
+A document is laid out once (`Sheet`); business fields (`total`, `issuer_name`, line items) have finders of their own,
+every other field of a schema is looked for by its own words. A value that no words carry stays absent.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from docmill.domain.pages import Box, Page
+from docmill.extract import Evidence, Extraction
+from docmill.extract.amounts import Amounts, find_amounts, labelled_amounts
+from docmill.extract.candidates import Found, Sheet
+from docmill.extract.fields import LeafField, TableField, bind
+from docmill.extract.generic import find_generic
+from docmill.extract.labels import column_phrases, squeeze, words_of
+from docmill.extract.parties import Party, find_issuer, find_recipient
+from docmill.extract.singles import (
+    find_currency,
+    find_date,
+    find_iban,
+    find_number,
+    find_payment_method,
+    find_time,
+)
+from docmill.extract.tables import NUMERIC, Item, Table, find_table
+from docmill.extract.till import till_items
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from docmill.domain.models import JsonObject
+
+__all__ = ["LayoutExtractor"]
+
+
+class LayoutExtractor:
+    """Implements `docmill.extract.Extractor`."""
+
+    name = "layout"
+
+    def extract(self, pages: Sequence[Page], schema: JsonObject, variables: JsonObject) -> Extraction:
+        """Data that fits `schema`, in its order; `variables` play no part here."""
+        del variables
+        binding = bind(schema)
+        reading = _Reading(Sheet(pages))
+        data: dict[str, Any] = {}
+        evidence: list[Evidence] = []
+        for leaf in binding.leaves:
+            found = reading.value(leaf)
+            value = _shaped(found, leaf) if found is not None else None
+            if found is not None and value is not None:
+                _put(data, leaf.path, value)
+                evidence.append(_evidence(leaf.path, found))
+        for table in binding.tables:
+            rows, proofs = reading.rows(table)
+            if rows:
+                _put(data, table.path, rows)
+                evidence.extend(proofs)
+        return Extraction(data=_in_order(data, schema), evidence=tuple(sorted(evidence, key=_document_order)))
+
+
+class _Reading:
+    """What was found in one document; each finder runs once, when a field first asks for it."""
+
+    def __init__(self, sheet: Sheet) -> None:
+        self._sheet = sheet
+
+    def value(self, leaf: LeafField) -> Found | None:
+        """The value of a field: by its meaning, or by its own words."""
+        finder = self._finders.get(leaf.meaning)
+        return finder() if finder is not None else find_generic(self._sheet, leaf)
+
+    def rows(self, field: TableField) -> tuple[list[dict[str, Any]], list[Evidence]]:
+        """The items of a table, without empty ones, and where their values were read."""
+        rows: list[dict[str, Any]] = []
+        evidence: list[Evidence] = []
+        for item in self._items(field):
+            row: dict[str, Any] = {}
+            for concept, leaf in field.columns.items():
+                found = item.values.get(concept)
+                value = _shaped(found, leaf) if found is not None else None
+                if found is not None and value is not None:
+                    row[leaf.path[-1]] = value
+                    evidence.append(_evidence((*field.path, str(len(rows)), leaf.path[-1]), found))
+            if row:
+                rows.append(row)
+        return rows, evidence
+
+    @cached_property
+    def _finders(self) -> Mapping[str, Callable[[], Found | None]]:
+        sheet, skip = self._sheet, self._table_rows
+        return {
+            "invoice_number": lambda: find_number(sheet, skip_rows=skip),
+            "order_number": lambda: find_number(sheet, "order_number", skip),
+            "customer_number": lambda: find_number(sheet, "customer_number", skip),
+            "date": lambda: find_date(sheet, skip_rows=skip),
+            "due_date": lambda: find_date(sheet, "due_date", skip),
+            "time": lambda: find_time(sheet),
+            "currency": lambda: find_currency(sheet),
+            "payment_method": lambda: find_payment_method(sheet),
+            "iban": lambda: find_iban(sheet),
+            "subtotal": lambda: self._amounts.subtotal,
+            "tax": lambda: self._amounts.tax,
+            "total": lambda: self._amounts.total,
+            "amount_due": lambda: self._labelled("amount_due"),
+            "discount": lambda: self._labelled("discount"),
+            "shipping": lambda: self._labelled("shipping"),
+            "issuer_name": lambda: self._issuer.name,
+            "issuer_address": lambda: self._issuer.address,
+            "issuer_phone": lambda: self._issuer.phone,
+            "issuer_email": lambda: self._issuer.email,
+            "issuer_tax_id": lambda: self._issuer.tax_id,
+            "recipient_name": lambda: self._recipient.name,
+            "recipient_address": lambda: self._recipient.address,
+        }
+
+    @cached_property
+    def _table(self) -> Table | None:
+        return find_table(self._sheet, column_phrases())
+
+    @cached_property
+    def _table_rows(self) -> frozenset[int]:
+        """Rows of the line items: their words label no single values."""
+        return self._table.headers | self._table.body if self._table is not None else frozenset()
+
+    @cached_property
+    def _line_items(self) -> Sequence[Item]:
+        return self._table.items if self._table is not None else till_items(self._sheet)
+
+    def _items(self, field: TableField) -> Sequence[Item]:
+        """Known columns are read once for all; a table with columns of its own is looked for with its own words."""
+        own = {concept: leaf for concept, leaf in field.columns.items() if concept.startswith("own ")}
+        if not own:
+            return self._line_items
+        phrases: dict[str, frozenset[str]] = dict(column_phrases())
+        for concept, leaf in own.items():
+            for phrase in {*leaf.phrases, squeeze(" ".join(words_of(leaf.path[-1])))}:
+                phrases[phrase] = frozenset({concept})
+        table = find_table(self._sheet, phrases, (NUMERIC - own.keys()) | field.numeric)
+        return table.items if table is not None else ()
+
+    @cached_property
+    def _amounts(self) -> Amounts:
+        totals = [item.values["line_total"].value for item in self._line_items if "line_total" in item.values]
+        numbers = [total for total in totals if isinstance(total, Decimal)]
+        return find_amounts(self._sheet, self._table_rows, sum(numbers, Decimal(0)) if numbers else None)
+
+    def _labelled(self, concept: str) -> Found | None:
+        found = labelled_amounts(self._sheet, {concept: 1.0}, self._table_rows)
+        return max(found, key=lambda amount: amount.score, default=None)
+
+    @cached_property
+    def _issuer(self) -> Party:
+        return find_issuer(self._sheet) if self._sheet.rows else Party()
+
+    @cached_property
+    def _recipient(self) -> Party:
+        return find_recipient(self._sheet) if self._sheet.rows else Party()
+
+
+def _shaped(found: Found, leaf: LeafField) -> Any:
+    """The value in the JSON type that the schema asks for, or None if it cannot be."""
+    value = found.value
+    match leaf.type:
+        case "number":
+            return _number(value) if isinstance(value, Decimal) else None
+        case "integer":
+            whole = isinstance(value, Decimal) and value == value.to_integral_value()
+            return int(value) if whole and isinstance(value, Decimal) else None
+        case "boolean":
+            return value if isinstance(value, bool) else None
+        case "string":
+            text = " ".join(span.text for span in found.spans) if isinstance(value, Decimal) else value
+            return text if isinstance(text, str) and text else None
+        case _:
+            return None
+
+
+def _number(value: Decimal) -> int | float:
+    """A JSON number: whole ones without a fraction."""
+    return int(value) if value == value.to_integral_value() else float(value)
+
+
+def _put(data: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+    for name in path[:-1]:
+        data = data.setdefault(name, {})
+    data[path[-1]] = value
+
+
+def _in_order(data: dict[str, Any], schema: JsonObject) -> dict[str, Any]:
+    """Keys in the order of the schema; only objects of the schema's own levels are touched."""
+    properties = schema.get("properties", {})
+    return {
+        name: _in_order(data[name], child) if isinstance(data[name], dict) else data[name]
+        for name, child in properties.items()
+        if name in data
+    }
+
+
+def _evidence(path: tuple[str, ...], found: Found) -> Evidence:
+    """Words on one page: those of a value that spans two pages are shown where it starts."""
+    page = found.spans[0].row.page
+    spans = [span for span in found.spans if span.row.page == page]
+    pointer = "".join(f"/{name.replace('~', '~0').replace('/', '~1')}" for name in path)
+    return Evidence(
+        path=pointer,
+        page=page,
+        box=Box.around([span.box for span in spans]),
+        words=tuple(token.text for span in spans for token in span.tokens),
+        confidence=round(max(0.0, min(0.99, found.score)), 4),
+    )
+
+
+def _document_order(evidence: Evidence) -> tuple[int, float, float]:
+    return evidence.page, evidence.box.y, evidence.box.x

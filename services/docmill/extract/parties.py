@@ -1,0 +1,316 @@
+"""Who issued a document and who received it: names and addresses from letterheads, labelled blocks and receipt heads."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING
+
+from docmill.extract.blocks import Block, blocks_of
+from docmill.extract.candidates import Found, Sheet, find_emails, find_phones, find_tax_ids
+from docmill.extract.labels import Label, squeeze
+from docmill.extract.relations import relation
+from docmill.extract.tokens import Span
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+__all__ = ["Party", "find_issuer", "find_recipient"]
+
+_COMPANY = re.compile(
+    r"\b(?:gmbh(?: ?& ?co\.? ?kg)?|ag|kg|ug|ohg|e\.? ?k|gbr|ltd|limited|llc|llp|inc|corp(?:oration)?|plc|co|company|"
+    r"pty|pvt|sdn\.? ?bhd|bhd|enterprise|trading|s\.?a\.?r\.?l|s\.?a\.?s(?:\.?u)?|s\.?a|s\.?l(?:\.?u)?|s\.?r\.?l|s\.?p\.?a|"
+    r"s\.?n\.?c|b\.?v|n\.?v|v\.?o\.?f|lda|unipessoal|eurl|restaurant|restoran|store|shop|market|supermarket|hotel|cafe)"
+    r"(?:\.|\b)(?!@)",
+    re.IGNORECASE,
+)
+_STREET = re.compile(
+    r"(?:stra(?:ß|ss)e|str\.|weg|platz|allee|gasse|ring\b|damm\b|ufer\b|\bstreet|\bst\.?\b|\broad\b|\brd\.?\b|\bavenue|\bave\b|"
+    r"\blane\b|\bdrive\b|\bblvd|\bboulevard|\bway\b|\bsquare\b|\bsuite\b|\bfloor\b|\bunit\b|\bp\.?o\.? box|\brue\b|\bchemin\b|"
+    r"\bplace\b|\bquai\b|\bcalle\b|\bavda|\bavenida|\bplaza\b|\bpaseo\b|\bcamino\b|\bvia\b|\bviale\b|\bpiazza\b|\bcorso\b|"
+    r"straat\b|laan\b|plein\b|\bgracht|\brua\b|\btravessa\b|\blargo\b|\bjalan\b|\bjln\b|\bjin\b|\btaman\b|\btmn\b|\blot\b|\bno\.? ?\d|"
+    r"\blorong\b|\bpersiaran\b|\bkawasan\b|\bbandar\b|\bkampung\b|\bmall\b|\bplot\b|\bsector\b|\bnagar\b|\bbuilding\b|\bbatu\b)",
+    re.IGNORECASE,
+)
+_POSTCODE = re.compile(
+    r"(?<!\d)(?:\d{5}(?:-\d{4})?|\d{4} ?[A-Z]{2}|\d{4}-\d{3}|[A-Z]{1,2}-?\d{4,5}|\d{4}|\d{6})\b[ ,]+[^\W\d]|\b[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}\b"
+    r"|\b[A-Z]{2} \d{5}(?:-\d{4})?\b|[^\W\d],? \d{5,6}\b"
+)
+_PLACE = re.compile(
+    r"\b(?:selangor|johor|kuala lumpur|penang|pulau pinang|malaysia|perak|melaka|sabah|sarawak|kedah|pahang|wilayah|"
+    r"germany|deutschland|france|espa(?:ñ|n)a|spain|italia|italy|nederland|netherlands|portugal|united kingdom|uk|usa|"
+    r"united states|india|switzerland|schweiz|suisse|österreich|austria|belgi[eë]|belgique|ireland|canada|singapore|australia)\b",
+    re.IGNORECASE,
+)
+_TITLE = frozenset(
+    squeeze(title)
+    for title in (
+        "invoice", "tax invoice", "rechnung", "facture", "factura", "fattura", "factuur", "fatura", "receipt", "bill",
+        "cash receipt", "cash bill", "simplified tax invoice", "quittung", "kassenbon", "credit note", "official receipt",
+        "gutschrift", "avoir", "bon", "ticket", "scontrino", "original", "copy", "duplicate", "page", "pro forma invoice",
+        "proforma invoice", "statement", "welcome", "commercial invoice", "sales invoice", "recibo", "guest check",
+    )
+)  # fmt: skip
+_STOPPING = frozenset({"phone", "fax", "email", "tax_id", "registration", "iban", "invoice_number", "date", "buyer", "ship_to",
+                       "order_number", "customer_number", "due_date", "time", "total", "payment_method"})  # fmt: skip
+_RETURN_LINE = re.compile(r"\s*(?:[·•|*]|\s[-\u2013\u2014]\s|\s/\s)\s*")
+_HEAD = 0.42  # share of the first page that may be letterhead
+_MAX_HEAD_ROWS = 14
+_MAX_ADDRESS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """A person or company of a document; what was not found is None."""
+
+    name: Found | None = None
+    address: Found | None = None
+    phone: Found | None = None
+    email: Found | None = None
+    tax_id: Found | None = None
+
+
+def find_issuer(sheet: Sheet) -> Party:
+    """The seller: a block labelled so, or the letterhead, or the head of a receipt; never the buyer's block."""
+    blocks = blocks_of(sheet.first_page_rows)
+    buyers = [*_labelled(sheet, blocks, "buyer"), *_labelled(sheet, blocks, "ship_to")]
+    sellers = _labelled(sheet, blocks, "seller")
+    lines = _best_lines(sheet, blocks, sellers, buyers)
+    recipient = {id(cell) for lines_ in buyers for cell in lines_}
+    head = [cell for cell in lines if id(cell) not in recipient]
+    name, address = _name_and_address(sheet, head, blocks)
+    return Party(
+        name=name,
+        address=address,
+        phone=_phone(sheet),
+        email=_email(sheet),
+        tax_id=_tax_id(sheet),
+    )
+
+
+def find_recipient(sheet: Sheet) -> Party:
+    """The buyer: the block labelled so."""
+    blocks = blocks_of(sheet.first_page_rows)
+    for lines in _labelled(sheet, blocks, "buyer"):
+        name, address = _name_and_address(sheet, lines, blocks)
+        if name is not None:
+            return Party(name=name, address=address)
+    return Party()
+
+
+def _labelled(sheet: Sheet, blocks: Sequence[Block], concept: str) -> list[list[Span]]:
+    """Cells of the blocks that a label of this concept heads: below it, or right of it and below that."""
+    found = []
+    for label in sheet.labelled(concept):
+        if not label.own_cell or label.span.row.page != sheet.rows[0].page:
+            continue
+        cell = next(cell for cell in label.span.row.cells if cell.overlaps(label.span))
+        rest = Span(cell.row, label.span.end, cell.end) if cell.end > label.span.end else None
+        if rest is not None and not (label.span.tokens[-1].text.endswith(":") or rest.text.startswith(":")):
+            continue  # `customer service`: a word of a sentence
+        lines = [rest] if rest is not None else []
+        lines.extend(_under(label, rest or cell, blocks))
+        if lines:
+            found.append(lines)
+    return found
+
+
+def _under(label: Label, head: Span, blocks: Sequence[Block]) -> Iterator[Span]:
+    """The cells that follow `head` in its block; if it ends there, those of the block that starts right under it."""
+    own = next((b for b in blocks if any(cell.overlaps(label.span) or cell.overlaps(head) for cell in b.cells)), None)
+    if own is not None:
+        after = [cell for cell in own.cells if cell.row.index > label.span.row.index]
+        if after:
+            yield from after
+            return
+    close = [
+        b
+        for b in blocks
+        if b.page == label.span.row.page
+        and 0 <= b.box.y - label.span.box.bottom < 2.5 * label.span.row.height
+        and b.box.x < label.span.box.right + 3 * label.span.row.height
+        and b.box.right > label.span.box.x
+    ]
+    if close:
+        yield from min(close, key=lambda b: (b.box.y, abs(b.box.x - label.span.box.x))).cells
+
+
+def _best_lines(
+    sheet: Sheet, blocks: Sequence[Block], sellers: Sequence[list[Span]], buyers: Sequence[list[Span]]
+) -> list[Span]:
+    """The lines, from the name on, of the block that most looks like the issuer's."""
+    for lines in sellers:
+        if _name_score(sheet, lines[0], 0) > 0:
+            return lines
+    taken = {(cell.row.index, cell.first) for lines in buyers for cell in lines}
+    best: tuple[float, list[Span]] = (0.0, [])
+    for block in blocks:
+        for position, cell in enumerate(block.cells):
+            if (cell.row.index, cell.first) in taken or not _in_head(sheet, cell):
+                continue
+            score = _name_score(sheet, cell, _order(sheet, cell))
+            if score > best[0]:
+                best = (score, list(block.cells[position:]))
+    return best[1]
+
+
+def _in_head(sheet: Sheet, cell: Span) -> bool:
+    page = sheet.page(cell.row.page)
+    return cell.box.bottom < _HEAD * page.height or _order(sheet, cell) < 6
+
+
+def _order(sheet: Sheet, cell: Span) -> int:
+    """How many rows stand above."""
+    return cell.row.index - sheet.rows[0].index
+
+
+def _name_score(sheet: Sheet, cell: Span, order: int) -> float:
+    """How much a cell looks like the name of a company; 0 when it cannot be one."""
+    text = cell.text
+    letters = sum(character.isalpha() for character in text)
+    if letters < 3 or order >= _MAX_HEAD_ROWS * 2 or squeeze(text) in _TITLE or letters < 0.5 * len(squeeze(text)):
+        return 0.0
+    labels = [label for label in sheet.labels_by_row.get(cell.row.index, ()) if label.span.overlaps(cell)]
+    if any(label.own_cell and label.span.first == cell.first and label.concept != "total" for label in labels):
+        return 0.0
+    if any(day.span.overlaps(cell) for day in sheet.days) or "@" in text or "www" in text.lower():
+        return 0.0
+    score = 1.0 - 0.06 * min(order, _MAX_HEAD_ROWS)
+    if _COMPANY.search(text):
+        score += 0.9
+    usual = median(row.height for row in sheet.first_page_rows)
+    score += 0.35 * min(max(token.box.h for token in cell.tokens) / usual - 1.0, 2.0)
+    if len(cell.tokens) > 8:
+        score -= 0.4
+    if _is_address(text) and not _COMPANY.search(text):
+        score -= 0.8
+    return max(score, 0.0)
+
+
+def _name_and_address(
+    sheet: Sheet, lines: Sequence[Span], blocks: Sequence[Block]
+) -> tuple[Found | None, Found | None]:
+    """The first line is the name (a return-address line carries both); the address is what follows it."""
+    if not lines:
+        return None, None
+    first = lines[0]
+    pieces = _pieces(first)
+    if len(pieces) > 1 and _is_address(" ".join(piece.text for piece in pieces[1:])):
+        return _found([pieces[0]], 0.8), _found(pieces[1:], 0.75)
+    confidence = 0.85 if _COMPANY.search(first.text) else 0.7
+    name_lines = [first]
+    rest = list(lines[1:])
+    if rest and _only_suffix(rest[0].text):
+        name_lines.append(rest.pop(0))
+    address = _address_lines(sheet, rest)
+    if not address:
+        address = _address_elsewhere(sheet, first, blocks)
+    name = _found(name_lines, confidence, separator=" ")
+    return name, _found(address, 0.75) if address else None
+
+
+def _pieces(cell: Span) -> list[Span]:
+    """Parts of a return-address line (`Name · Street 1 · City`)."""
+    text = cell.row.text[cell.row.start_of(cell.first) : cell.row.end_of(cell.end - 1)]
+    offset = cell.row.start_of(cell.first)
+    spans, start = [], 0
+    for match in _RETURN_LINE.finditer(text):
+        if match.start() > start:
+            spans.append(cell.row.span(offset + start, offset + match.start()))
+        start = match.end()
+    if start < len(text):
+        spans.append(cell.row.span(offset + start, offset + len(text)))
+    return spans
+
+
+def _only_suffix(text: str) -> bool:
+    """`SDN. BHD.` alone on a line ends the name above it."""
+    match = _COMPANY.search(text)
+    return match is not None and len(squeeze(text)) - len(squeeze(match.group())) <= 2
+
+
+def _address_lines(sheet: Sheet, lines: Sequence[Span]) -> list[Span]:
+    """Lines that look like an address, and those between them, up to the first that is something else."""
+    taken: list[Span] = []
+    looked = 0
+    for line in lines:
+        labels = [label for label in sheet.labels_by_row.get(line.row.index, ()) if label.span.overlaps(line)]
+        heads = any(label.own_cell and label.concept in _STOPPING for label in labels)
+        if heads or "@" in line.text or squeeze(line.text) in _TITLE or any(d.span.overlaps(line) for d in sheet.days):
+            if taken:
+                break
+            looked += 1
+            if looked > 2:
+                break
+            continue
+        taken.append(line)
+        if len(taken) >= _MAX_ADDRESS:
+            break
+    while taken and not _is_address(taken[-1].text):
+        taken.pop()
+    while taken and not _is_address(taken[0].text) and (len(taken) == 1 or _is_registration(taken[0].text)):
+        taken.pop(0)
+    return taken
+
+
+def _address_elsewhere(sheet: Sheet, name: Span, blocks: Sequence[Block]) -> list[Span]:
+    """The nearest block right under or beside the name that looks like an address."""
+    for block in blocks:
+        gap = block.cells[0].box.y - name.box.bottom
+        near = -name.row.height < gap < 4 * name.row.height and abs(block.box.x - name.box.x) < 4 * name.row.height
+        if block.page == name.row.page and near and block.cells[0] is not name:
+            lines = _address_lines(sheet, [cell for cell in block.cells if cell.row.index > name.row.index])
+            if any(_POSTCODE.search(line.text) for line in lines):
+                return lines
+    return []
+
+
+def _is_address(text: str) -> bool:
+    has_digit = any(character.isdigit() for character in text)
+    return bool((has_digit and (_STREET.search(text) or _POSTCODE.search(text))) or _PLACE.search(text) or
+                (_STREET.search(text) and "," in text))  # fmt: skip
+
+
+def _is_registration(text: str) -> bool:
+    """`(867388-U)`: a company's number under its name."""
+    letters = sum(character.isalpha() for character in text)
+    return letters <= 4 or re.search(r"\(\s*\d[\d-]*[A-Z]?\s*\)", text) is not None
+
+
+def _found(spans: Sequence[Span], score: float, separator: str = ", ") -> Found:
+    text = ""
+    for span in spans:
+        line = span.text.strip(" ,;|")
+        text = f"{text}{separator}{line}" if text else line
+    return Found(text, tuple(spans), score * min(span.confidence for span in spans))
+
+
+def _phone(sheet: Sheet) -> Found | None:
+    return _labelled_value(sheet, "phone", [span for row in sheet.first_page_rows for span in find_phones(row)])
+
+
+def _tax_id(sheet: Sheet) -> Found | None:
+    return _labelled_value(sheet, "tax_id", [span for row in sheet.first_page_rows for span in find_tax_ids(row)])
+
+
+def _labelled_value(sheet: Sheet, concept: str, spans: Sequence[Span]) -> Found | None:
+    """The best related value of the first label that has one."""
+    for label in sheet.labelled(concept):
+        others = sheet.labels_by_row[label.span.row.index]
+        scored = [(relation(label, span, others=others), span) for span in spans if not span.overlaps(label.span)]
+        score, span = max(scored, key=lambda pair: (pair[0], -pair[1].first), default=(0.0, None))
+        if span is not None and score > 0.5:
+            return Found(_trimmed(span), (span,), 0.9 * score * span.confidence)
+    return None
+
+
+def _trimmed(span: Span) -> str:
+    return span.text.strip(" .,;:()") if span.text.count("(") != span.text.count(")") else span.text.strip(" .,;:")
+
+
+def _email(sheet: Sheet) -> Found | None:
+    for row in sheet.first_page_rows:
+        for address, span in find_emails(row):
+            return Found(address, (span,), 0.8 * span.confidence)
+    return None
