@@ -1,0 +1,1 @@
+"""What travels on the bus, generated from protos/docmill/internal/v1."""
