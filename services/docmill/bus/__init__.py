@@ -103,5 +103,3 @@ class Bus(Protocol):
 
     async def aclose(self) -> None:
         """Flush what is under way and disconnect; must not raise when the bus is already gone."""
-
-

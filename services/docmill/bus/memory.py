@@ -1,0 +1,271 @@
+"""The bus inside one process, for tests: the contract of `docmill.bus` without a server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+
+from docmill.bus import BusUnavailable, codec
+from docmill.bus.listeners import Registry, tell, tell_waiting
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+
+    from docmill.domain.messages import Beat, Hint, JobMessage, JobResult
+
+__all__ = ["MemoryBroker", "MemoryBus"]
+
+log = structlog.get_logger(__name__)
+
+_DUPLICATE_WINDOW = 120.0
+
+
+@dataclass(eq=False, slots=True)
+class _Entry:
+    """A message in a queue. Payloads are bytes as on the wire, so that nothing is shared by accident."""
+
+    payload: bytes
+    group: str
+    visible_at: float = 0.0
+    deliveries: int = 0
+
+
+class _Queue:
+    """A work queue with redelivery and de-duplication."""
+
+    def __init__(self, ack_wait: float) -> None:
+        self._ack_wait = ack_wait
+        self._ready: deque[_Entry] = deque()
+        self._held: set[_Entry] = set()
+        self._seen: dict[str, float] = {}
+        self._arrived = asyncio.Condition()
+
+    async def put(self, payload: bytes, *, dedup_id: str, group: str) -> None:
+        now = _now()
+        while self._seen and next(iter(self._seen.values())) <= now - _DUPLICATE_WINDOW:
+            del self._seen[next(iter(self._seen))]
+        if dedup_id in self._seen:
+            return
+        self._seen[dedup_id] = now
+        self._ready.append(_Entry(payload, group))
+        await self._wake()
+
+    async def take(self, limit: int, timeout: float) -> list[_Entry]:  # noqa: ASYNC109 - the interface's word
+        if limit < 1:
+            raise ValueError("limit must be at least 1")
+        deadline = _now() + timeout
+        async with self._arrived:
+            while True:
+                self._return_overdue()
+                if self._ready:
+                    return [self._hold(self._ready.popleft()) for _ in range(min(limit, len(self._ready)))]
+                wake_at = min([deadline, *(entry.visible_at for entry in self._held)])
+                if _now() >= deadline:
+                    return []
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(max(wake_at - _now(), 0)):
+                        await self._arrived.wait()
+
+    def touch(self, entry: _Entry, seconds: float) -> None:
+        """Deliver again in `seconds`, unless something happens before."""
+        entry.visible_at = _now() + seconds
+
+    async def give_back(self, entry: _Entry, delay: float) -> None:
+        self.touch(entry, delay)
+        await self._wake()
+
+    def drop(self, entry: _Entry) -> None:
+        self._held.discard(entry)
+        if entry in self._ready:  # overdue, but not yet taken by anybody else
+            self._ready.remove(entry)
+
+    def purge(self, group: str) -> None:
+        self._ready = deque(entry for entry in self._ready if entry.group != group)
+
+    def lose(self) -> None:
+        self._ready.clear()
+        self._held.clear()
+        self._seen.clear()
+
+    def _hold(self, entry: _Entry) -> _Entry:
+        entry.deliveries += 1
+        self.touch(entry, self._ack_wait)
+        self._held.add(entry)
+        return entry
+
+    def _return_overdue(self) -> None:
+        now = _now()
+        for entry in [entry for entry in self._held if entry.visible_at <= now]:
+            self._held.discard(entry)
+            self._ready.append(entry)
+
+    async def _wake(self) -> None:
+        async with self._arrived:
+            self._arrived.notify_all()
+
+
+class MemoryBroker:
+    """What the buses of one process share."""
+
+    def __init__(self, *, ack_wait: float = 10.0) -> None:
+        """`ack_wait`: seconds until a job without a sign of life is delivered again."""
+        self.ack_wait = ack_wait
+        self.results = _Queue(ack_wait)
+        self.buses: set[MemoryBus] = set()
+        self._pools: dict[str, _Queue] = {}
+
+    def pool(self, name: str) -> _Queue:
+        """The queue of a pool."""
+        return self._pools.setdefault(name, _Queue(self.ack_wait))
+
+    def purge(self, run_id: str) -> None:
+        """Drop the run's jobs that wait."""
+        for queue in self._pools.values():
+            queue.purge(run_id)
+
+    async def lose_everything(self) -> None:
+        """For tests: what happens when a server loses its disk."""
+        for queue in (self.results, *self._pools.values()):
+            queue.lose()
+        for bus in tuple(self.buses):
+            await tell_waiting(bus.resets)
+
+
+class MemoryBus:
+    """`docmill.bus.Bus` on a broker of this process."""
+
+    def __init__(self, broker: MemoryBroker, *, pool_of: Callable[[JobMessage], str] = lambda _: "cpu") -> None:
+        """`pool_of` says which pool's queue a job goes to."""
+        self.resets: Registry[Callable[[], Awaitable[None]]] = Registry()
+        self.hints: Registry[Callable[[Hint], None]] = Registry()
+        self.beats: Registry[Callable[[Beat], None]] = Registry()
+        self._broker = broker
+        self._pool_of = pool_of
+        self._closed = False
+        broker.buses.add(self)
+
+    async def publish_jobs(self, jobs: Sequence[JobMessage]) -> Sequence[bool]:
+        """Always all of them."""
+        await self.ping()
+        for job in jobs:
+            queue = self._broker.pool(self._pool_of(job))
+            await queue.put(codec.encode_job(job), dedup_id=job.dedup_id, group=job.run_id)
+        return [True] * len(jobs)
+
+    @asynccontextmanager
+    async def jobs(self, pool: str = "cpu") -> AsyncIterator[_JobSource]:
+        """Take part in a pool's queue."""
+        yield _JobSource(self._broker.pool(pool), self._broker.ack_wait)
+
+    async def discard_jobs(self, run_id: str) -> None:
+        """In all pools."""
+        self._broker.purge(run_id)
+
+    async def publish_result(self, result: JobResult) -> None:
+        """At once."""
+        await self.ping()
+        dedup_id = f"{result.job_id}.{result.attempt}"
+        await self._broker.results.put(codec.encode_result(result), dedup_id=dedup_id, group="")
+
+    @asynccontextmanager
+    async def results(self) -> AsyncIterator[_ResultSource]:
+        """Take part in collecting results."""
+        yield _ResultSource(self._broker.results)
+
+    async def publish_hint(self, hint: Hint) -> None:
+        """To every bus of the broker, this one too."""
+        await self._to_all(lambda bus: tell(bus.hints, hint))
+
+    def on_hint(self, listener: Callable[[Hint], None]) -> Callable[[], None]:
+        """From now on."""
+        return self.hints.add(listener)
+
+    async def publish_beat(self, beat: Beat) -> None:
+        """To every bus of the broker, this one too."""
+        await self._to_all(lambda bus: tell(bus.beats, beat))
+
+    def on_beat(self, listener: Callable[[Beat], None]) -> Callable[[], None]:
+        """From now on."""
+        return self.beats.add(listener)
+
+    def on_reset(self, listener: Callable[[], Awaitable[None]]) -> Callable[[], None]:
+        """Called by `MemoryBroker.lose_everything`."""
+        return self.resets.add(listener)
+
+    async def ping(self) -> None:
+        """There until closed."""
+        if self._closed:
+            raise BusUnavailable("this bus was closed")
+
+    async def aclose(self) -> None:
+        """Leave the broker."""
+        self._closed = True
+        self._broker.buses.discard(self)
+
+    async def _to_all(self, call: Callable[[MemoryBus], None]) -> None:
+        """Later, as a message would arrive, so that a listener never runs inside the sender."""
+        if not self._closed:
+            for bus in self._broker.buses:
+                asyncio.get_running_loop().call_soon(call, bus)
+
+
+class _JobSource:
+    """`docmill.bus.JobSource`."""
+
+    def __init__(self, queue: _Queue, ack_wait: float) -> None:
+        self._queue = queue
+        self._ack_wait = ack_wait
+
+    async def fetch(self, limit: int, timeout: float) -> Sequence[_JobDelivery]:  # noqa: ASYNC109 - the interface's word
+        return [_JobDelivery(self._queue, entry, self._ack_wait) for entry in await self._queue.take(limit, timeout)]
+
+
+class _JobDelivery:
+    """`docmill.bus.JobDelivery`."""
+
+    def __init__(self, queue: _Queue, entry: _Entry, ack_wait: float) -> None:
+        self.job = codec.decode_job(entry.payload)
+        self.redelivered = entry.deliveries > 1
+        self._queue = queue
+        self._entry = entry
+        self._ack_wait = ack_wait
+
+    async def ack(self) -> None:
+        self._queue.drop(self._entry)
+
+    async def nak(self, delay: float) -> None:
+        await self._queue.give_back(self._entry, delay)
+
+    async def in_progress(self) -> None:
+        self._queue.touch(self._entry, self._ack_wait)
+
+
+class _ResultSource:
+    """`docmill.bus.ResultSource`."""
+
+    def __init__(self, queue: _Queue) -> None:
+        self._queue = queue
+
+    async def fetch(self, limit: int, timeout: float) -> Sequence[_ResultDelivery]:  # noqa: ASYNC109 - the interface's word
+        return [_ResultDelivery(self._queue, entry) for entry in await self._queue.take(limit, timeout)]
+
+
+class _ResultDelivery:
+    """`docmill.bus.ResultDelivery`."""
+
+    def __init__(self, queue: _Queue, entry: _Entry) -> None:
+        self.result = codec.decode_result(entry.payload)
+        self._queue = queue
+        self._entry = entry
+
+    async def ack(self) -> None:
+        self._queue.drop(self._entry)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

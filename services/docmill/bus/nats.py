@@ -1,0 +1,282 @@
+"""The bus on NATS: jobs and results in JetStream, hints and beats as plain messages."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING
+
+import structlog
+from nats.errors import MaxPayloadError
+from nats.js.errors import NoStreamResponseError
+
+from docmill.bus import BusUnavailable, codec
+from docmill.bus.connection import BUS_ERRORS, Connection
+from docmill.bus.listeners import Registry, tell
+from docmill.bus.pull import ACK, IN_PROGRESS, TERM, PullConsumer, answer, nak
+from docmill.bus.streams import Streams
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from typing import Self
+
+    from nats.aio.client import Client
+    from nats.aio.msg import Msg
+
+    from docmill.domain.messages import Beat, Hint, JobMessage, JobResult
+
+__all__ = ["NatsBus"]
+
+log = structlog.get_logger(__name__)
+
+_PUBLISH_SECONDS = 2.0
+_PUBLISH_AT_ONCE = 512
+_PING_SECONDS = 2
+
+
+def _everything_to_cpu(job: JobMessage) -> str:  # noqa: ARG001 - a routing function takes the job
+    return "cpu"
+
+
+class NatsBus:
+    """`docmill.bus.Bus` on a NATS server or cluster with JetStream."""
+
+    def __init__(self, connection: Connection, *, pool_of: Callable[[JobMessage], str]) -> None:
+        """Use `connect`."""
+        self._connection = connection
+        self._streams = connection.streams
+        self._pool_of = pool_of
+        self._hints: Registry[Callable[[Hint], None]] = Registry()
+        self._beats: Registry[Callable[[Beat], None]] = Registry()
+        self._closed = False
+
+    @classmethod
+    async def connect(
+        cls,
+        url: str,
+        *,
+        prefix: str = "docmill",
+        replicas: int = 1,
+        name: str = "docmill",
+        ack_wait: float = 10.0,
+        max_deliver: int = 5,
+        timeout: float = 10.0,  # noqa: ASYNC109 - bounds several steps
+        pool_of: Callable[[JobMessage], str] = _everything_to_cpu,
+    ) -> Self:
+        """Connect to `nats://[user:password@]host:port` (a cluster: several, divided by commas).
+
+        `prefix` keeps installations on one cluster apart; `replicas` is 1 for a single server and 3 for a cluster;
+        `name` is shown in the server's monitoring; `pool_of` says which pool's queue a job goes to.
+        Raises `BusUnavailable` after `timeout` seconds, `ValueError` for a prefix that cannot be.
+        """
+        streams = Streams(prefix=prefix, replicas=replicas, ack_wait=ack_wait, max_deliver=max_deliver)
+        bus = cls(Connection(url, name=name, streams=streams), pool_of=pool_of)
+        bus._connection.on_attach.append(bus._subscribe)
+        await bus._connection.open(timeout)
+        return bus
+
+    async def publish_jobs(self, jobs: Sequence[JobMessage]) -> Sequence[bool]:
+        """One flag a job: True if JetStream has it."""
+        if jobs:
+            self._require_connection()
+        flags: list[bool] = []
+        for start in range(0, len(jobs), _PUBLISH_AT_ONCE):
+            batch = jobs[start : start + _PUBLISH_AT_ONCE]
+            flags += await asyncio.gather(*(self._publish_job(job) for job in batch))
+        return flags
+
+    async def _publish_job(self, job: JobMessage) -> bool:
+        subject = self._streams.job_subject(self._pool_of(job), job.run_id)
+        try:
+            await self._publish(subject, codec.encode_job(job), job.dedup_id)
+        except MaxPayloadError:
+            log.error("bus.job_too_large", job_id=job.job_id, run_id=job.run_id)  # noqa: TRY400 - no stack needed
+            return False
+        except BUS_ERRORS as error:
+            log.info("bus.job_not_published", job_id=job.job_id, error=str(error))
+            return False
+        return True
+
+    @asynccontextmanager
+    async def jobs(self, pool: str = "cpu") -> AsyncIterator[_JobSource]:
+        """Pull from the pool's consumer."""
+        async with self._consumer(*self._streams.use_jobs(pool)) as consumer:
+            yield _JobSource(self._connection, consumer)
+
+    async def discard_jobs(self, run_id: str) -> None:
+        """Purge the run's subject in all pools."""
+        try:
+            await self._connection.js.purge_stream(self._streams.jobs, subject=self._streams.jobs_of_run(run_id))
+        except BUS_ERRORS as error:
+            log.info("bus.jobs_not_discarded", run_id=run_id, error=str(error))
+
+    async def publish_result(self, result: JobResult) -> None:
+        """Returns once JetStream has it."""
+        self._require_connection()
+        dedup_id = f"{result.job_id}.{result.attempt}"
+        try:
+            await self._publish(self._streams.result_subject, codec.encode_result(result), dedup_id)
+        except BUS_ERRORS as error:
+            raise BusUnavailable(f"NATS did not take the result of {dedup_id}: {error}") from error
+
+    @asynccontextmanager
+    async def results(self) -> AsyncIterator[_ResultSource]:
+        """Pull from the results' consumer."""
+        async with self._consumer(*self._streams.use_results()) as consumer:
+            yield _ResultSource(self._connection, consumer)
+
+    async def publish_hint(self, hint: Hint) -> None:
+        """A plain message."""
+        await self._tell_all(self._streams.hint_subject, codec.encode_hint(hint))
+
+    def on_hint(self, listener: Callable[[Hint], None]) -> Callable[[], None]:
+        """Subscribed since the connection was made, so that none is missed from now on."""
+        return self._hints.add(listener)
+
+    async def publish_beat(self, beat: Beat) -> None:
+        """A plain message."""
+        await self._tell_all(self._streams.beat_subject, codec.encode_beat(beat))
+
+    def on_beat(self, listener: Callable[[Beat], None]) -> Callable[[], None]:
+        """As `on_hint`."""
+        return self._beats.add(listener)
+
+    def on_reset(self, listener: Callable[[], Awaitable[None]]) -> Callable[[], None]:
+        """Called whoever made the streams anew, within about two seconds."""
+        return self._connection.resets.add(listener)
+
+    async def ping(self) -> None:
+        """Ask JetStream for the jobs stream."""
+        self._require_connection()
+        try:
+            async with asyncio.timeout(_PING_SECONDS):
+                await self._connection.js.stream_info(self._streams.jobs)
+        except BUS_ERRORS as error:
+            raise BusUnavailable(f"NATS at {self._connection.where} does not answer: {error}") from error
+
+    async def aclose(self) -> None:
+        """Within 2 seconds, whatever state the server is in."""
+        self._closed = True
+        await self._connection.aclose()
+
+    def _require_connection(self) -> None:
+        if self._closed or not self._connection.client.is_connected:
+            raise BusUnavailable(f"NATS at {self._connection.where} cannot be reached now")
+
+    async def _publish(self, subject: str, payload: bytes, dedup_id: str) -> None:
+        """Publish into a stream and wait for its word; once more where the stream had been lost."""
+        headers = {"Nats-Msg-Id": dedup_id}
+        try:
+            await self._connection.js.publish(subject, payload, timeout=_PUBLISH_SECONDS, headers=headers)
+        except NoStreamResponseError:
+            await self._connection.restore()
+            await self._connection.js.publish(subject, payload, timeout=_PUBLISH_SECONDS, headers=headers)
+
+    @asynccontextmanager
+    async def _consumer(self, stream: str, name: str) -> AsyncIterator[PullConsumer]:
+        consumer = PullConsumer(stream, name, on_lost=self._connection.suspect)
+        consumer.attach(self._connection.client)
+        self._connection.consumers.add(consumer)
+        try:
+            try:
+                await self._connection.restore()
+            except BUS_ERRORS:
+                self._connection.suspect()  # it will be made once the server is back
+            yield consumer
+        finally:
+            self._connection.consumers.discard(consumer)
+            await consumer.detach()
+
+    async def _subscribe(self, client: Client) -> None:
+        await client.subscribe(self._streams.hint_subject, cb=self._hint_arrived)
+        await client.subscribe(self._streams.beat_subject, cb=self._beat_arrived)
+
+    async def _hint_arrived(self, message: Msg) -> None:
+        with suppress(codec.Unreadable):
+            tell(self._hints, codec.decode_hint(message.data))
+
+    async def _beat_arrived(self, message: Msg) -> None:
+        with suppress(codec.Unreadable):
+            tell(self._beats, codec.decode_beat(message.data))
+
+    async def _tell_all(self, subject: str, payload: bytes) -> None:
+        client = self._connection.client
+        if client.is_connected:
+            with suppress(*BUS_ERRORS):
+                await client.publish(subject, payload)
+
+
+class _JobSource:
+    """`docmill.bus.JobSource`."""
+
+    def __init__(self, connection: Connection, consumer: PullConsumer) -> None:
+        self._connection = connection
+        self._consumer = consumer
+
+    async def fetch(self, limit: int, timeout: float) -> Sequence[_JobDelivery]:  # noqa: ASYNC109 - the interface's word
+        """Any number of fetches may run at the same time."""
+        client = self._connection.client
+        deliveries = []
+        for message in await self._consumer.fetch(limit, timeout):
+            try:
+                deliveries.append(_JobDelivery(client, message))
+            except codec.Unreadable:
+                log.error("bus.job_unreadable", subject=message.subject)  # noqa: TRY400 - no stack needed
+                await answer(client, message, TERM)
+        return deliveries
+
+
+class _JobDelivery:
+    """`docmill.bus.JobDelivery`."""
+
+    def __init__(self, client: Client, message: Msg) -> None:
+        self.job = codec.decode_job(message.data)
+        self.redelivered = message.metadata.num_delivered > 1
+        self._client = client
+        self._message = message
+
+    async def ack(self) -> None:
+        """Lost on the way, the job comes again, and its result counts once."""
+        await answer(self._client, self._message, ACK)
+
+    async def nak(self, delay: float) -> None:
+        """Lost on the way, the job comes again after `ack_wait`."""
+        await answer(self._client, self._message, nak(delay))
+
+    async def in_progress(self) -> None:
+        """Nothing while the server is away: a late sign of life would be a lie."""
+        if self._client.is_connected:
+            await answer(self._client, self._message, IN_PROGRESS)
+
+
+class _ResultSource:
+    """`docmill.bus.ResultSource`."""
+
+    def __init__(self, connection: Connection, consumer: PullConsumer) -> None:
+        self._connection = connection
+        self._consumer = consumer
+
+    async def fetch(self, limit: int, timeout: float) -> Sequence[_ResultDelivery]:  # noqa: ASYNC109 - the interface's word
+        """Any number of fetches may run at the same time."""
+        client = self._connection.client
+        deliveries = []
+        for message in await self._consumer.fetch(limit, timeout):
+            try:
+                deliveries.append(_ResultDelivery(client, message))
+            except codec.Unreadable:
+                log.error("bus.result_unreadable", subject=message.subject)  # noqa: TRY400 - no stack needed
+                await answer(client, message, TERM)
+        return deliveries
+
+
+class _ResultDelivery:
+    """`docmill.bus.ResultDelivery`."""
+
+    def __init__(self, client: Client, message: Msg) -> None:
+        self.result = codec.decode_result(message.data)
+        self._client = client
+        self._message = message
+
+    async def ack(self) -> None:
+        """Lost on the way, the result comes again and finds its job done."""
+        await answer(self._client, self._message, ACK)

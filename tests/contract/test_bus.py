@@ -1,0 +1,485 @@
+"""What `docmill.bus` promises, for every implementation."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from docmill.bus import BusUnavailable
+from docmill.domain.errors import Fault, Reason
+from docmill.domain.messages import (
+    Beat,
+    DocumentFacts,
+    Hint,
+    HintKind,
+    JobMessage,
+    JobResult,
+    PageFacts,
+    ProbeFacts,
+    StepFacts,
+)
+from docmill.domain.models import JobKind, PageSize
+from docmill.domain.pages import Unit
+from tests.fixtures.bus import ACK_WAIT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from docmill.bus import Bus, JobDelivery, JobSource
+    from tests.fixtures.bus import BusHarness
+
+SOON = 5.0
+"""Seconds that something may take on a busy machine."""
+NOT = 0.3
+"""Seconds to see that something does not come."""
+
+
+def job(number: int = 1, *, attempt: int = 1, run_id: str = "run_1", pool: str = "cpu") -> JobMessage:
+    """A page job."""
+    return JobMessage(
+        job_id=f"job_{run_id}_{number}",
+        attempt=attempt,
+        kind=JobKind.PAGE,
+        org_id="org_1",
+        run_id=run_id,
+        document_id="doc_1",
+        page=number,
+        read={"pool": pool},
+    )
+
+
+def result(number: int = 1, *, attempt: int = 1) -> JobResult:
+    """What a worker says of a page."""
+    facts = PageFacts(page_key=f"pages/{number}", engine="paddle", confidence=0.97, words=12)
+    return JobResult(
+        job_id=f"job_{number}",
+        attempt=attempt,
+        kind=JobKind.PAGE,
+        org_id="org_1",
+        run_id="run_1",
+        document_id="doc_1",
+        page=number,
+        worker_id="worker_1",
+        duration_ms=120,
+        engine_ms=100,
+        page_facts=facts,
+    )
+
+
+def pages(deliveries: Sequence[JobDelivery]) -> list[int]:
+    """The pages of the jobs, sorted."""
+    return sorted(delivery.job.page for delivery in deliveries)
+
+
+async def collect(source: JobSource, count: int) -> list[JobDelivery]:
+    """Fetch until `count` jobs are there, without acking."""
+    found: list[JobDelivery] = []
+    async with asyncio.timeout(SOON):
+        while len(found) < count:
+            found += await source.fetch(count - len(found), 1.0)
+    return found
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    """Wait until `condition` holds; it is a failure if it does not."""
+    async with asyncio.timeout(SOON):
+        while not condition():  # noqa: ASYNC110 - what is waited for may happen in another process
+            await asyncio.sleep(0.01)
+
+
+async def test_a_job_arrives_as_it_was_sent(bus: Bus) -> None:
+    """Every field of a job comes out as it went in, also JSON, times and empty strings."""
+    sent = JobMessage(
+        job_id="job_1",
+        attempt=3,
+        kind=JobKind.DOCUMENT,
+        org_id="org_1",
+        run_id="run_1",
+        document_id="doc_1",
+        blob_key="documents/doc_1",
+        sha256="ab" * 32,
+        media_type="application/pdf",
+        declared_type="image/png",
+        filename="Rechnung März.pdf",
+        page=0,
+        read={"engine": "paddle", "languages": ["en", "de"]},
+        page_keys=("pages/1", "", "pages/3"),
+        definition={"steps": [{"id": "read", "config": {"schema": {"type": "object"}}}], "n": 1.5, "none": None},
+        output_schema={"type": "object"},
+        variables={"units": "SI"},
+        deadline=datetime(2027, 1, 2, 3, 4, 5, 678901, tzinfo=UTC),
+        trace={"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},
+    )
+    async with bus.jobs() as source:
+        assert await bus.publish_jobs([sent]) == [True]
+        [delivery] = await source.fetch(1, SOON)
+    assert delivery.job == sent
+    assert not delivery.redelivered
+
+
+async def test_a_probe_needs_no_run(bus: Bus) -> None:
+    """A job that belongs to no run is delivered like others."""
+    probe = JobMessage(job_id="job_1", attempt=1, kind=JobKind.PROBE, org_id="org_1", document_id="doc_1")
+    async with bus.jobs() as source:
+        await bus.publish_jobs([probe])
+        [delivery] = await source.fetch(1, SOON)
+    assert delivery.job == probe
+
+
+async def test_jobs_wait_for_workers(bus: Bus) -> None:
+    """Jobs published before any worker took part are delivered to the first one."""
+    assert await bus.publish_jobs([job(n) for n in range(3)]) == [True] * 3
+    async with bus.jobs() as source:
+        assert pages(await collect(source, 3)) == [0, 1, 2]
+
+
+async def test_fetch_returns_as_soon_as_there_is_one(bus: Bus) -> None:
+    """A waiting fetch returns with the first job, long before its timeout."""
+    async with bus.jobs() as source:
+        waiting = asyncio.create_task(source.fetch(10, SOON))
+        await asyncio.sleep(NOT)
+        began = time.monotonic()
+        await bus.publish_jobs([job()])
+        assert pages(await waiting) == [1]
+        assert time.monotonic() - began < SOON / 2
+
+
+async def test_fetch_is_empty_after_its_timeout(bus: Bus) -> None:
+    """Without jobs a fetch returns nothing, after its timeout and not much later."""
+    async with bus.jobs() as source:
+        began = time.monotonic()
+        assert list(await source.fetch(5, NOT)) == []
+        assert NOT - 0.05 <= time.monotonic() - began < SOON
+
+
+async def test_fetch_respects_its_limit(bus: Bus) -> None:
+    """No fetch gives more than it was asked for, and what is left comes with the next."""
+    await bus.publish_jobs([job(n) for n in range(10)])
+    async with bus.jobs() as source:
+        first = await source.fetch(4, SOON)
+        second = await source.fetch(4, SOON)
+        third = await source.fetch(4, SOON)
+    assert [len(first), len(second), len(third)] == [4, 4, 2]
+    assert pages([*first, *second, *third]) == list(range(10))
+
+
+async def test_an_acked_job_never_comes_back(bus: Bus) -> None:
+    """After ack, no worker gets the job again."""
+    await bus.publish_jobs([job()])
+    async with bus.jobs() as source:
+        [delivery] = await source.fetch(1, SOON)
+        await delivery.ack()
+        assert list(await source.fetch(1, ACK_WAIT + 2 * NOT)) == []
+
+
+async def test_a_job_without_a_sign_of_life_is_delivered_again(bus: Bus) -> None:
+    """A worker that dies with a job loses it to another one after `ack_wait`, marked as redelivered."""
+    await bus.publish_jobs([job()])
+    async with bus.jobs() as source:
+        await source.fetch(1, SOON)
+        assert list(await source.fetch(1, ACK_WAIT / 2)) == []
+        [again] = await source.fetch(1, SOON)
+    assert again.job == job()
+    assert again.redelivered
+
+
+async def test_in_progress_keeps_a_job(bus: Bus) -> None:
+    """A job whose worker says that it is still working is not delivered to another, however long it takes."""
+    await bus.publish_jobs([job()])
+    async with bus.jobs() as source:
+        [delivery] = await source.fetch(1, SOON)
+        waiting = asyncio.create_task(source.fetch(1, 2.5 * ACK_WAIT))
+        while not waiting.done():
+            await delivery.in_progress()
+            await asyncio.wait([waiting], timeout=ACK_WAIT / 4)
+        assert list(await waiting) == []
+        await delivery.ack()
+
+
+async def test_nak_delivers_again_after_the_delay(bus: Bus) -> None:
+    """A job given back with a delay comes again, not before."""
+    await bus.publish_jobs([job()])
+    async with bus.jobs() as source:
+        [delivery] = await source.fetch(1, SOON)
+        await delivery.nak(2 * NOT)
+        began = time.monotonic()
+        [again] = await source.fetch(1, SOON)
+        assert 2 * NOT - 0.1 < time.monotonic() - began < SOON
+        await again.ack()
+
+
+async def test_nak_without_delay_delivers_at_once(bus: Bus) -> None:
+    """A job given back with delay 0 is there for the next fetch, before `ack_wait`."""
+    await bus.publish_jobs([job()])
+    async with bus.jobs() as source:
+        [delivery] = await source.fetch(1, SOON)
+        await delivery.nak(0)
+        assert pages(await source.fetch(1, ACK_WAIT * 0.9)) == [1]
+
+
+async def test_the_same_attempt_published_twice_is_delivered_once(bus: Bus) -> None:
+    """A second publish with the same `dedup_id` is accepted and changes nothing; another attempt is another job."""
+    assert await bus.publish_jobs([job()]) == [True]
+    assert await bus.publish_jobs([job(), job()]) == [True, True]
+    assert await bus.publish_jobs([job(attempt=2)]) == [True]
+    async with bus.jobs() as source:
+        found = await collect(source, 2)
+        assert sorted(delivery.job.attempt for delivery in found) == [1, 2]
+        assert list(await source.fetch(1, NOT)) == []
+
+
+async def test_many_jobs_are_published_at_once(bus: Bus) -> None:
+    """A thousand jobs go in with one call, with a flag each, and all come out once."""
+    flags = await bus.publish_jobs([job(n) for n in range(1000)])
+    assert list(flags) == [True] * 1000
+    async with bus.jobs() as source:
+        found = await collect(source, 1000)
+        assert pages(found) == list(range(1000))
+
+
+async def test_publishing_nothing_is_nothing(bus: Bus) -> None:
+    """No jobs, no flags."""
+    assert list(await bus.publish_jobs([])) == []
+
+
+async def test_two_workers_share_a_pool(buses: BusHarness) -> None:
+    """Two workers get all jobs of their pool between them, none twice."""
+    services, one, two = [await buses.connect() for _ in range(3)]
+    async with one.jobs() as first, two.jobs() as second:
+        fetches = [asyncio.create_task(collect(source, 20)) for source in (first, second)]
+        await services.publish_jobs([job(n) for n in range(40)])
+        found = [delivery for batch in await asyncio.gather(*fetches) for delivery in batch]
+        for delivery in found:
+            await delivery.ack()
+    assert pages(found) == list(range(40))
+
+
+async def test_fetches_at_the_same_time_get_different_jobs(bus: Bus) -> None:
+    """One source serves overlapping fetches, each within its own limit."""
+    async with bus.jobs() as source:
+        fetches = [asyncio.create_task(source.fetch(2, SOON)) for _ in range(3)]
+        await asyncio.sleep(0)
+        await bus.publish_jobs([job(n) for n in range(6)])
+        batches = await asyncio.gather(*fetches)
+        assert all(1 <= len(batch) <= 2 for batch in batches)
+        found = [delivery for batch in batches for delivery in batch]
+        found += await collect(source, 6 - len(found)) if len(found) < 6 else []
+    assert pages(found) == list(range(6))
+
+
+async def test_pools_do_not_mix(bus: Bus) -> None:
+    """A worker sees the jobs of its own pool only."""
+    async with bus.jobs("cpu") as cpu, bus.jobs("gpu") as gpu:
+        await bus.publish_jobs([job(1), job(2, pool="gpu")])
+        assert pages(await cpu.fetch(5, SOON)) == [1]
+        assert pages(await gpu.fetch(5, SOON)) == [2]
+
+
+async def test_cancelling_a_fetch_loses_nothing(bus: Bus) -> None:
+    """A job that arrives for a fetch that was cancelled is delivered to another one, well within `ack_wait`."""
+    async with bus.jobs() as source:
+        for _ in range(3):
+            waiting = asyncio.create_task(source.fetch(5, SOON))
+            await asyncio.sleep(0.05)
+            waiting.cancel()
+            with suppress(asyncio.CancelledError):
+                await waiting
+        await bus.publish_jobs([job(n) for n in range(5)])
+        assert pages(await collect(source, 5)) == list(range(5))
+
+
+async def test_leaving_a_pool_loses_nothing(bus: Bus) -> None:
+    """Jobs that come after a worker left its pool wait for the next worker."""
+    async with bus.jobs() as source:
+        waiting = asyncio.create_task(source.fetch(1, SOON))
+        await asyncio.sleep(0.05)
+        waiting.cancel()
+        with suppress(asyncio.CancelledError):
+            await waiting
+    await bus.publish_jobs([job()])
+    async with bus.jobs() as source:
+        assert pages(await collect(source, 1)) == [1]
+
+
+async def test_discarded_jobs_are_not_delivered(bus: Bus) -> None:
+    """A run's waiting jobs are dropped in every pool; other runs and jobs in a worker's hands are untouched."""
+    async with bus.jobs() as cpu, bus.jobs("gpu") as gpu:
+        await bus.publish_jobs([job(1)])
+        [taken] = await cpu.fetch(1, SOON)
+        await bus.publish_jobs([job(2), job(3, pool="gpu"), job(4, run_id="run_2")])
+        await bus.discard_jobs("run_1")
+        assert pages(await cpu.fetch(5, SOON)) == [4]
+        assert list(await gpu.fetch(5, NOT)) == []
+        await taken.in_progress()
+        await taken.ack()
+
+
+async def test_discarding_an_unknown_run_does_nothing(bus: Bus) -> None:
+    """There may be nothing to discard."""
+    await bus.discard_jobs("run_without_jobs")
+
+
+FACTS = [
+    replace(result(), page_facts=None, kind=JobKind.PROBE, probe=ProbeFacts(media_type="image/png", pages=())),
+    replace(
+        result(),
+        page_facts=None,
+        probe=ProbeFacts(media_type="application/pdf", pages=(PageSize(width=595.28, height=841.89, unit=Unit.POINT),)),
+    ),
+    result(),
+    replace(result(), page_facts=None, document=DocumentFacts(output_key="")),
+    replace(
+        result(),
+        page_facts=None,
+        document=DocumentFacts(
+            output_key="outputs/1", steps=(StepFacts(step_id="a", node_type="extract", duration_ms=7),)
+        ),
+    ),
+    replace(
+        result(),
+        page_facts=None,
+        fault=Fault(
+            reason=Reason.WORKER_CRASHED, message="It crashed", details={"signal": "9"}, retryable=True, step="read"
+        ),
+    ),
+    replace(result(), page_facts=None),
+]
+
+
+async def test_results_arrive_as_they_were_sent(bus: Bus) -> None:
+    """Facts of every kind, faults and bare results come out as they went in."""
+    sent = [replace(facts, job_id=f"job_{number}") for number, facts in enumerate(FACTS)]
+    async with bus.results() as source:
+        for one in sent:
+            await bus.publish_result(one)
+        found: list[JobResult] = []
+        async with asyncio.timeout(SOON):
+            while len(found) < len(sent):
+                for delivery in await source.fetch(3, SOON):
+                    found.append(delivery.result)
+                    await delivery.ack()
+    assert sorted(found, key=lambda one: one.job_id) == sent
+
+
+async def test_a_result_waits_until_it_is_acked(bus: Bus) -> None:
+    """A result not committed is delivered again; once acked, never."""
+    await bus.publish_result(result())
+    async with bus.results() as source:
+        [first] = await source.fetch(1, SOON)
+        assert first.result == result()
+        [second] = await source.fetch(1, SOON)
+        await second.ack()
+        assert list(await source.fetch(1, ACK_WAIT + NOT)) == []
+
+
+async def test_the_same_result_published_twice_counts_once(bus: Bus) -> None:
+    """A worker that is not sure publishes again, without harm."""
+    await bus.publish_result(result())
+    await bus.publish_result(result())
+    async with bus.results() as source:
+        assert len(await source.fetch(5, SOON)) == 1
+        assert list(await source.fetch(5, NOT)) == []
+
+
+async def test_results_respect_the_limit(bus: Bus) -> None:
+    """As for jobs."""
+    for number in range(5):
+        await bus.publish_result(result(number))
+    async with bus.results() as source:
+        sizes = [len(await source.fetch(2, SOON)) for _ in range(3)]
+    assert sizes == [2, 2, 1]
+
+
+async def test_a_hint_reaches_everybody_who_listens(buses: BusHarness) -> None:
+    """Every listener on every bus hears every hint, the sender's own too; one that unsubscribed does not."""
+    sender, other = await buses.connect(), await buses.connect()
+    heard: list[tuple[str, Hint]] = []
+    sender.on_hint(lambda hint: heard.append(("own", hint)))
+    other.on_hint(lambda hint: heard.append(("first", hint)))
+    other.on_hint(lambda hint: heard.append(("second", hint)))
+    unsubscribe = other.on_hint(lambda hint: heard.append(("gone", hint)))
+    unsubscribe()
+    unsubscribe()
+    hint = Hint(kind=HintKind.RUN_CANCELLED, run_id="run_1", sequence=7)
+    await sender.publish_hint(hint)
+    await eventually(lambda: len(heard) == 3)
+    assert sorted(heard, key=lambda pair: pair[0]) == [("first", hint), ("own", hint), ("second", hint)]
+
+
+async def test_a_listener_that_fails_does_not_silence_the_others(bus: Bus) -> None:
+    """An exception in one listener stays with it."""
+    heard: list[Hint] = []
+
+    def failing(_: Hint) -> None:
+        raise RuntimeError("broken listener")
+
+    bus.on_hint(failing)
+    bus.on_hint(heard.append)
+    for sequence in (1, 2):
+        await bus.publish_hint(Hint(kind=HintKind.RUN_ADVANCED, run_id="run_1", sequence=sequence))
+    await eventually(lambda: [hint.sequence for hint in heard] == [1, 2])
+
+
+async def test_a_beat_reaches_the_services(buses: BusHarness) -> None:
+    """A worker's beat arrives with what it holds."""
+    worker, services = await buses.connect(), await buses.connect()
+    heard: list[Beat] = []
+    unsubscribe = services.on_beat(heard.append)
+    beat = Beat(worker_id="worker_1", slots=4, holding=(("job_1", 1), ("job_2", 3)))
+    await worker.publish_beat(beat)
+    await eventually(lambda: heard == [beat])
+    unsubscribe()
+    await worker.publish_beat(beat)
+    await services.ping()
+    assert heard == [beat]
+
+
+async def test_lost_queues_are_told_and_work_again(buses: BusHarness) -> None:
+    """After the bus lost everything, every process is told, and the same jobs can be published and taken again."""
+    services, worker = await buses.connect(), await buses.connect()
+    told = {"services": asyncio.Event(), "worker": asyncio.Event(), "gone": asyncio.Event()}
+
+    async def failing() -> None:
+        raise RuntimeError("broken listener")
+
+    async def tell(name: str) -> None:
+        told[name].set()
+
+    services.on_reset(failing)
+    services.on_reset(lambda: tell("services"))
+    worker.on_reset(lambda: tell("worker"))
+    services.on_reset(lambda: tell("gone"))()
+
+    async with worker.jobs() as source:
+        await services.publish_jobs([job(1), job(2)])
+        [held] = await source.fetch(1, SOON)
+        await buses.lose_everything()
+        async with asyncio.timeout(SOON):
+            await told["services"].wait()
+            await told["worker"].wait()
+        await held.ack()
+        assert await services.publish_jobs([job(1), job(2)]) == [True, True]
+        assert pages(await collect(source, 2)) == [1, 2]
+        assert not told["gone"].is_set()
+
+
+async def test_ping(bus: Bus) -> None:
+    """An open bus answers, a closed one does not; closing twice is allowed."""
+    await bus.ping()
+    await bus.aclose()
+    await bus.aclose()
+    with pytest.raises(BusUnavailable):
+        await bus.ping()
+    with pytest.raises(BusUnavailable):
+        await bus.publish_jobs([job()])
+    with pytest.raises(BusUnavailable):
+        await bus.publish_result(result())
+    await bus.publish_hint(Hint(kind=HintKind.RUN_ADVANCED, run_id="run_1"))
+    await bus.publish_beat(Beat(worker_id="worker_1", slots=1))
+    await bus.discard_jobs("run_1")
