@@ -13,6 +13,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import lru_cache
 from queue import SimpleQueue
 from typing import Any, TypeVar
@@ -133,7 +134,7 @@ class SqliteStore:
             outcomes = [self._run(op, future) for op, future in batch]
             self._writer.execute("COMMIT")
         except (sqlite3.Error, _TransactionLostError) as error:
-            if self._writer.in_transaction:
+            with suppress(sqlite3.Error):  # the first error is the one to tell; SQLite may have rolled back already
                 self._writer.execute("ROLLBACK")
             return [(future, None, _unavailable(error)) for _, future in batch]
         return outcomes
@@ -171,13 +172,15 @@ class SqliteStore:
         connection = self._idle.get()
         try:
             connection.execute("BEGIN")  # deferred: the first statement decides which moment the operation sees
-            try:
-                return _drive(connection, op)
-            finally:
-                connection.execute("ROLLBACK")
+            return _drive(connection, op)
         except sqlite3.Error as error:
-            raise _mapped(error) from error
+            mapped = _mapped(error)
+            if mapped is error:
+                raise
+            raise mapped from error
         finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
             self._idle.put(connection)
 
 
@@ -240,5 +243,5 @@ def _mapped(error: Exception) -> Exception:
 
 def _unavailable(error: Exception) -> StoreUnavailable:
     unavailable = StoreUnavailable(f"the database cannot be used now: {error}")
-    unavailable.__cause__ = error
+    unavailable.__cause__ = error  # it is raised in another thread, where `from` cannot say so
     return unavailable

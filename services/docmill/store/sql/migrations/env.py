@@ -23,10 +23,10 @@ def run(connection: Connection) -> None:
     )
     with context.begin_transaction():
         if not sqlite:
-            # A table that is in use must not stop the service: give up soon, nothing is changed, try again.
-            connection.execute(text("SET LOCAL lock_timeout = '5s'"))
             connection.execute(text("SET LOCAL statement_timeout = '15min'"))
             connection.execute(text(f"SELECT pg_advisory_xact_lock({_ONE_AT_A_TIME})"))
+            # Waiting for a table in use would make the whole service wait: give up soon, nothing changed, try again.
+            connection.execute(text("SET LOCAL lock_timeout = '5s'"))
         context.run_migrations()
 
 
