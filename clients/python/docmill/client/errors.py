@@ -29,8 +29,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 import grpc
-from google.rpc import error_details_pb2  # type: ignore[import-untyped] # publishes no types
-from grpc_status import rpc_status  # type: ignore[import-untyped] # publishes no types
+from google.protobuf.message import DecodeError
+from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped] # publishes no types
 
 if TYPE_CHECKING:
     from docmill.client.run import Run
@@ -215,6 +215,9 @@ def _classes(base: type[ApiError]) -> dict[grpc.StatusCode, type[ApiError]]:
 BY_CODE = _classes(ApiError)
 """The class of every gRPC status code but OK."""
 
+_STATUS = "grpc-status-details-bin"
+"""The trailer that carries a `google.rpc.Status`."""
+
 
 def from_rpc_error(error: grpc.aio.AioRpcError, target: str) -> DocmillError:
     """What a user gets for `error` of a call to `target`.
@@ -233,12 +236,13 @@ def from_rpc_error(error: grpc.aio.AioRpcError, target: str) -> DocmillError:
 
 
 def _error_info(error: grpc.aio.AioRpcError) -> error_details_pb2.ErrorInfo | None:
-    try:
-        status = rpc_status.from_call(error)
-    except ValueError:  # details that contradict the status were not made by docmill
-        return None
-    info = error_details_pb2.ErrorInfo()
-    for detail in status.details if status else ():
-        if detail.Unpack(info):
-            return info
+    for key, value in error.trailing_metadata() or ():
+        if key != _STATUS:
+            continue
+        try:
+            status = status_pb2.Status.FromString(value)
+        except DecodeError:  # not made by docmill
+            return None
+        info = error_details_pb2.ErrorInfo()
+        return next((info for detail in status.details if detail.Unpack(info)), None)
     return None
