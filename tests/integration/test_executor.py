@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
@@ -20,8 +21,8 @@ UNRULY = "tests.fixtures.unruly_child"
 
 
 @asynccontextmanager
-async def _executor(**changes: object) -> AsyncIterator[Executor]:
-    executor = Executor(ChildSpec(module=UNRULY, **changes))  # type: ignore[arg-type] - fields of the spec
+async def _executor(**changes: Any) -> AsyncIterator[Executor]:
+    executor = Executor(ChildSpec(module=UNRULY, **changes))
     await executor.start()
     try:
         yield executor

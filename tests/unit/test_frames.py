@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import struct
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -62,7 +63,8 @@ def test_a_cut_stream_is_no_frame(header: dict[str, object], body: bytes, data: 
 @given(st.binary(max_size=200))
 def test_noise_never_raises_anything_else(noise: bytes) -> None:
     """Whatever a broken child sends is a frame, an end or a FrameError."""
-    for reader in (lambda: frames.read(io.BytesIO(noise)), lambda: _receive(noise)):
+    readers: list[Callable[[], frames.Frame | None]] = [lambda: frames.read(io.BytesIO(noise)), lambda: _receive(noise)]
+    for reader in readers:
         try:
             frame = reader()
         except (frames.FrameError, EOFError):

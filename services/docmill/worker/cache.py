@@ -63,14 +63,6 @@ class DocumentCache:
             entry.holders -= 1
             self._evict()
 
-    async def fetch(self, key: str, sha256: str = "") -> None:
-        """Have the document here when it is asked for; failures show then."""
-        try:
-            async with self.hold(key, sha256):
-                pass
-        except Exception as error:
-            log.info("document.prefetch_failed", key=key, error=type(error).__name__)
-
     async def aclose(self) -> None:
         """Stop downloads and empty the folder."""
         downloads = [entry.download for entry in self._entries.values()]
