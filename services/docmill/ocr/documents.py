@@ -111,7 +111,7 @@ class PdfDocument:
         self.page_count = len(self._pdf)
         self._number = 0
         self._page: pypdfium2.PdfPage | None = None
-        if self._pdf.get_formtype() != 0:
+        if self._pdf.get_formtype() == pypdfium2.raw.FORMTYPE_ACRO_FORM:
             self._pdf.init_forms()  # before any page is loaded: what people typed into a form belongs to the page
 
     def page_size(self, number: int) -> PageSize:

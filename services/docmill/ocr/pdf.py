@@ -15,6 +15,7 @@ from pypdfium2 import raw
 
 from docmill.domain.errors import MediaError, Reason
 
+_NO_PAGES = raw.FPDF_ERR_FILE  # see `_failure`
 _END_MARK = b"%%EOF"
 _STARTXREF = re.compile(rb"startxref\s+(\d+)")
 _MORE = re.compile(rb"\b(\d+\s+\d+\s+obj|trailer)\b")
@@ -29,10 +30,10 @@ def open_pdf(path: Path) -> pypdfium2.PdfDocument:
     try:
         document = pypdfium2.PdfDocument(path)
     except pypdfium2.PdfiumError as error:
-        raise _opening_error(error.err_code) from error
+        raise _opening_error(_failure(path)) from error
     if len(document) == 0:
         document.close()
-        raise MediaError(Reason.MEDIA_EMPTY, "The PDF has no pages; send a document with at least one page")
+        raise _opening_error(_NO_PAGES)
     return document
 
 
@@ -67,7 +68,20 @@ def _points_at_xref(data: mmap.mmap, pointer: int) -> bool:
     return found is not None and any(_XREF_AT.match(data, int(found[1]) + start) for start in {0, header})
 
 
-def _opening_error(code: int | None) -> MediaError:
+def _failure(path: Path) -> int:
+    """Why PDFium does not open the file.
+
+    PDFium sets no error for a document without pages and never clears the error of an earlier file. So a failure of
+    another kind (a file that is not there) is provoked first: if that one still stands afterwards, none was set.
+    """
+    raw.FPDF_LoadDocument(b"", None)
+    document = raw.FPDF_LoadDocument(bytes(path), None)
+    if document:
+        raw.FPDF_CloseDocument(document)
+    return int(raw.FPDF_GetLastError())
+
+
+def _opening_error(code: int) -> MediaError:
     if code == raw.FPDF_ERR_PASSWORD:
         return MediaError(
             Reason.MEDIA_ENCRYPTED, "The PDF is protected by a password; remove the password and send it again"
@@ -76,6 +90,8 @@ def _opening_error(code: int | None) -> MediaError:
         return MediaError(
             Reason.MEDIA_ENCRYPTED, "The PDF uses a protection that cannot be opened; send an unprotected copy"
         )
+    if code == _NO_PAGES:
+        return MediaError(Reason.MEDIA_EMPTY, "The PDF has no pages; send a document with at least one page")
     return MediaError(
         Reason.MEDIA_CORRUPT, "The PDF is damaged and cannot be opened; export it again and send the new file"
     )

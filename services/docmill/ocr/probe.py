@@ -49,9 +49,9 @@ def _unsupported(head: bytes, declared_type: str, filename: str) -> MediaError:
 
 
 def _pdf_pages(path: Path, limits: MediaLimits) -> Sequence[PageSize]:
+    check_complete(path)
     pdf = open_pdf(path)
     try:
-        check_complete(path)
         _check_count(len(pdf), limits)
         return tuple(_pdf_page(pdf, number, limits) for number in range(1, len(pdf) + 1))
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -67,6 +68,7 @@ class PageReader:
             )
         )
         self._engine: OcrEngine | None = None
+        self._loading = threading.Lock()
 
     @property
     def engine_name(self) -> str:
@@ -83,11 +85,9 @@ class PageReader:
         settings = f"{self._settings}|{_mode(options)}"
         return hashlib.sha256(settings.encode()).hexdigest()[:16]
 
-    def load(self) -> OcrEngine:
-        """The engine, loaded; workers call it early so that the first page does not wait."""
-        if self._engine is None:
-            self._engine = self._factory.create(self._options)
-        return self._engine
+    def warm_up(self) -> None:
+        """Loads the engine, from any thread; a page that needs it meanwhile waits for this one load."""
+        self._loaded()
 
     def read(self, document: OpenDocument, number: int, options: Mapping[str, Any]) -> ReadPage:
         """Page `number` (from 1). `options`: `{"mode": "auto" | "ocr" | "text-layer"}`, other keys are not ours.
@@ -104,12 +104,18 @@ class PageReader:
 
     def _read_picture(self, document: OpenDocument, number: int) -> ReadPage:
         picture = document.render(number)
-        engine = self.load()
+        engine = self._loaded()
         started = time.perf_counter()
         (lines,) = engine.read([picture.image])
         engine_ms = round((time.perf_counter() - started) * 1000)
         lines = tuple(_to_page(line, picture) for line in lines)
         return ReadPage(page=_page(document, number, engine.name if lines else "", lines), engine_ms=engine_ms)
+
+    def _loaded(self) -> OcrEngine:
+        with self._loading:
+            if self._engine is None:
+                self._engine = self._factory.create(self._options)
+            return self._engine
 
 
 def _mode(options: Mapping[str, Any]) -> ReadMode:

@@ -1,0 +1,146 @@
+"""Text layers: words and boxes as they were drawn, and the judgement whether they may be trusted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from docmill.domain.pages import Box
+from docmill.ocr.documents import open_document
+from docmill.ocr.text_layer import LayerFacts, TextLayer, is_trustworthy
+from tests.fixtures import documents
+
+PRINTED = LayerFacts(characters=900, bad=0.0, readable=0.95, invisible=0.0, pictures=0.05, other_objects=12)
+
+
+def layer_of(path: Path, number: int = 1) -> TextLayer:
+    """The text layer of a page that has one."""
+    with open_document(path, "application/pdf") as document:
+        layer = document.text_layer(number)
+    assert layer is not None
+    return layer
+
+
+def turned(box: Box, rotate: int) -> Box:
+    """Where a box of an A4 page goes when the page is turned clockwise."""
+    width, height = documents.A4
+    return {
+        0: box,
+        90: Box(height - box.bottom, box.x, box.h, box.w),
+        180: Box(width - box.right, height - box.bottom, box.w, box.h),
+        270: Box(box.y, width - box.right, box.h, box.w),
+    }[rotate]
+
+
+@pytest.mark.parametrize("rotate", [0, 90, 180, 270])
+def test_words_and_boxes_are_those_that_were_drawn(tmp_path: Path, rotate: int) -> None:
+    """Every word is there once, in a box within 1.5 points of where it was drawn, whatever the page's rotation."""
+    path = tmp_path / "a.pdf"
+    drawn = documents.text_pdf(path, rotate=rotate)
+    words = {word.text: word for line in layer_of(path).lines for word in line.words}
+    assert sorted(words) == sorted({word.text for word in drawn})
+    for word in drawn:
+        if sum(other.text == word.text for other in drawn) > 1:
+            continue
+        box, expected = words[word.text].box, turned(word.box, rotate)
+        assert (box.x, box.y, box.right, box.bottom) == pytest.approx(
+            (expected.x, expected.y, expected.right, expected.bottom), abs=1.5
+        )
+        assert words[word.text].confidence == 1.0
+
+
+def test_lines_come_in_reading_order(tmp_path: Path) -> None:
+    """Upright text is grouped into its lines, top to bottom."""
+    path = tmp_path / "a.pdf"
+    documents.text_pdf(path, pages=2)
+    assert [line.text for line in layer_of(path, 2).lines] == [*documents.LINES, "Page 2"]
+
+
+def test_cropped_page_is_measured_from_its_crop_box(tmp_path: Path) -> None:
+    """Boxes count from the corner of what is shown; text outside of it is not there."""
+    import pypdfium2
+
+    drawn = documents.text_pdf(tmp_path / "a.pdf")
+    with pypdfium2.PdfDocument(tmp_path / "a.pdf") as pdf:
+        page = pdf[0]
+        page.set_cropbox(40, 742, 595, 812)  # the first two lines
+        pdf.save(tmp_path / "b.pdf")
+    layer = layer_of(tmp_path / "b.pdf")
+    assert [line.text for line in layer.lines] == list(documents.LINES[:2])
+    box = layer.lines[0].words[0].box
+    assert (box.x, box.y) == pytest.approx((drawn[0].box.x - 40, drawn[0].box.y - 30), abs=1.5)
+
+
+def test_rows_of_a_table_stay_rows(tmp_path: Path) -> None:
+    """Cells of one row are one line however far apart they stand and in whatever order they were drawn."""
+    from reportlab.pdfgen.canvas import Canvas
+
+    path = tmp_path / "a.pdf"
+    canvas = Canvas(str(path), pagesize=documents.A4)
+    for column, cells in ((450, ("7.50", "19.25", "26.75")), (50, ("Widget blue", "Widget green", "Total"))):
+        for row, cell in enumerate(cells):
+            canvas.drawString(column, 700 - 20 * row, cell)
+    canvas.save()
+    assert [line.text for line in layer_of(path).lines] == ["Widget blue 7.50", "Widget green 19.25", "Total 26.75"]
+
+
+def test_columns_of_running_text_are_read_one_after_the_other(tmp_path: Path) -> None:
+    """Two columns of prose under a heading do not mix."""
+    from reportlab.pdfgen.canvas import Canvas
+
+    path = tmp_path / "a.pdf"
+    canvas = Canvas(str(path), pagesize=documents.A4)
+    canvas.drawString(50, 760, "A heading that runs across both of the columns of this page, from left to right")
+    for column, name in ((50, "left"), (320, "right")):
+        for row in range(12):
+            canvas.drawString(column, 720 - 15 * row, f"the {name} column says things here {row}")
+    canvas.save()
+    texts = [line.text for line in layer_of(path).lines]
+    assert texts[0].startswith("A heading")
+    assert texts[1:13] == [f"the left column says things here {row}" for row in range(12)]
+    assert texts[13:] == [f"the right column says things here {row}" for row in range(12)]
+
+
+def test_page_without_text_has_no_layer(tmp_path: Path) -> None:
+    """A scan has nothing to offer but its picture."""
+    path = documents.scanned_pdf(tmp_path / "a.pdf")
+    with open_document(path, "application/pdf") as document:
+        assert document.text_layer(1) is None
+
+
+def test_printed_page_is_trusted(tmp_path: Path) -> None:
+    """A born-digital page needs no OCR."""
+    path = tmp_path / "a.pdf"
+    documents.text_pdf(path)
+    assert layer_of(path).is_trustworthy
+
+
+def test_hidden_layer_of_a_scan_is_not_trusted(tmp_path: Path) -> None:
+    """Invisible text over a picture of the page came from an unknown reader."""
+    hidden = "Something that the picture does not say at all, and at some length"
+    layer = layer_of(documents.scanned_pdf(tmp_path / "a.pdf", hidden=hidden))
+    assert layer.facts.invisible == 1.0
+    assert layer.facts.pictures == pytest.approx(1.0)
+    assert not layer.is_trustworthy
+
+
+@pytest.mark.parametrize(
+    ("change", "trusted"),
+    [
+        ({}, True),
+        ({"characters": 0}, False),
+        ({"characters": 5}, False),
+        ({"characters": 5, "other_objects": 0, "pictures": 0.0}, True),
+        ({"bad": 0.2}, False),
+        ({"readable": 0.2}, False),
+        ({"invisible": 0.9}, False),
+        ({"pictures": 0.95}, False),
+        ({"pictures": 0.5}, True),
+        ({"pictures": 0.5, "characters": 40}, False),
+    ],
+)
+def test_judgement(change: dict[str, float], trusted: bool) -> None:  # noqa: FBT001  # a table of cases
+    """Little text beside other content, undecodable text, invisible text and text over a full-page picture are out."""
+    assert is_trustworthy(replace(PRINTED, **change)) is trusted  # type: ignore[arg-type]  # counts given as ints
