@@ -57,7 +57,13 @@ class Logging(Layer):
             finally:
                 write = log.debug if is_public(call.method) else log.info
                 took = round((time.perf_counter() - started) * 1000, 2)
-                write("rpc.finished", code=code or _code(call), duration_ms=took, peer=call.context.peer())
+                write(
+                    "a call ended",
+                    event_key="rpc.finished",
+                    code=code or _code(call),
+                    duration_ms=took,
+                    peer=call.context.peer(),
+                )
 
 
 def _code(call: Call) -> str:
@@ -81,7 +87,7 @@ class Errors(Layer):
             # A client that leaves while an answer waits for flow control shows as an error of the write.
             if isinstance(error, grpc.aio.BaseError) and call.context.cancelled():
                 raise asyncio.CancelledError from error
-            log.exception("rpc.crashed")
+            log.exception("a call failed, and it is our fault", event_key="rpc.crashed")
             await _abort(call, errors.InternalError())
 
 
@@ -105,11 +111,14 @@ class Deadlines(Layer):
         """End all streams of answers now, and those to come at once: their clients resume elsewhere."""
         self._draining = True
         for watch in self._watches:
-            watch.reschedule(asyncio.get_running_loop().time())
+            _end_now(watch)
 
     @asynccontextmanager
     async def around(self, call: Call) -> AsyncIterator[None]:
-        """Raise DEADLINE when the call took too long. A shorter deadline of the client is kept by gRPC itself."""
+        """End a call that takes too long: with DEADLINE, or a stream of answers so that its client resumes.
+
+        A shorter deadline of the client is kept by gRPC itself.
+        """
         streams = call.request_streaming or call.response_streaming
         limit = asyncio.timeout(self._stream_timeout_s if streams else self._call_timeout_s)
         try:
@@ -117,17 +126,22 @@ class Deadlines(Layer):
                 if call.response_streaming and not is_public(call.method):
                     self._watches.add(limit)
                     if self._draining:
-                        self.drain()
+                        _end_now(limit)
                 yield
         except TimeoutError:
             if not limit.expired():
                 raise
-            if self._draining:
-                message = "The server is going away; call again"
+            if call.response_streaming:
+                message = "The stream has ended before its last message: call again, after the last number seen"
                 raise errors.Unavailable(Reason.OVERLOADED, message) from None
             raise errors.DeadlineExceeded(Reason.DEADLINE, "The call took longer than the server allows") from None
         finally:
             self._watches.discard(limit)
+
+
+def _end_now(limit: asyncio.Timeout) -> None:
+    if not limit.expired():
+        limit.reschedule(asyncio.get_running_loop().time())
 
 
 class Authentication(Layer):

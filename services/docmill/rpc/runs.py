@@ -29,8 +29,9 @@ class RunService(runs_pb2_grpc.RunServiceServicer):
         message = to_run(run)
         if run.state is RunState.SUCCEEDED:
             output = await self._engine.get_output(caller(), run)
+            form = {"as_json": request.output_as_json, "evidence": request.include_evidence}
             # A long document's output takes a good part of a second to convert: not on the loop that serves others.
-            await asyncio.to_thread(add_output, message, output, evidence=request.include_evidence)
+            await asyncio.to_thread(add_output, message, output, **form)
         return runs_pb2.GetRunResponse(run=message)
 
     async def ListRuns(self, request: runs_pb2.ListRunsRequest, context: Context) -> runs_pb2.ListRunsResponse:

@@ -94,7 +94,7 @@ class RpcServer:
         await self.set_serving(serving=True)
         self._addresses = tuple(self._listen(address) for address in self._options.listen)
         await self._server.start()
-        log.info("rpc.started", addresses=self._addresses)
+        log.info("the gRPC server listens", event_key="rpc.started", addresses=self._addresses)
         return self._addresses
 
     def _listen(self, address: str) -> str:
@@ -119,7 +119,7 @@ class RpcServer:
         stopping = asyncio.ensure_future(self._server.stop(grace_s))
         self._deadlines.drain()
         await stopping
-        log.info("rpc.stopped")
+        log.info("the gRPC server has stopped", event_key="rpc.stopped")
 
     async def wait(self) -> None:
         """Return when the server has stopped."""

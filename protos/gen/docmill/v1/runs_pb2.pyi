@@ -123,19 +123,25 @@ class GetRunRequest(_message.Message):
 
     RUN_ID_FIELD_NUMBER: _builtins.int
     INCLUDE_EVIDENCE_FIELD_NUMBER: _builtins.int
+    OUTPUT_AS_JSON_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     """Id of the run."""
     include_evidence: _builtins.bool
     """Whether to add where each value of the output was read."""
+    output_as_json: _builtins.bool
+    """Whether to give the output as JSON text in `output_json` instead of `output`. The text keeps the order of keys and
+    costs a tenth for long documents.
+    """
     def __init__(
         self,
         *,
         run_id: _builtins.str = ...,
         include_evidence: _builtins.bool = ...,
+        output_as_json: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["include_evidence", b"include_evidence", "run_id", b"run_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["include_evidence", b"include_evidence", "output_as_json", b"output_as_json", "run_id", b"run_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -190,6 +196,7 @@ class Run(_message.Message):
     METADATA_FIELD_NUMBER: _builtins.int
     TRACE_ID_FIELD_NUMBER: _builtins.int
     LAST_SEQUENCE_FIELD_NUMBER: _builtins.int
+    OUTPUT_JSON_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Id of the run."""
     flow_id: _builtins.str
@@ -206,6 +213,8 @@ class Run(_message.Message):
     """Trace id (W3C Trace Context, 32 hex digits) of the call that started it."""
     last_sequence: _builtins.int
     """Number of its latest event."""
+    output_json: _builtins.str
+    """The output as JSON text, if asked for."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
         """When it was accepted."""
@@ -272,10 +281,11 @@ class Run(_message.Message):
         metadata: _struct_pb2.Struct | None = ...,
         trace_id: _builtins.str = ...,
         last_sequence: _builtins.int = ...,
+        output_json: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_duration", b"_duration", "cancelled_at", b"cancelled_at", "completed_at", b"completed_at", "created_at", b"created_at", "duration", b"duration", "error", b"error", "metadata", b"metadata", "metrics", b"metrics", "output", b"output", "progress", b"progress", "started_at", b"started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_duration", b"_duration", "cancelled_at", b"cancelled_at", "completed_at", b"completed_at", "created_at", b"created_at", "document_id", b"document_id", "duration", b"duration", "error", b"error", "evidence", b"evidence", "flow_id", b"flow_id", "id", b"id", "last_sequence", b"last_sequence", "metadata", b"metadata", "metrics", b"metrics", "output", b"output", "progress", b"progress", "started_at", b"started_at", "status", b"status", "trace_id", b"trace_id", "version", b"version", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_duration", b"_duration", "cancelled_at", b"cancelled_at", "completed_at", b"completed_at", "created_at", b"created_at", "document_id", b"document_id", "duration", b"duration", "error", b"error", "evidence", b"evidence", "flow_id", b"flow_id", "id", b"id", "last_sequence", b"last_sequence", "metadata", b"metadata", "metrics", b"metrics", "output", b"output", "output_json", b"output_json", "progress", b"progress", "started_at", b"started_at", "status", b"status", "trace_id", b"trace_id", "version", b"version", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__duration: _TypeAlias = _typing.Literal["duration"]  # noqa: Y015
     _WhichOneofArgType__duration: _TypeAlias = _typing.Literal["_duration", b"_duration"]  # noqa: Y015

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
+
 from docmill.domain.models import EventKind, JsonObject, Run, RunEvent
 from docmill.domain.states import RunState
 from docmill.engine import Heartbeat, RunFilter, RunOutput
@@ -72,9 +74,15 @@ def to_metrics(run: Run) -> runs_pb2.RunMetrics | None:
     )
 
 
-def add_output(message: runs_pb2.Run, output: RunOutput, *, evidence: bool) -> None:
-    """Put the output into a run's message, with where its values were read if `evidence`."""
-    message.output.CopyFrom(to_value(output.output))
+def add_output(message: runs_pb2.Run, output: RunOutput, *, as_json: bool, evidence: bool) -> None:
+    """Put the output into a run's message, with where its values were read if `evidence`.
+
+    `as_json` puts it there as text: `Value` is a map inside, so it forgets the order of keys, and it is slow.
+    """
+    if as_json:
+        message.output_json = orjson.dumps(output.output).decode()
+    else:
+        message.output.CopyFrom(to_value(output.output))
     message.warnings.extend(output.warnings)
     if evidence:
         message.evidence.extend(to_evidence(each) for each in output.evidence)
