@@ -33,9 +33,8 @@ def serve(role: str, settings: Settings) -> int:
     try:
         with _runner() as runner:
             runner.run(_until_signalled(run, settings))
-    except* Exception as failures:
-        for failure in failures.exceptions:
-            log.error("the role failed", event_key="app.failed", error=str(failure), exc_info=failure)
+    except Exception:
+        log.exception("the role failed", event_key="app.failed")
         return 1
     return 0
 
@@ -58,12 +57,12 @@ async def serve_services(settings: Settings, stop: asyncio.Event) -> None:
     """The record, the engine's loops and the gRPC server."""
     from docmill.engine import Engine  # noqa: PLC0415 - a worker needs none of it
     from docmill.engine.context import Context, EngineOptions  # noqa: PLC0415
-    from docmill.rpc.server import RpcServer  # noqa: PLC0415
+    from docmill.rpc.server import RpcServer, ServerOptions  # noqa: PLC0415
 
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(_open_store(settings))
-        blobs = await stack.enter_async_context(_open_blobs(settings))
-        bus = await stack.enter_async_context(_open_bus(settings, "services"))
+        store = await stack.enter_async_context(open_store(settings))
+        blobs = await stack.enter_async_context(open_blobs(settings))
+        bus = await stack.enter_async_context(open_bus(settings, "services"))
         options = EngineOptions(
             max_document_bytes=settings.max_document_mb * 1024 * 1024,
             probe_wait=timedelta(seconds=settings.probe_wait_s),
@@ -73,48 +72,62 @@ async def serve_services(settings: Settings, stop: asyncio.Event) -> None:
         engine = Engine(Context(store=store, blobs=blobs, bus=bus, options=options))
         await engine.prepare()
         loops = asyncio.create_task(engine.serve(), name="engine")
-        server = RpcServer(engine, reflection=settings.reflection)
-        address = await server.start(settings.grpc)
+        server = RpcServer(engine, ServerOptions(listen=(settings.grpc,), reflection=settings.reflection))
+        (address,) = await server.start()
         _ready(settings, {"role": "services", "grpc": address, "pid": os.getpid()})
         log.info("the services serve", event_key="services.ready", grpc=address)
         try:
             await _first(loops, stop)
         finally:
-            await server.stop(grace=min(5.0, settings.shutdown_grace_s))
+            await server.stop(grace_s=min(5.0, settings.shutdown_grace_s))
             loops.cancel()
             await asyncio.gather(loops, return_exceptions=True)
 
 
 async def serve_worker(settings: Settings, stop: asyncio.Event) -> None:
     """Reading processes, and the loop that feeds them from the bus."""
-    from docmill.worker.main import WorkerConfig, serve_worker as run_worker  # noqa: PLC0415 - the services need none of it
+    from docmill.worker import main as worker  # noqa: PLC0415 - the services need none of it
+    from docmill.worker.handlers import Timeouts  # noqa: PLC0415
+    from docmill.worker.loop import WorkerOptions  # noqa: PLC0415
 
+    options = WorkerOptions(
+        worker_id=f"{socket.gethostname()}-{os.getpid()}",
+        slots=settings.slots,
+        ack_wait=settings.ack_wait_s,
+        grace=settings.shutdown_grace_s,
+    )
+    setup = worker.WorkerSetup(
+        options=options,
+        cache_folder=settings.data / "cache" / f"worker-{os.getpid()}",
+        engine=settings.ocr_engine,
+        weights_dir=settings.ocr_weights,
+        limits={"max_pixels": settings.max_pixels},
+        memory_limit=settings.child_memory_mb * 1024 * 1024,
+        recycle_after=settings.recycle_pages,
+        timeouts=Timeouts(page=settings.page_timeout_s),
+    )
     async with AsyncExitStack() as stack:
-        blobs = await stack.enter_async_context(_open_blobs(settings))
-        bus = await stack.enter_async_context(_open_bus(settings, "worker"))
-        config = WorkerConfig(
-            worker_id=f"{socket.gethostname()}-{os.getpid()}",
-            slots=settings.slots,
-            cache_folder=settings.data / "cache" / f"worker-{os.getpid()}",
-            ocr_engine=settings.ocr_engine,
-            ocr_weights=settings.ocr_weights,
-            page_timeout=settings.page_timeout_s,
-            child_memory_bytes=settings.child_memory_mb * 1024 * 1024,
-            recycle_pages=settings.recycle_pages,
-            max_pixels=settings.max_pixels,
-            ack_wait=settings.ack_wait_s,
-            grace=settings.shutdown_grace_s,
-        )
-        await run_worker(
-            bus, blobs, config, stop, ready=lambda: _ready(settings, {"role": "worker", "pid": os.getpid()})
-        )
+        blobs = await stack.enter_async_context(open_blobs(settings))
+        bus = await stack.enter_async_context(open_bus(settings, "worker"))
+        ready = asyncio.Event()
+        telling = asyncio.create_task(_tell_ready(settings, ready))
+        try:
+            await worker.serve_worker(bus, blobs, setup, stop, ready=ready)
+        finally:
+            telling.cancel()
+
+
+async def _tell_ready(settings: Settings, ready: asyncio.Event) -> None:
+    await ready.wait()
+    _ready(settings, {"role": "worker", "pid": os.getpid()})
+    log.info("the worker takes jobs", event_key="worker.ready", slots=settings.slots)
 
 
 @asynccontextmanager
 async def open_operator(settings: Settings) -> AsyncIterator[Operator]:
     """The operator's use cases, on the record itself; also beside running services."""
     await asyncio.to_thread(migrate, settings)
-    async with _open_store(settings) as store:
+    async with open_store(settings) as store:
         yield Operator(store)
 
 
@@ -128,10 +141,11 @@ def migrate(settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def _open_store(settings: Settings) -> AsyncIterator[Store]:
-    from docmill.store.sql import open_store  # noqa: PLC0415 - a worker has no database
+async def open_store(settings: Settings) -> AsyncIterator[Store]:
+    """The record."""
+    from docmill.store import sql  # noqa: PLC0415 - a worker has no database
 
-    store = await open_store(settings.store_url)
+    store = await sql.open_store(settings.store_url)
     try:
         yield store
     finally:
@@ -139,11 +153,12 @@ async def _open_store(settings: Settings) -> AsyncIterator[Store]:
 
 
 @asynccontextmanager
-async def _open_blobs(settings: Settings) -> AsyncIterator[BlobStore]:
-    from docmill.blobs.factory import open_blobs  # noqa: PLC0415 - obstore is needed for S3 only
+async def open_blobs(settings: Settings) -> AsyncIterator[BlobStore]:
+    """The bytes."""
+    from docmill.blobs import factory  # noqa: PLC0415 - obstore is needed for S3 only
 
     access, secret = settings.s3_access_key, settings.s3_secret_key
-    blobs = await open_blobs(
+    blobs = await factory.open_blobs(
         settings.blob_url,
         access_key=access.get_secret_value() if access else None,
         secret_key=secret.get_secret_value() if secret else None,
@@ -155,10 +170,11 @@ async def _open_blobs(settings: Settings) -> AsyncIterator[BlobStore]:
 
 
 @asynccontextmanager
-async def _open_bus(settings: Settings, name: str) -> AsyncIterator[Bus]:
-    from docmill.bus.factory import open_bus  # noqa: PLC0415 - nats is needed by servers only
+async def open_bus(settings: Settings, name: str) -> AsyncIterator[Bus]:
+    """The bus; `name` shows in the server's list of clients."""
+    from docmill.bus import factory  # noqa: PLC0415 - nats is needed by servers only
 
-    bus = await open_bus(
+    bus = await factory.open_bus(
         settings.bus_url,
         prefix=settings.bus_prefix,
         replicas=settings.bus_replicas,
@@ -190,5 +206,6 @@ def _ready(settings: Settings, facts: dict[str, Any]) -> None:
 def write_json(path: Path, facts: dict[str, Any]) -> None:
     """Write at once or not at all: a reader never sees half a file."""
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    scratch.touch(mode=0o600)  # it may hold a key
     scratch.write_text(json.dumps(facts) + "\n")
     scratch.replace(path)

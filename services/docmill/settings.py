@@ -36,7 +36,8 @@ class Settings(BaseSettings):
     """`file:///...` or `s3://bucket/prefix?endpoint=...&region=...`; empty = a folder in `data`."""
     s3_access_key: SecretStr | None = None
     s3_secret_key: SecretStr | None = None
-    bus_url: str = "nats://127.0.0.1:4222"
+    bus_url: str = ""
+    """`nats://[user:password@]host:port`, several divided by commas; `docmill up` starts its own."""
     bus_prefix: str = Field("docmill", pattern=r"^[A-Za-z0-9_-]{1,32}$")
     bus_replicas: int = Field(1, ge=1, le=5)
     """JetStream replicas; 3 in a cluster."""
@@ -98,6 +99,11 @@ class Settings(BaseSettings):
     def blob_url(self) -> str:
         """Where the bytes are."""
         return self.blobs_url or f"file://{(self.data / 'blobs').absolute()}"
+
+    @property
+    def up_file(self) -> Path:
+        """Where a running `docmill up` on `data` says how to reach it (owner only: it holds credentials)."""
+        return self.data / "run" / "up.json"
 
     @property
     def slots(self) -> int:

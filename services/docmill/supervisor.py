@@ -8,7 +8,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any
 import structlog
 
 from docmill import app
-from docmill.bus.server import NatsServer
+from docmill.bus.server import NatsServer, ServerFailed
 from docmill.domain.errors import FailedPrecondition, Reason, Unavailable
 from docmill.domain.models import Mode, Scope
 from docmill.engine.authenticate import new_key
@@ -60,7 +60,7 @@ def run_up(options: UpOptions, announce: Callable[[dict[str, Any]], None] = lamb
 
 
 @contextmanager
-def _only_one(data: Path) -> Any:  # an Iterator; contextmanager wants no more
+def _only_one(data: Path) -> Iterator[None]:
     """Two supervisors on one folder would fight over its files."""
     with (data / "lock").open("w") as lock:
         try:
@@ -89,21 +89,22 @@ async def _supervise(settings: Settings, ready_file: Path | None, announce: Call
             starting.cancel()
             await asyncio.gather(starting, return_exceptions=True)
             return 0
-        facts = starting.result()
+        facts, bus_url = starting.result()
+        app.write_json(settings.up_file, {**facts, "bus_url": bus_url})
         if ready_file is not None:
             app.write_json(ready_file, facts)
         announce(facts)
         await stopped
         log.info("stopping", event_key="up.stopping")
+        settings.up_file.unlink(missing_ok=True)
         if ready_file is not None:
             ready_file.unlink(missing_ok=True)
     return 0
 
 
-async def _start(stack: AsyncExitStack, settings: Settings, run: Path) -> dict[str, Any]:
-    """Start the parts, each when the one before serves; what the ready file says."""
+async def _start(stack: AsyncExitStack, settings: Settings, run: Path) -> tuple[dict[str, Any], str]:
+    """Start the parts, each when the one before serves; what the ready file says, and where the bus is."""
     nats = await stack.enter_async_context(_bus(settings))
-    await asyncio.to_thread(app.migrate, settings)
     api_key = await _development_key(settings)
     env = {**_environment(settings), "DOCMILL_BUS_URL": nats.url}
     services = Part("services", run, env)
@@ -113,7 +114,7 @@ async def _start(stack: AsyncExitStack, settings: Settings, run: Path) -> dict[s
     worker = Part("worker", run, env)
     await stack.enter_async_context(worker.running())
     await worker.ready()
-    return {"grpc": address, "pid": os.getpid(), "data": str(settings.data), "api_key": api_key}
+    return {"grpc": address, "pid": os.getpid(), "data": str(settings.data), "api_key": api_key}, nats.url
 
 
 def _environment(settings: Settings) -> dict[str, str]:
@@ -156,8 +157,8 @@ async def _keep(server: NatsServer) -> None:
         log.warning("the bus died and is started again", event_key="up.restart", part="nats", code=code)
         try:
             await server.start()
-        except (OSError, RuntimeError, TimeoutError) as error:
-            log.exception("the bus does not start", event_key="up.failed", part="nats", error=str(error))
+        except (OSError, ServerFailed):
+            log.exception("the bus does not start", event_key="up.failed", part="nats")
             await asyncio.sleep(_BACK_OFF[-1])
 
 

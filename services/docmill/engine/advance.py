@@ -185,7 +185,10 @@ def _progress(run: Run) -> dict[str, Any]:
 
 
 def _of_fault(fault: Fault | None) -> dict[str, Any]:
-    return {} if fault is None else {"reason": fault.reason.value, "message": fault.message}
+    if fault is None:
+        return {}
+    facts: dict[str, Any] = {"reason": fault.reason.value, "message": fault.message, "details": dict(fault.details)}
+    return facts | ({"step": fault.step} if fault.step else {})
 
 
 _TERMINAL = {
