@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
+from pathlib import Path
 
 import grpc
 import pytest
@@ -127,7 +128,7 @@ async def test_what_proxies_end_streams_with_is_resumed(code: grpc.StatusCode) -
     assert events == list(range(1, LAST + 1))
 
 
-async def test_a_watch_survives_a_restart_of_the_server(tmp_path) -> None:
+async def test_a_watch_survives_a_restart_of_the_server(tmp_path: Path) -> None:
     """The server goes away and comes back at its address; the watch goes on where it was."""
     address = f"unix:{tmp_path}/grpc.sock"
     seen = []
@@ -140,14 +141,14 @@ async def test_a_watch_survives_a_restart_of_the_server(tmp_path) -> None:
     assert seen == list(range(1, LAST + 1))
 
 
-async def test_a_watch_gives_up_in_time(tmp_path) -> None:
+async def test_a_watch_gives_up_in_time(tmp_path: Path) -> None:
     """A server that does not come back ends the watch with an error that names the target."""
     address = f"unix:{tmp_path}/grpc.sock"
     async with AsyncDocmill(address, reconnect_timeout=0.5) as docmill:
         async with serving(SilentPeer(), address):
             events = docmill.runs.watch("run_1")
             await anext(events)
-        with pytest.raises(ConnectionFailedError, match="grpc.sock"):
+        with pytest.raises(ConnectionFailedError, match=r"grpc\.sock"):
             await anext(events)
 
 

@@ -75,11 +75,12 @@ async def create_key(
         expires: When it stops working (ISO 8601, local time unless it says otherwise); never when not given.
         name: What it is for.
     """
-    from docmill.app import open_operator  # noqa: PLC0415 - the store loads in operator commands only
-    from docmill.domain.models import Mode, Scope  # noqa: PLC0415
+    from docmill.domain.models import Mode, Scope  # noqa: PLC0415 - loads in operator commands only
 
     wanted = frozenset(_member(Scope, scope) for scope in scopes.replace(" ", "").split(","))
     expires_at = _time(expires) if expires else None
+    from docmill.app import open_operator  # noqa: PLC0415 - the store loads in operator commands only
+
     async with open_operator(settings_of(data)) as operator:
         created, secret = await operator.create_key(org, Mode(mode), name, wanted, expires_at)
     if json:

@@ -14,12 +14,13 @@ Errors are one line on stderr; with `--json` a JSON object `{"error": {"reason",
 """
 
 import sys
+from collections.abc import Sequence
 from importlib.metadata import version
 
 from cyclopts import App, CycloptsError, Parameter
 
 from docmill.cli import accounts, flows, run, runs, system
-from docmill.cli.failures import UsageError, report
+from docmill.cli.failures import DONE, UsageError, report
 from docmill.cli.options import DOCUMENTS, OPERATION
 
 _HELP = """Documents in, data out.
@@ -62,13 +63,14 @@ app.command(accounts.orgs)
 app.command(accounts.keys)
 
 
-def main() -> int:
-    """Run the command line; the exit code."""
+def main(tokens: Sequence[str] | None = None) -> int:
+    """Run the command line, or `tokens` in its place; the exit code."""
+    words = list(sys.argv[1:] if tokens is None else tokens)
     try:
-        return app() or 0
+        return app(words) or DONE
     except KeyboardInterrupt:
         return 130
     except Exception as error:
         if isinstance(error, CycloptsError):
             error = UsageError(f"{error} Try: docmill --help")
-        return report(error, as_json="--json" in sys.argv)
+        return report(error, as_json="--json" in words)

@@ -67,9 +67,9 @@ def config(*, data: Data = None, json: AsJson = False) -> None:
 
 def doctor(*, data: Data = None, json: AsJson = False) -> int:
     """Check what is installed, which engines work, and whether the bus can be reached."""
-    from docmill import app  # noqa: PLC0415 - the server loads in operator commands only
+    from docmill import doctor as checkup  # noqa: PLC0415 - the server loads in operator commands only
 
-    checks = app.doctor(settings_of(data))
+    checks = checkup.doctor(settings_of(data))
     if json:
         for check in checks:
             json_line({"name": check.name, "ok": check.ok, "detail": check.detail})

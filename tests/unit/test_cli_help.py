@@ -1,0 +1,138 @@
+"""The command line without a server: help, usage errors, exit codes."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cyclopts import App
+
+from docmill.cli import failures, main
+from docmill.client import errors
+from docmill.domain.errors import NotFound, Reason
+
+
+def commands(app: App, *path: str) -> Iterator[tuple[str, ...]]:
+    """The words of every command under `app`."""
+    for name in app:
+        if not name.startswith("-"):
+            yield (*path, name)
+            yield from commands(app[name], *path, name)
+
+
+COMMANDS = sorted(commands(main.app))
+
+
+def test_the_commands_are_those_scripts_rely_on() -> None:
+    """No command disappears by accident."""
+    assert {" ".join(words) for words in COMMANDS} == {
+        *("run", "watch", "cancel", "runs", "runs list", "runs get", "flows", "flows list", "flows show"),
+        *("flows apply", "up", "serve", "migrate", "config", "doctor", "orgs", "orgs create", "orgs list"),
+        *("keys", "keys create", "keys list", "keys revoke"),
+    }
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_every_command_explains_itself(
+    words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--help` of each command shows its usage, and says what each of its arguments, options and commands does."""
+    monkeypatch.setenv("COLUMNS", "250")
+    assert main.main([*words, "--help"]) == 0
+    out = capsys.readouterr().out
+    assert f"Usage: docmill {' '.join(words)}" in out
+    rows = [line.strip("│ *") for line in out.splitlines() if line.startswith("│")]
+    assert [row for row in rows if not re.search(r"\S {2,}[^\[\s]", row)] == []
+
+
+def test_help_loads_nothing_heavy() -> None:
+    """The command line starts without gRPC, the store, the bus or anything that reads documents."""
+    heavy = [
+        "grpc",
+        "sqlalchemy",
+        "nats",
+        "obstore",
+        "pydantic",
+        "cv2",
+        "numpy",
+        "onnxruntime",
+        "structlog",
+        "rich.progress",
+        "yaml",
+    ]
+    code = f"import sys, docmill.cli.main\nprint([m for m in {heavy} if m in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert result.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["frobnicate"], "frobnicate"),
+        (["run", "invoice-extractor"], "FILES"),
+        (["run", "invoice-extractor", "no-such.pdf"], "no such file: no-such.pdf"),
+        (["run", "invoice-extractor", __file__, "--var", "units"], "name=value"),
+        (["run", "invoice-extractor", __file__, "--metadata", "{"], "--metadata is no JSON"),
+        (["run", "invoice-extractor", __file__, "--metadata", "[]"], "must be a JSON object"),
+        (["runs", "list", "--status", "done"], "done"),
+        (["runs", "list", "--limit", "0"], "limit"),
+        (["keys", "create", "--org", "org_1", "--scopes", "flows:read,flows:burn"], "flows:burn"),
+        (["keys", "create", "--org", "org_1", "--expires", "tomorrow"], "ISO 8601"),
+    ],
+)
+def test_wrong_command_lines_exit_with_2(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A command line that cannot be right is one plain line on stderr that says what is wrong, never a traceback."""
+    assert main.main(arguments) == failures.USAGE
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("docmill: ")
+    assert said in err
+    assert err.count("\n") == 1
+
+
+def test_nobody_there_exits_with_3(capsys: pytest.CaptureFixture[str], unused_tcp_port: int) -> None:
+    """A server that cannot be reached is said plainly, with its address; for programs as JSON."""
+    target = f"127.0.0.1:{unused_tcp_port}"
+    assert main.main(["runs", "get", "run_1", "--grpc", target]) == failures.UNREACHABLE
+    assert capsys.readouterr().err == f"docmill: cannot reach docmill at {target}: Connection refused\n"
+    assert main.main(["watch", "run_1", "--json", "--grpc", target]) == failures.UNREACHABLE
+    error = json.loads(capsys.readouterr().err)["error"]
+    assert (error["reason"], target in error["message"]) == ("UNREACHABLE", True)
+
+
+def test_a_file_that_cannot_be_read_exits_with_2(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A flow file that is not there is a wrong command line."""
+    assert main.main(["flows", "apply", str(tmp_path / "absent.yaml")]) != 0
+    assert "absent.yaml" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errors.ConnectionFailedError("x"), failures.UNREACHABLE),
+        (errors.AuthenticationError("x"), failures.CREDENTIALS),
+        (errors.PermissionDeniedError("x"), failures.CREDENTIALS),
+        (errors.NotFoundError("x"), failures.REFUSED),
+        (errors.OutOfRangeError("x"), failures.REFUSED),
+        (errors.FailedPreconditionError("x"), failures.REFUSED),
+        (errors.UnavailableError("x"), failures.BROKEN),
+        (errors.ServerError("x"), failures.BROKEN),
+        (NotFound(Reason.RUN_NOT_FOUND, "x"), failures.REFUSED),
+    ],
+)
+def test_exit_codes(error: Exception, code: int) -> None:
+    """Errors of the client and of docmill itself end a command with the documented codes."""
+    assert failures.exit_code(error) == code
+    assert f"\n  {code}    " in (main.__doc__ or "")
+
+
+def test_a_package_that_is_not_installed_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    """A base install that is asked for a server command says what to install."""
+    missing = ModuleNotFoundError("No module named 'sqlalchemy'", name="sqlalchemy")
+    assert failures.report(missing, as_json=False) == failures.USAGE
+    assert "pip install" in capsys.readouterr().err

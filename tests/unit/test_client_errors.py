@@ -1,0 +1,77 @@
+"""The client's errors: nothing gRPC can say is unmapped, and the reason gets through."""
+
+from __future__ import annotations
+
+import grpc
+import pytest
+from google.protobuf import any_pb2
+from google.rpc import error_details_pb2, status_pb2
+
+from docmill.client import errors
+from docmill.client.run import Fault, Run, RunStatus
+from docmill.domain.errors import Reason
+from docmill.v1 import errors_pb2
+
+
+def failure(code: grpc.StatusCode, message: str, *, trailer: bytes | None = None) -> grpc.aio.AioRpcError:
+    """What a failed call raises in grpc.aio."""
+    trailing = grpc.aio.Metadata(*([("grpc-status-details-bin", trailer)] if trailer is not None else []))
+    return grpc.aio.AioRpcError(code, grpc.aio.Metadata(), trailing, message)
+
+
+def status(code: grpc.StatusCode, message: str, reason: str, **metadata: str) -> bytes:
+    """A `google.rpc.Status` as docmill sends it."""
+    detail = any_pb2.Any()
+    detail.Pack(error_details_pb2.ErrorInfo(reason=reason, domain="docmill", metadata=metadata))
+    return status_pb2.Status(code=code.value[0], message=message, details=[detail]).SerializeToString()
+
+
+def test_every_code_has_a_class() -> None:
+    """Each gRPC status code but OK becomes an error of its own kind."""
+    assert set(errors.BY_CODE) == set(grpc.StatusCode) - {grpc.StatusCode.OK}
+
+
+@pytest.mark.parametrize("code", sorted(errors.BY_CODE, key=lambda code: code.value[0]), ids=lambda code: code.name)
+def test_reason_message_and_details_get_through(code: grpc.StatusCode) -> None:
+    """An error of docmill keeps its sentence, its reason and its details, whatever its code."""
+    trailer = status(code, "no such thing", "RUN_NOT_FOUND", field="run_id")
+    error = errors.from_rpc_error(failure(code, "no such thing", trailer=trailer), "somewhere:1")
+    assert type(error) is errors.BY_CODE[code]
+    assert (error.message, error.reason, error.details) == ("no such thing", "RUN_NOT_FOUND", {"field": "run_id"})
+    assert str(error) == "no such thing (RUN_NOT_FOUND)"
+
+
+def test_a_broken_connection_names_the_target() -> None:
+    """UNAVAILABLE that docmill did not send says where nobody answers, in the system's words."""
+    text = "failed to connect to all addresses; last error: UNKNOWN: ipv4:10.0.0.1:1: Connection refused"
+    error = errors.from_rpc_error(failure(grpc.StatusCode.UNAVAILABLE, text), "docmill.example:1")
+    assert isinstance(error, errors.ConnectionFailedError)
+    assert error.message == "cannot reach docmill at docmill.example:1: Connection refused"
+    assert error.retryable
+
+
+def test_details_that_cannot_be_read_do_no_harm() -> None:
+    """A trailer that is no status leaves an error without a reason."""
+    error = errors.from_rpc_error(failure(grpc.StatusCode.NOT_FOUND, "gone", trailer=b"\xff\xff"), "x:1")
+    assert isinstance(error, errors.NotFoundError)
+    assert (error.message, error.reason) == ("gone", "")
+
+
+def test_an_error_without_a_sentence_says_its_code() -> None:
+    """There is always something to read."""
+    assert str(errors.from_rpc_error(failure(grpc.StatusCode.DATA_LOSS, ""), "x:1")) == "data loss"
+
+
+def test_a_failed_run_says_why() -> None:
+    """`result()` of a failed run raises with the run's own reason and carries the run."""
+    fault = Fault(reason="MEDIA_ENCRYPTED", message="The document is protected by a password", details={"page": "1"})
+    run = Run(id="run_1", flow_id="f", version="1.0.0", document_id="doc_1", status=RunStatus.FAILED, error=fault)
+    error = errors.RunFailedError(run)
+    assert error.run is run
+    assert (error.reason, error.details) == ("MEDIA_ENCRYPTED", {"page": "1"})
+
+
+def test_reasons_are_those_of_the_domain() -> None:
+    """The words a client sees are the words docmill uses inside."""
+    names = {name.removeprefix("ERROR_REASON_") for name in errors_pb2.ErrorReason.keys()}  # noqa: SIM118 - a protobuf enum is no dict
+    assert names - {"UNSPECIFIED"} == set(Reason)
