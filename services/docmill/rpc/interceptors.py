@@ -67,8 +67,8 @@ class Logging(Layer):
 
 
 def _code(call: Call) -> str:
-    code: Any = call.context.code()  # a number, whatever its annotation says
-    return _CODE_NAMES.get(code, str(code))
+    code: Any = call.context.code()  # an abort leaves the enum there, a finished call the number
+    return code.name if isinstance(code, grpc.StatusCode) else _CODE_NAMES.get(code, str(code))
 
 
 class Errors(Layer):
@@ -83,6 +83,10 @@ class Errors(Layer):
             await _abort(call, error)
         except grpc.aio.AbortError:
             raise
+        except ConnectionError as error:  # the record or the bus is away, and nobody below could wait for it
+            log.warning("a part is away", event_key="rpc.unavailable", error=str(error))
+            message = "A part of docmill is away for a moment; try again"
+            await _abort(call, errors.Unavailable(Reason.OVERLOADED, message))
         except Exception as error:
             # A client that leaves while an answer waits for flow control shows as an error of the write.
             if isinstance(error, grpc.aio.BaseError) and call.context.cancelled():
