@@ -21,6 +21,7 @@ from docmill.extract.tokens import Row, Span
 __all__ = [
     "Label",
     "Phrases",
+    "category_words",
     "column_phrases",
     "find_labels",
     "label_phrases",
@@ -104,6 +105,12 @@ def property_fields() -> Mapping[str, str]:
         for field, names in fields.items()
         for name in names
     }
+
+
+def category_words(name: str) -> Sequence[str]:
+    """Names of a well-known kind of document (`invoice`) in all languages; empty for a kind that is not known."""
+    known: Sequence[str] = _data()["categories"].get(" ".join(words_of(name)), ())
+    return known
 
 
 def find_labels(rows: Iterable[Row], phrases: Phrases) -> list[Label]:

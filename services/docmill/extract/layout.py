@@ -209,10 +209,14 @@ def _evidence(path: tuple[str, ...], found: Found) -> Evidence:
     return Evidence(
         path=pointer,
         page=page,
-        box=Box.around([span.box for span in spans]),
+        box=_rounded(Box.around([span.box for span in spans])),
         words=tuple(token.text for span in spans for token in span.tokens),
         confidence=round(max(0.0, min(0.99, found.score)), 4),
     )
+
+
+def _rounded(box: Box) -> Box:
+    return Box(round(box.x, 2), round(box.y, 2), round(box.w, 2), round(box.h, 2))
 
 
 def _document_order(evidence: Evidence) -> tuple[int, float, float]:

@@ -1,0 +1,130 @@
+"""Categorizing without a network: how much the words of a document speak for the name and description of a category."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING
+
+from docmill.extract.labels import Phrases, category_words, find_labels, squeeze, words_of
+from docmill.extract.tokens import Row, rows_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from docmill.domain.flows import Category
+    from docmill.domain.pages import Page
+
+__all__ = ["Classification", "classify"]
+
+_STOP_WORDS = frozenset(
+    [
+        "a",
+        "an",
+        "and",
+        "are",
+        "as",
+        "at",
+        "be",
+        "by",
+        "for",
+        "from",
+        "has",
+        "have",
+        "in",
+        "is",
+        "it",
+        "its",
+        "of",
+        "on",
+        "or",
+        "that",
+        "the",
+        "this",
+        "to",
+        "with",
+        "without",
+        "any",
+        "all",
+        "other",
+        "document",
+        "documents",
+        "der",
+        "die",
+        "das",
+        "und",
+        "oder",
+        "mit",
+        "von",
+        "le",
+        "la",
+        "les",
+        "de",
+        "du",
+        "des",
+        "et",
+        "ou",
+        "avec",
+        "el",
+        "los",
+        "las",
+        "y",
+        "o",
+        "con",
+        "il",
+        "lo",
+        "e",
+        "een",
+        "het",
+        "en",
+    ]
+)
+_FALLBACKS = ("other", "unknown", "misc", "miscellaneous", "else")
+_TITLE_WEIGHT, _NAME_WEIGHT, _WORD_WEIGHT = 6.0, 2.0, 0.5
+_MOST = 3  # times one phrase counts
+_TITLE_ROWS = 8
+_DOUBT = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """The category with the most words for it; empty when no word speaks for any."""
+
+    category: str
+    confidence: float
+    """Its share of all scores, 0 to 1: low when two categories are close or hardly a word was found."""
+
+
+def classify(pages: Sequence[Page], categories: Sequence[Category]) -> Classification:
+    """The best of `categories` for the document."""
+    rows = rows_of(pages)
+    scores = {category.name: _score(rows, category) for category in categories}
+    best = max(scores, key=lambda name: scores[name])
+    if scores[best] == 0:
+        fallback = next((name for name in scores if name.lower() in _FALLBACKS), "")
+        return Classification(fallback, 0.0)
+    return Classification(best, round(scores[best] / (sum(scores.values()) + _DOUBT), 4))
+
+
+def _score(rows: Sequence[Row], category: Category) -> float:
+    """Names of the category in titles count most, then its names anywhere, then words of its description."""
+    names = {squeeze(category.name), *map(squeeze, category_words(category.name))}
+    hints = {squeeze(word) for word in words_of(category.description) if word not in _STOP_WORDS and len(word) > 2}
+    usual = median(row.height for row in rows) if rows else 1.0
+    score = 0.0
+    seen: dict[str, int] = {}
+    for label in find_labels(rows, _phrases(names, hints)):
+        count = seen[label.phrase] = seen.get(label.phrase, 0) + 1
+        row = label.span.row
+        titled = row.page == rows[0].page and (row.height > 1.3 * usual or row.index < _TITLE_ROWS)
+        if label.phrase not in names:
+            score += _WORD_WEIGHT if count == 1 else 0.0
+        elif titled and label.own_cell and len(row.cells[0].tokens) <= 6:
+            score += _TITLE_WEIGHT if count == 1 else _NAME_WEIGHT
+        elif count <= _MOST:
+            score += _NAME_WEIGHT
+    return score
+
+
+def _phrases(names: Iterable[str], hints: Iterable[str]) -> Phrases:
+    return {phrase: frozenset({"category"}) for phrase in {*names, *hints} if phrase}

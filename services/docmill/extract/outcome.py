@@ -1,0 +1,76 @@
+"""What a document's steps made, and the JSON it is kept as: the blob behind a run's `output_key`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from docmill.domain.messages import StepFacts
+from docmill.domain.pages import Box
+from docmill.extract import Evidence
+
+__all__ = ["DocumentOutcome", "outcome_from_json", "outcome_to_json"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentOutcome:
+    """The result of a document's steps."""
+
+    output: Any
+    """A JSON value; its shape is that of the flow's last step (contract/doclo.md 8.6)."""
+    evidence: tuple[Evidence, ...] = ()
+    """Where the values were read; paths point into `output`."""
+    warnings: tuple[str, ...] = ()
+    steps: tuple[StepFacts, ...] = ()
+
+
+def outcome_to_json(outcome: DocumentOutcome) -> bytes:
+    """`{"output", "evidence": [{path, page, box: {x, y, w, h}, words, confidence}], "warnings", "steps"}` as UTF-8."""
+    return orjson.dumps(
+        {
+            "output": outcome.output,
+            "evidence": [_evidence_to_json(evidence) for evidence in outcome.evidence],
+            "warnings": outcome.warnings,
+            "steps": [
+                {"stepId": step.step_id, "nodeType": step.node_type, "durationMs": step.duration_ms}
+                for step in outcome.steps
+            ],
+        }
+    )
+
+
+def outcome_from_json(data: bytes) -> DocumentOutcome:
+    """What `outcome_to_json` wrote."""
+    raw = orjson.loads(data)
+    return DocumentOutcome(
+        output=raw["output"],
+        evidence=tuple(_evidence_from_json(evidence) for evidence in raw["evidence"]),
+        warnings=tuple(raw["warnings"]),
+        steps=tuple(
+            StepFacts(step_id=step["stepId"], node_type=step["nodeType"], duration_ms=step["durationMs"])
+            for step in raw["steps"]
+        ),
+    )
+
+
+def _evidence_to_json(evidence: Evidence) -> dict[str, Any]:
+    box = evidence.box
+    return {
+        "path": evidence.path,
+        "page": evidence.page,
+        "box": {"x": box.x, "y": box.y, "w": box.w, "h": box.h},
+        "words": evidence.words,
+        "confidence": evidence.confidence,
+    }
+
+
+def _evidence_from_json(raw: dict[str, Any]) -> Evidence:
+    return Evidence(
+        path=raw["path"],
+        page=raw["page"],
+        box=Box(**raw["box"]),
+        words=tuple(raw["words"]),
+        confidence=raw["confidence"],
+    )
