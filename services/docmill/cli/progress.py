@@ -1,24 +1,29 @@
 """The progress of `docmill run`: a bar for each document on a terminal, plain lines elsewhere. All on stderr."""
 
+import json
 import sys
 import time
 from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.progress import BarColumn, ProgressColumn, SpinnerColumn, Task, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as RichProgress
+from rich.table import Column
 from rich.text import Text
 
-from docmill.cli.output import RUN_STYLES
+from docmill.cli.output import RUN_STYLES, json_line, json_pretty
 
 if TYPE_CHECKING:
     from docmill.client import Run, RunEvent
 
 MANY = 8
 """With more documents than this the bars of ended ones are replaced by one line each."""
+
+NAME_WIDTH = 32
+"""Letters of a file's name that are shown, the last ones."""
 
 LINE_EVERY = 1.0
 """Seconds between plain lines about pages of one document."""
@@ -32,9 +37,6 @@ class Document(Protocol):
 
     def started(self, run_id: str) -> None:
         """Its run was recorded and is followed."""
-
-    def left(self, run_id: str) -> None:
-        """Its run was recorded and goes on without us."""
 
     def event(self, event: "RunEvent") -> None:
         """Something happened to its run."""
@@ -66,10 +68,19 @@ class Progress:
     def document(self, name: str) -> Document:
         """Show one more document."""
         if self._quiet:
-            return _Silence()
+            return _Quiet(name)
         if self._bars is not None:
             return _Bar(self._bars, name, keep=not self._many)
         return _Lines(name)
+
+    def output(self, value: object, *, pretty: bool = False) -> None:
+        """Print JSON to stdout; above the bars where both are on the screen."""
+        if self._bars is None or not sys.stdout.isatty():
+            (json_pretty if pretty else json_line)(value)
+        elif pretty:
+            self._bars.console.print_json(json.dumps(value, ensure_ascii=False))
+        else:
+            self._bars.console.print(Text(json.dumps(value, ensure_ascii=False)), soft_wrap=True)
 
     def leave(self, going: Mapping[str, str]) -> None:
         """Say how to come back to the runs that go on after we left."""
@@ -89,16 +100,14 @@ class _Bar:
         self._bars = bars
         self._name = name
         self._keep = keep
-        self._task: TaskID = bars.add_task(escape(_short(name)), total=None, state="[dim]uploading[/]", pages="")
+        self._task: TaskID = bars.add_task(escape(_short(name)), total=None, state="[dim]uploading[/]", mark="")
 
     def refused(self, message: str) -> None:
-        self._end(f"[red]{escape(message)}[/]")
+        self._say("red", message)
+        self._end("failed", "red")
 
     def started(self, run_id: str) -> None:  # noqa: ARG002 - the bar has no room for it
         self._bars.update(self._task, state="[dim]queued[/]")
-
-    def left(self, run_id: str) -> None:
-        self._end(f"[dim]started {run_id}[/]")
 
     def event(self, event: "RunEvent") -> None:
         if event.pages_total is not None:
@@ -109,20 +118,27 @@ class _Bar:
             self._bars.update(self._task, state=f"[cyan]{escape(event.step)}[/]")
         elif event.kind in {"page.retried", "page.failed"} and event.error is not None:
             what = "is tried again" if event.kind == "page.retried" else "failed"
-            self._bars.console.print(
-                f"[yellow]{escape(self._name)}: page {event.page_number} {what}: {escape(event.error.message)}[/]"
-            )
+            self._say("yellow", f"page {event.page_number} {what}: {event.error.message}")
 
     def ended(self, run: "Run") -> None:
-        self._end(f"[{RUN_STYLES[run.status]}]{escape(_outcome(run))}[/]", full=run.status == "success")
+        style = RUN_STYLES[run.status]
+        if run.error is not None:
+            self._say(style, f"{run.error.message} ({run.error.reason})")
+        self._end(run.status.value if run.error else _outcome(run), style)
 
-    def _end(self, state: str, *, full: bool = False) -> None:
-        task = self._bars.tasks[self._bars.task_ids.index(self._task)]
-        total = task.total or 1
-        self._bars.update(self._task, total=total, completed=total if full else task.completed, state=state)
-        self._bars.stop_task(self._task)
-        if not self._keep:
-            self._bars.console.print(f"{escape(self._name)}  {state}")
+    def _say(self, style: str, what: str) -> None:
+        self._bars.console.print(Text(f"{self._name}: {what}", style=style), soft_wrap=True)
+
+    def _end(self, state: str, style: str) -> None:
+        mark = "[green]✓[/]" if style == "green" else f"[{style}]✗[/]"
+        if self._keep:
+            task = next(task for task in self._bars.tasks if task.id == self._task)
+            total = task.total or 1  # a bar of unknown length would pulse for ever
+            done = total if task.total is None and style == "green" else task.completed
+            self._bars.update(self._task, total=total, completed=done, state=f"[{style}]{state}[/]", mark=mark)
+            self._bars.stop_task(self._task)
+        else:
+            self._bars.console.print(f"{mark} {escape(self._name)}  [{style}]{state}[/]", soft_wrap=True)
             self._bars.remove_task(self._task)
 
 
@@ -137,9 +153,6 @@ class _Lines:
         self._say(message)
 
     def started(self, run_id: str) -> None:
-        self._say(f"started {run_id}")
-
-    def left(self, run_id: str) -> None:
         self._say(f"started {run_id}")
 
     def event(self, event: "RunEvent") -> None:
@@ -163,27 +176,37 @@ class _Lines:
         print(f"{self._name}: {what}", file=sys.stderr, flush=True)
 
 
-class _Silence:
-    """Nothing."""
+class _Quiet:
+    """Only what went wrong."""
 
-    def refused(self, message: str) -> None: ...
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def refused(self, message: str) -> None:
+        print(f"{self._name}: {message}", file=sys.stderr, flush=True)
 
     def started(self, run_id: str) -> None: ...
 
-    def left(self, run_id: str) -> None: ...
-
     def event(self, event: "RunEvent") -> None: ...
 
-    def ended(self, run: "Run") -> None: ...
+    def ended(self, run: "Run") -> None:
+        if run.status != "success":
+            self.refused(_outcome(run))
+
+
+class _Mark(SpinnerColumn):
+    """A spinner, then how it ended."""
+
+    def render(self, task: Task) -> RenderableType:
+        return Text.from_markup(task.fields["mark"]) if task.fields["mark"] else super().render(task)
 
 
 class _Pages(ProgressColumn):
     """`17/50 pages`."""
 
     def render(self, task: Task) -> Text:
-        if task.total is None:
-            return Text("")
-        return Text(f"{int(task.completed)}/{int(task.total)} pages", style="progress.download")
+        known = task.total is not None and not (task.stop_time and task.total == 1 and not task.completed)
+        return Text(f"{int(task.completed)}/{int(task.total or 0)} pages" if known else "", style="progress.download")
 
 
 class _Rate(ProgressColumn):
@@ -196,20 +219,22 @@ class _Rate(ProgressColumn):
         if not speed:
             return Text("")
         left = task.time_remaining
-        rate = f"{speed:.1f}/s"
-        return Text(f"{rate}, {_span(left)} left" if left and not task.finished else rate, style="dim")
+        going = left and task.stop_time is None
+        return Text(f"{speed:.1f}/s, {_span(left)} left" if left and going else f"{speed:.1f}/s", style="dim")
 
 
 def _bars(console: Console) -> RichProgress:
+    line = Column(no_wrap=True)
     return RichProgress(
-        SpinnerColumn(finished_text=" "),
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        _Pages(),
-        _Rate(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[state]}"),
+        _Mark(table_column=line),
+        TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis", max_width=NAME_WIDTH)),
+        BarColumn(bar_width=20 if console.width >= 100 else 10, table_column=line),
+        _Pages(table_column=line),
+        _Rate(table_column=line),
+        TimeElapsedColumn(table_column=line),
+        TextColumn("{task.fields[state]}", table_column=line),
         console=console,
+        redirect_stdout=False,  # Rich would send outputs to stderr, where the bars are
     )
 
 
@@ -229,5 +254,5 @@ def _span(seconds: float) -> str:
     return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
 
 
-def _short(name: str, width: int = 32) -> str:
-    return name if len(name) <= width else f"...{name[3 - width :]}"
+def _short(name: str, width: int = NAME_WIDTH) -> str:
+    return name if len(name) <= width else f"…{name[1 - width :]}"

@@ -12,7 +12,7 @@ from cyclopts.validators import Number
 
 from docmill.cli.failures import DONE, NOT_DONE, UsageError
 from docmill.cli.options import LOCAL, AsJson, Server
-from docmill.cli.output import event_json, event_line, json_line, json_pretty, run_json
+from docmill.cli.output import event_json, event_line, json_line, run_json
 
 if TYPE_CHECKING:
     from docmill.cli.progress import Progress
@@ -48,7 +48,7 @@ async def run(
         priority: Who goes first when workers are busy.
         parallel: How many documents are under way at once.
         no_wait: Start the runs and leave.
-        quiet: No progress.
+        quiet: No progress, only what went wrong.
     """
     missing = [str(file) for file in files if not file.is_file()]
     if missing:
@@ -63,7 +63,7 @@ async def run(
         "priority": Priority(priority),
     }
     async with server.connect() as docmill:
-        with Progress(len(files), quiet=quiet) as progress:
+        with Progress(len(files), quiet=quiet or no_wait) as progress:
             batch = _Batch(docmill, flow, ask, progress, wait=not no_wait, as_json=json, alone=len(files) == 1)
             return await batch.run(files, parallel)
 
@@ -126,7 +126,6 @@ class _Batch:
             self._print_refused(file, error)
             return
         if not self._wait:
-            bar.left(handle.id)
             self._print_run(file, handle.run)
             return
         self._going[handle.id] = str(file)
@@ -146,18 +145,19 @@ class _Batch:
         if self._wait and found.status != "success":
             self._code = NOT_DONE
         if self._as_json:
-            json_line({"file": str(file)} | run_json(found))
+            self._progress.output({"file": str(file)} | run_json(found))
+        elif self._wait and found.status == "success":
+            value = found.output if self._alone else {"file": str(file), "output": found.output}
+            self._progress.output(value, pretty=True)
         elif not self._wait:
             print(f"{found.id}  {file}", flush=True)
-        elif found.status == "success":
-            json_pretty(found.output if self._alone else {"file": str(file), "output": found.output})
 
     def _print_refused(self, file: Path, error: "DocmillError") -> None:
         self._code = NOT_DONE
         if self._as_json:
             fault = {"reason": error.reason, "message": error.message, "step": "", "details": dict(error.details)}
             nothing = {"id": None, "status": "failed", "output": None, "error": fault, "metrics": None}
-            json_line({"file": str(file)} | nothing)
+            self._progress.output({"file": str(file)} | nothing)
 
 
 async def watch(

@@ -65,7 +65,7 @@ def run(message: runs_pb2.Run) -> Run:
         completed_at=_time(message, "completed_at"),
         cancelled_at=_time(message, "cancelled_at"),
         progress=_progress(message.progress),
-        output=json_format.MessageToDict(message.output) if message.HasField("output") else None,
+        output=value(message.output) if message.HasField("output") else None,
         warnings=tuple(message.warnings),
         evidence=tuple(_evidence(item) for item in message.evidence),
         error=_fault(message, "error"),
@@ -186,6 +186,23 @@ def struct(value: Mapping[str, Any] | None, field: str) -> struct_pb2.Struct | N
         ) from error
 
 
+def value(message: struct_pb2.Value) -> Any:
+    """A JSON value as `json.loads` would give it: protobuf has floating point numbers only, so 2.0 is taken for 2."""
+    match message.WhichOneof("kind"):
+        case "struct_value":
+            return _object(message.struct_value)
+        case "list_value":
+            return [value(item) for item in message.list_value.values]
+        case "number_value":
+            number = message.number_value
+            return int(number) if number.is_integer() else number
+        case "string_value":
+            return message.string_value
+        case "bool_value":
+            return message.bool_value
+    return None
+
+
 def status_number(status: RunStatus) -> runs_pb2.RunStatus.ValueType:
     """A run's state as sent."""
     return _RUN_STATUS_TO[status]
@@ -272,7 +289,8 @@ def _known(table: Mapping[Any, S], number: int) -> S:
 
 
 def _object(message: struct_pb2.Struct) -> dict[str, Any]:
-    return json_format.MessageToDict(message)
+    # Protobuf keeps no order of names; sorted, the same object always reads the same.
+    return {name: value(field) for name, field in sorted(message.fields.items())}
 
 
 def _time(owner: Message, field: str) -> datetime | None:
