@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import os
 import secrets
+import stat
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +30,7 @@ T = TypeVar("T")
 _CHUNK = 1024 * 1024
 _INCOMING = "~incoming"  # no key can have a ~
 _STALE_SECONDS = 24 * 3600
+_NO_FILE = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
 
 class FolderBlobStore:
@@ -41,7 +43,8 @@ class FolderBlobStore:
         """Make the folder if it is not there; `threads` bounds the files worked on at one time."""
         self._folder = folder
         self._incoming = folder / _INCOMING
-        self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for made in (self._folder, self._incoming):
+            made.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._forget_stale()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="blobs")
 
@@ -84,12 +87,12 @@ class FolderBlobStore:
         """Bytes."""
         path = self._path(key)
         with _absent_is_not_found(key):
-            return (await self._run(path.stat)).st_size
+            return await self._run(_size, path)
 
     async def delete(self, key: str) -> None:
         """Remove the file; its folder stays."""
         path = self._path(key)
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        with contextlib.suppress(*_NO_FILE):
             await self._run(path.unlink)
 
     async def ping(self) -> None:
@@ -194,6 +197,13 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def _size(path: Path) -> int:
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise IsADirectoryError(path)
+    return status.st_size
+
+
 def _open(path: Path) -> BinaryIO:
     return path.open("rb", buffering=0)
 
@@ -202,5 +212,5 @@ def _open(path: Path) -> BinaryIO:
 def _absent_is_not_found(key: str) -> Iterator[None]:
     try:
         yield
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+    except _NO_FILE:
         raise BlobNotFound(key) from None
