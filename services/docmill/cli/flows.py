@@ -2,9 +2,9 @@
 # ruff: noqa: D417 - the options that many commands share say in options.py what they do
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
 from docmill.cli.options import DOCUMENTS, LOCAL, AsJson, Server
 from docmill.cli.output import json_line, json_pretty, local, table, utc
@@ -80,7 +80,9 @@ async def show(flow: str, /, *, version: str = "", json: AsJson = False, server:
 
 
 @app.command
-async def apply(files: list[Path], /, *, json: AsJson = False, server: Server = LOCAL) -> None:
+async def apply(
+    *files: Annotated[Path, Parameter(required=True)], json: AsJson = False, server: Server = LOCAL
+) -> None:
     """Create the flow versions of flow files.
 
     Versions never change: to change a flow, give it a new version.

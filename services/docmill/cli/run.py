@@ -2,6 +2,7 @@
 # ruff: noqa: D417 - the options that many commands share say in options.py what they do
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import aclosing
 from json import JSONDecodeError, loads
 from pathlib import Path
@@ -21,9 +22,8 @@ if TYPE_CHECKING:
 
 async def run(
     flow: str,
-    files: list[Path],
     /,
-    *,
+    *files: Annotated[Path, Parameter(required=True)],
     version: str = "",
     var: list[str] | None = None,
     metadata: str = "",
@@ -93,7 +93,7 @@ class _Batch:
         """Runs that were started and have not ended: id -> file."""
         self._code = DONE
 
-    async def run(self, files: list[Path], parallel: int) -> int:
+    async def run(self, files: Sequence[Path], parallel: int) -> int:
         """Take all documents, `parallel` at once; the exit code."""
         waiting = iter(files)
 
