@@ -1,0 +1,225 @@
+"""Invoices in several layouts and languages, with what is on them: the ground truth of extraction tests."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from docmill.domain.pages import Box, Page
+from tests.data.drawing import Sheet, to_pdf
+from tests.data.locales import LOCALES, Locale
+
+LAYOUTS = ("classic", "window", "boxed", "side")
+_CENT = Decimal("0.01")
+
+
+@dataclass(frozen=True)
+class Generated:
+    """A document, as bytes, as a perfect reader would give its pages, and as the data on it."""
+
+    pdf: bytes
+    pages: tuple[Page, ...]
+    truth: dict[str, Any]
+    """In the shape of `invoice-extractor` 1.2.0."""
+    boxes: dict[str, Box]
+    """Where single values stand, by JSON pointer."""
+
+
+@dataclass
+class _Invoice:
+    locale: Locale
+    number: str
+    issued: date
+    vendor: str
+    street: str
+    city: str
+    items: list[tuple[str, int, Decimal]]
+
+    @property
+    def subtotal(self) -> Decimal:
+        return sum((quantity * price for _, quantity, price in self.items), Decimal(0))
+
+    @property
+    def tax(self) -> Decimal:
+        return (self.subtotal * self.locale.tax_rate / 100).quantize(_CENT, ROUND_HALF_UP)
+
+    def truth(self) -> dict[str, Any]:
+        return {
+            "invoiceNumber": self.number,
+            "date": self.issued.isoformat(),
+            "vendor": {"name": self.vendor, "address": f"{self.street}, {self.city}"},
+            "lineItems": [
+                {"description": name, "quantity": quantity, "unitPrice": float(price), "total": float(quantity * price)}
+                for name, quantity, price in self.items
+            ],
+            "subtotal": float(self.subtotal),
+            "tax": float(self.tax),
+            "total": float(self.subtotal + self.tax),
+        }
+
+
+def generate_invoice(seed: int, language: str = "en", layout: str = "classic", items: int | None = None) -> Generated:
+    """The same arguments give the same invoice. `items` beyond what fits go on to further pages."""
+    rng = random.Random(f"{seed} {language} {layout}")
+    invoice = _invoice(rng, LOCALES[language], items or rng.randint(2, 6))
+    sheet, boxes = Sheet(), {}
+    top = _HEADS[layout](sheet, invoice, boxes, rng)
+    sheets = _body(sheet, invoice, boxes, top)
+    return Generated(
+        pdf=to_pdf(sheets, f"{invoice.locale.title} {invoice.number}"),
+        pages=tuple(sheet.page(number) for number, sheet in enumerate(sheets, start=1)),
+        truth=invoice.truth(),
+        boxes=boxes,
+    )
+
+
+def _invoice(rng: random.Random, locale: Locale, count: int) -> _Invoice:
+    which = rng.randrange(len(locale.names))
+    return _Invoice(
+        locale=locale,
+        number=rng.choice([f"INV-{rng.randint(1000, 99999)}", f"{rng.randint(2019, 2026)}-{rng.randint(100, 999)}", f"RE{rng.randint(10**5, 10**6)}"]),
+        issued=date(2024, 1, 1) + timedelta(days=rng.randrange(700)),
+        vendor=locale.names[which],
+        street=locale.streets[which],
+        city=locale.cities[which],
+        items=[
+            (rng.choice(locale.goods), rng.randint(1, 40), Decimal(rng.randint(95, 60000)) / 100) for _ in range(count)
+        ],
+    )  # fmt: skip
+
+
+def _meta(invoice: _Invoice) -> list[tuple[str, str, str]]:
+    """Label, value, JSON pointer."""
+    locale = invoice.locale
+    return [
+        (locale.number, invoice.number, "/invoiceNumber"),
+        (locale.date, locale.day(invoice.issued), "/date"),
+        (locale.due, locale.day(invoice.issued + timedelta(days=30)), ""),
+        (locale.customer, "40817", ""),
+    ]
+
+
+def _buyer(locale: Locale) -> tuple[str, str, str]:
+    return {
+        "en": ("Jane Doe", "9 Oak Lane", "Boise, ID 83702"),
+        "de": ("Erika Beispiel", "Gartenweg 9", "10115 Berlin"),
+        "fr": ("Jeanne Exemple", "9 rue des Lilas", "13001 Marseille"),
+        "es": ("Juana Ejemplo", "Calle Luna 9", "48001 Bilbao"),
+        "it": ("Giulia Esempio", "Via Verdi 9", "10121 Torino"),
+        "nl": ("Janneke Voorbeeld", "Tuinlaan 9", "2511 AB Den Haag"),
+        "pt": ("Joana Exemplo", "Rua das Flores 9", "8000-139 Faro"),
+    }[locale.language]
+
+
+def _classic(sheet: Sheet, invoice: _Invoice, boxes: dict[str, Box], rng: random.Random) -> float:
+    """Letterhead on the left, labels and values on the right."""
+    del rng
+    boxes["/vendor/name"] = sheet.text(50, 40, invoice.vendor, 16, bold=True)
+    boxes["/vendor/address"] = Box.around([sheet.text(50, 64, invoice.street), sheet.text(50, 76, invoice.city)])
+    sheet.text(50, 88, "Tel: +49 89 1234567")
+    sheet.text(545, 40, invoice.locale.title, 20, bold=True, align="right")
+    for line, (label, value, pointer) in enumerate(_meta(invoice)):
+        sheet.text(350, 120 + 14 * line, f"{label}:")
+        box = sheet.text(545, 120 + 14 * line, value, align="right")
+        if pointer:
+            boxes[pointer] = box
+    sheet.text(50, 120, f"{invoice.locale.bill_to}:", bold=True)
+    for line, text in enumerate(_buyer(invoice.locale)):
+        sheet.text(50, 134 + 12 * line, text)
+    return 210
+
+
+def _window(sheet: Sheet, invoice: _Invoice, boxes: dict[str, Box], rng: random.Random) -> float:
+    """A letter for a window envelope: sender in small type above the recipient, letterhead on the right."""
+    del rng
+    boxes["/vendor/name"] = sheet.text(545, 40, invoice.vendor, 13, bold=True, align="right")
+    boxes["/vendor/address"] = Box.around(
+        [sheet.text(545, 60, invoice.street, align="right"), sheet.text(545, 72, invoice.city, align="right")]
+    )
+    for line, text in enumerate(_buyer(invoice.locale)):
+        sheet.text(50, 140 + 12 * line, text)
+    sheet.text(50, 220, f"{invoice.locale.title} {invoice.number}", 14, bold=True)
+    for line, (label, value, pointer) in enumerate(_meta(invoice)):
+        sheet.text(360, 140 + 13 * line, label)
+        box = sheet.text(470, 140 + 13 * line, value)
+        if pointer:
+            boxes[pointer] = box
+    return 260
+
+
+def _boxed(sheet: Sheet, invoice: _Invoice, boxes: dict[str, Box], rng: random.Random) -> float:
+    """Title first, values under their labels in a row."""
+    del rng
+    sheet.text(297, 36, invoice.locale.title.upper(), 18, bold=True, align="center")
+    boxes["/vendor/name"] = sheet.text(50, 70, invoice.vendor, 11, bold=True)
+    boxes["/vendor/address"] = Box.around([sheet.text(50, 84, invoice.street), sheet.text(50, 96, invoice.city)])
+    sheet.text(330, 70, f"{invoice.locale.bill_to}", bold=True)
+    for line, text in enumerate(_buyer(invoice.locale)):
+        sheet.text(330, 84 + 12 * line, text)
+    for column, (label, value, pointer) in enumerate(_meta(invoice)):
+        sheet.text(50 + 128 * column, 150, label, bold=True)
+        box = sheet.text(50 + 128 * column, 163, value)
+        if pointer:
+            boxes[pointer] = box
+    return 200
+
+
+def _side(sheet: Sheet, invoice: _Invoice, boxes: dict[str, Box], rng: random.Random) -> float:
+    """Seller and buyer side by side under labels."""
+    del rng
+    sheet.text(50, 36, invoice.locale.title, 22, bold=True)
+    for line, (label, value, pointer) in enumerate(_meta(invoice)[:3]):
+        sheet.text(50, 70 + 13 * line, f"{label}:", bold=True)
+        box = sheet.text(170, 70 + 13 * line, value)
+        if pointer:
+            boxes[pointer] = box
+    sheet.text(50, 130, f"{invoice.locale.seller}:", bold=True)
+    boxes["/vendor/name"] = sheet.text(50, 143, invoice.vendor)
+    boxes["/vendor/address"] = Box.around([sheet.text(50, 155, invoice.street), sheet.text(50, 167, invoice.city)])
+    sheet.text(330, 130, f"{invoice.locale.bill_to}:", bold=True)
+    for line, text in enumerate(_buyer(invoice.locale)):
+        sheet.text(330, 143 + 12 * line, text)
+    return 205
+
+
+_HEADS = {"classic": _classic, "window": _window, "boxed": _boxed, "side": _side}
+
+
+def _body(sheet: Sheet, invoice: _Invoice, boxes: dict[str, Box], top: float) -> list[Sheet]:
+    """Line items over as many sheets as needed, the sums under the last of them."""
+    sheets, y = [sheet], _column_heads(sheet, invoice.locale, top)
+    for index, (name, quantity, price) in enumerate(invoice.items):
+        if y > 760:
+            sheet = Sheet()
+            sheets.append(sheet)
+            y = _column_heads(sheet, invoice.locale, 50)
+        boxes[f"/lineItems/{index}/description"] = sheet.text(50, y, name)
+        sheet.text(360, y, str(quantity), align="right")
+        sheet.text(450, y, invoice.locale.money(price), align="right")
+        boxes[f"/lineItems/{index}/total"] = sheet.text(545, y, invoice.locale.money(quantity * price), align="right")
+        y += 16
+    sheet.rule(50, y, 495)
+    tax_label = f"{invoice.locale.tax} {invoice.locale.tax_rate}%"
+    sums = [
+        (invoice.locale.subtotal, invoice.subtotal, "/subtotal"),
+        (tax_label, invoice.tax, "/tax"),
+        (invoice.locale.total, invoice.subtotal + invoice.tax, "/total"),
+    ]
+    for line, (label, amount, pointer) in enumerate(sums):
+        sheet.text(360, y + 12 + 15 * line, label, bold=pointer == "/total")
+        boxes[pointer] = sheet.text(545, y + 12 + 15 * line, invoice.locale.money(amount, symbol=True), align="right")
+    sheet.text(50, 810, f"{invoice.vendor} - {invoice.locale.tax_id}", 7)
+    return sheets
+
+
+def _column_heads(sheet: Sheet, locale: Locale, y: float) -> float:
+    description, quantity, price, total = locale.columns
+    sheet.text(50, y, description, bold=True)
+    sheet.text(360, y, quantity, bold=True, align="right")
+    sheet.text(450, y, price, bold=True, align="right")
+    sheet.text(545, y, total, bold=True, align="right")
+    sheet.rule(50, y + 13, 495)
+    return y + 20
