@@ -42,7 +42,8 @@ class EasyOcrFactory:
             return EngineStatus(name=self.name, works=False, device="", note=str(error))
         from docmill.ocr.registry import has_cuda  # noqa: PLC0415  # the registry imports this module
 
-        gpu = options.gpu != "off" and has_cuda()
+        cpu_build = importlib.metadata.version("torch").endswith("+cpu")
+        gpu = options.gpu != "off" and not cpu_build and has_cuda()
         return EngineStatus(name=self.name, works=True, device="cuda:0" if gpu else "cpu", note=note)
 
     def fingerprint(self, options: EngineOptions) -> str:

@@ -39,6 +39,8 @@ _SETTINGS = "1"  # raise it when anything below changes what is read
 _DETECT_LONG = 1280  # pixels of the detector's input
 _DETECT_SHORT = 736
 _DETECT_SHORT_FLOOR = 480  # a till receipt two metres long is not shrunk to a thread
+_DETECT_ENLARGE = 3.0
+_DETECT_PIXELS = 3_000_000
 _TEXT_SCORE = 0.5  # lines read with less are no text
 _SHRINK = 0.077  # of a strip's height: strips are cut wider than the ink so that nothing is lost
 _UPRIGHT = 1.5  # a strip this much taller than wide may be text on its side
@@ -175,10 +177,10 @@ class _Strip:
 
 def _detector_scale(width: int, height: int) -> float:
     short, long = sorted((width, height))
-    scale = max(1.0, _DETECT_SHORT / short)
+    scale = min(_DETECT_ENLARGE, max(1.0, _DETECT_SHORT / short))
     if long * scale > _DETECT_LONG:
         scale = max(_DETECT_LONG / long, min(scale, _DETECT_SHORT_FLOOR / short))
-    return min(scale, 8.0)
+    return float(min(scale, (_DETECT_PIXELS / (width * height)) ** 0.5))
 
 
 def _cut_strips(bgr: NDArray[np.uint8], quads: Sequence[NDArray[np.float32]]) -> list[_Strip]:
