@@ -9,7 +9,6 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 from uuid import uuid4
 
@@ -23,7 +22,7 @@ from grpc_status import rpc_status
 from docmill.domain import errors
 from docmill.domain.errors import Reason
 from docmill.engine import Engine
-from docmill.rpc._layer import Call, Layer
+from docmill.rpc._layer import Call, Layer, Proceed
 from docmill.rpc.context import current_caller, metadata_value
 from docmill.rpc.errors import FieldViolation, InvalidRequest, status_of
 from docmill.rpc.scopes import SCOPES, is_public
@@ -40,30 +39,29 @@ _CODE_NAMES = {code.value[0]: code.name for code in grpc.StatusCode}
 class Logging(Layer):
     """One line for each call (`rpc.finished`), under an id that the client gives or gets back as `x-request-id`."""
 
-    @asynccontextmanager
-    async def around(self, call: Call) -> AsyncIterator[None]:
+    async def serve(self, call: Call, request: Any, proceed: Proceed) -> Any:
         """Bind the id and the method for all lines of the call; write one line when it ended."""
         given = metadata_value(call.context, REQUEST_ID)
         request_id = given if _SANE_ID.fullmatch(given) else uuid4().hex
         call.context.set_trailing_metadata(((REQUEST_ID, request_id),))
+        # Nothing to unbind: gRPC serves every call in a task, and so in a context, of its own.
+        structlog.contextvars.bind_contextvars(request_id=request_id, method=call.method)
         started = time.perf_counter()
-        with structlog.contextvars.bound_contextvars(request_id=request_id, method=call.method):
-            code = ""
-            try:
-                yield
-            except asyncio.CancelledError:
-                code = grpc.StatusCode.CANCELLED.name
-                raise
-            finally:
-                write = log.debug if is_public(call.method) else log.info
-                took = round((time.perf_counter() - started) * 1000, 2)
-                write(
-                    "a call ended",
-                    event_key="rpc.finished",
-                    code=code or _code(call),
-                    duration_ms=took,
-                    peer=call.context.peer(),
-                )
+        code = ""
+        try:
+            return await proceed(request)
+        except asyncio.CancelledError:
+            code = grpc.StatusCode.CANCELLED.name
+            raise
+        finally:
+            write = log.debug if is_public(call.method) else log.info
+            write(
+                "a call ended",
+                event_key="rpc.finished",
+                code=code or _code(call),
+                duration_ms=round((time.perf_counter() - started) * 1000, 2),
+                peer=call.context.peer(),
+            )
 
 
 def _code(call: Call) -> str:
@@ -74,11 +72,10 @@ def _code(call: Call) -> str:
 class Errors(Layer):
     """Ends failed calls with a status; what is not a domain error is our fault and stays in our log."""
 
-    @asynccontextmanager
-    async def around(self, call: Call) -> AsyncIterator[None]:
+    async def serve(self, call: Call, request: Any, proceed: Proceed) -> Any:
         """Map what the layers below raise."""
         try:
-            yield
+            return await proceed(request)
         except errors.DocmillError as error:
             await _abort(call, error)
         except grpc.aio.AbortError:
@@ -106,6 +103,7 @@ class Deadlines(Layer):
     """No call is served for ever, whether the client set a deadline or not; and streams end when the server stops."""
 
     def __init__(self, *, call_timeout_s: float, stream_timeout_s: float) -> None:
+        super().__init__()
         self._call_timeout_s = call_timeout_s
         self._stream_timeout_s = stream_timeout_s
         self._watches: set[asyncio.Timeout] = set()
@@ -117,8 +115,7 @@ class Deadlines(Layer):
         for watch in self._watches:
             _end_now(watch)
 
-    @asynccontextmanager
-    async def around(self, call: Call) -> AsyncIterator[None]:
+    async def serve(self, call: Call, request: Any, proceed: Proceed) -> Any:
         """End a call that takes too long: with DEADLINE, or a stream of answers so that its client resumes.
 
         A shorter deadline of the client is kept by gRPC itself.
@@ -131,7 +128,7 @@ class Deadlines(Layer):
                     self._watches.add(limit)
                     if self._draining:
                         _end_now(limit)
-                yield
+                return await proceed(request)
         except TimeoutError:
             if not limit.expired():
                 raise
@@ -152,16 +149,16 @@ class Authentication(Layer):
     """Turns the API key in `authorization: Bearer ...` into the caller of this call."""
 
     def __init__(self, engine: Engine) -> None:
+        super().__init__()
         self._engine = engine
 
-    @asynccontextmanager
-    async def around(self, call: Call) -> AsyncIterator[None]:
+    async def serve(self, call: Call, request: Any, proceed: Proceed) -> Any:
         """Raise `Unauthenticated` unless a valid key came with the call."""
         if not is_public(call.method):
             caller = await self._engine.authenticate(_bearer(metadata_value(call.context, "authorization")))
             structlog.contextvars.bind_contextvars(org_id=caller.org_id, key_id=caller.key_id)
             current_caller.set(caller)
-        yield
+        return await proceed(request)
 
 
 def _bearer(header: str) -> str:
@@ -178,8 +175,7 @@ def _bearer(header: str) -> str:
 class Scopes(Layer):
     """Refuses methods the key is not made for. A method without an entry in the table is never served."""
 
-    @asynccontextmanager
-    async def around(self, call: Call) -> AsyncIterator[None]:
+    async def serve(self, call: Call, request: Any, proceed: Proceed) -> Any:
         """Raise `PermissionDenied` unless the caller has the method's scope."""
         caller = current_caller.get()
         if not is_public(call.method):
@@ -187,21 +183,22 @@ class Scopes(Layer):
             if caller is None or required not in caller.scopes:
                 message = f"The API key lacks the scope {required}"
                 raise errors.PermissionDenied(Reason.SCOPE_MISSING, message, {"requiredScope": required.value})
-        yield
+        return await proceed(request)
 
 
 class Validation(Layer):
     """Checks every request message against the rules in the protos."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._validator = protovalidate.Validator()
 
-    def received(self, call: Call, request: Any) -> Any:
-        """The checked request; a stream is checked message by message."""
-        if not call.request_streaming:
-            self._check(request)
-            return request
-        return self._checked(request)
+    async def serve(self, call: Call, request: Any, proceed: Proceed) -> Any:
+        """Raise `InvalidRequest` for a message that breaks a rule; a stream is checked message by message."""
+        if call.request_streaming:
+            return await proceed(self._checked(request))
+        self._check(request)
+        return await proceed(request)
 
     async def _checked(self, requests: AsyncIterator[Message]) -> AsyncIterator[Message]:
         async for request in requests:
