@@ -229,11 +229,16 @@ async def test_it_holds_no_more_than_it_may(house: House) -> None:
     """One job a slot and one more fetched ahead: the rest is for other workers."""
     await house.worker(slots=2)
     for number in range(10):
-        await house.page(number, seconds=0.4)
+        await house.page(number, do="hang" if number < 4 else "echo")
     await until(lambda: len(house.holding()) == 4)
-    await until(lambda: len(house.results) == 10)
-    assert max(len(beat.holding) for beat in house.beats) == 4
+    async with house.bus.jobs() as source:
+        others = await source.fetch(10, 1)
+        assert {delivery.job.page for delivery in others} == set(range(4, 10))
+        for delivery in others:
+            await delivery.ack()
+    assert len(house.holding()) == 4
     assert {(beat.worker_id, beat.slots) for beat in house.beats} == {("w1", 2)}
+    await house.cancel("run1")
 
 
 async def test_long_work_is_not_given_to_others(house: House) -> None:

@@ -49,7 +49,7 @@ class Mill:
         return [results[job.job_id] for job in jobs]
 
 
-def job(kind: JobKind, number: int = 0, **rest: Any) -> JobMessage:
+def job(kind: JobKind, number: int, **rest: Any) -> JobMessage:
     """One to be published."""
     return JobMessage(job_id=f"{kind}-{number}-{id(rest)}", attempt=1, kind=kind, org_id="org", page=number, **rest)
 
@@ -74,7 +74,7 @@ async def test_a_pdf_is_probed_and_read(mill: Mill, tmp_path: Path) -> None:
     path = tmp_path / "letter.pdf"
     drawn = documents.text_pdf(path, pages=3)
     facts = await mill.upload(path)
-    (probed,) = await mill.work(job(JobKind.PROBE, **facts))
+    (probed,) = await mill.work(job(JobKind.PROBE, 0, **facts))
     assert probed.probe is not None
     assert (probed.probe.media_type, len(probed.probe.pages)) == ("application/pdf", 3)
     pages = await mill.work(*(job(JobKind.PAGE, n, media_type="application/pdf", **facts) for n in (1, 2, 3)))
@@ -120,7 +120,7 @@ async def test_bad_documents_disturb_nobody(mill: Mill, tmp_path: Path) -> None:
 
 async def test_a_document_whose_bytes_are_gone(mill: Mill) -> None:
     """The user learns that the upload must be made again."""
-    (result,) = await mill.work(job(JobKind.PROBE, blob_key="documents/org/gone"))
+    (result,) = await mill.work(job(JobKind.PROBE, 0, blob_key="documents/org/gone"))
     assert result.fault is not None
     assert (result.fault.reason, result.fault.retryable) == (Reason.DOCUMENT_NOT_FOUND, False)
 
@@ -132,18 +132,23 @@ async def test_pages_become_an_output(mill: Mill, tmp_path: Path) -> None:
     facts = await mill.upload(path)
     pages = await mill.work(*(job(JobKind.PAGE, n, media_type="application/pdf", **facts) for n in (1, 2)))
     keys = [result.page_facts.page_key for result in pages if result.page_facts]
+    schema = {"type": "object", "properties": {"total": {"type": "number"}}}
+    fields = {"providerRef": "layout", "schema": schema}
     definition = {
         "version": "1.0.0",
-        "steps": [{"type": "step", "id": "read", "nodeType": "parse", "config": {"providerRef": "ocr"}}],
+        "steps": [
+            {"type": "step", "id": "read", "nodeType": "parse", "config": {"providerRef": "ocr"}},
+            {"type": "step", "id": "fields", "nodeType": "extract", "config": fields},
+        ],
     }
-    whole = job(JobKind.DOCUMENT, run_id="run1", page_keys=keys, definition=definition)
+    whole = job(JobKind.DOCUMENT, 0, run_id="run1", page_keys=keys, definition=definition)
     part = job(JobKind.DOCUMENT, 1, run_id="run2", page_keys=[keys[0], ""], definition=definition)
     gone = job(JobKind.DOCUMENT, 2, run_id="run3", page_keys=["pages/org/gone/1.json"], definition=definition)
     for result, run in zip(await mill.work(whole, part), ("run1", "run2"), strict=True):
         assert result.fault is None
         assert result.document is not None
         assert result.document.output_key == f"runs/{run}/output.json"
-        assert [step.step_id for step in result.document.steps] == ["read"]
+        assert [step.step_id for step in result.document.steps] == ["fields"]
         assert orjson.loads(await mill.blobs.get(result.document.output_key))
     (result,) = await mill.work(gone)
     assert result.fault is not None

@@ -31,6 +31,7 @@ __all__ = ["Worker", "WorkerOptions"]
 
 log = structlog.stdlib.get_logger("docmill.worker")
 
+_MAX_ANSWERING = 16  # jobs a slot whose outcome is being kept and published; more means that somebody is too slow
 _MAX_CANCELLED = 10_000  # runs remembered as cancelled
 
 
@@ -73,6 +74,8 @@ class _Hand:
     delivery: JobDelivery
     since: float
     stage: _Stage = _Stage.FETCHED
+    takes_room: bool = True
+    """Until it is being answered: only what still needs a child counts against the prefetch."""
     let_go: str = ""
     """Why it was cancelled: `dropped` and `killed` jobs are of cancelled runs, `returned` ones are for others to do."""
     task: asyncio.Task[None] | None = None
@@ -106,6 +109,7 @@ class Worker:
         self._hands: set[_Hand] = set()
         self._capacity = options.slots * (1 + options.prefetch)
         self._free = self._capacity
+        self._most = self._capacity + options.slots * _MAX_ANSWERING
         self._room = asyncio.Event()
         self._room.set()
         self._stopping = False
@@ -143,7 +147,7 @@ class Worker:
         """Ask for as many jobs as there is room for, share the room with the other pulls."""
         share = -(-self._capacity // self._options.pulls)
         while await self._has_room():
-            limit = min(self._free, share)
+            limit = min(self._free, share, self._most - len(self._hands))
             self._occupy(limit)
             taken = 0
             try:
@@ -155,15 +159,20 @@ class Worker:
 
     async def _has_room(self) -> bool:
         """Wait for it; False when there is nothing to fetch any more."""
-        while not self._stopping and self._free <= 0:
+        while not self._stopping and (self._free <= 0 or len(self._hands) >= self._most):
             self._room.clear()
             await self._room.wait()
         return not self._stopping
 
     def _occupy(self, jobs: int) -> None:
         self._free -= jobs
-        if self._free > 0:
-            self._room.set()
+        self._room.set()
+
+    def _answering(self, hand: _Hand) -> None:
+        hand.stage = _Stage.ANSWERING
+        if hand.takes_room:
+            hand.takes_room = False
+            self._occupy(-1)
 
     async def _accept(self, delivery: JobDelivery) -> None:
         hand = _Hand(delivery, time.monotonic())
@@ -179,7 +188,7 @@ class Worker:
     def _put_down(self, hand: _Hand, task: asyncio.Task[None]) -> None:
         self._hands.discard(hand)
         self.stats.in_hand -= 1
-        self._occupy(-1)
+        self._occupy(-1 if hand.takes_room else 0)
         if not task.cancelled() and (error := task.exception()) and not self._broken.done():
             self._broken.set_exception(error)
 
@@ -209,12 +218,12 @@ class Worker:
             async with asyncio.timeout(self._options.job_timeout):
                 outcome = await self._handlers[job.kind].handle(job, partial(self._ask, hand))
         except DocmillError as error:
-            fault = Fault.of(error)
+            fault = Fault.of(error, step=error.details.get("step", ""))
             log.info("job.failed", kind=job.kind, page=job.page, reason=error.reason, message=error.message)
         except Exception:
             fault = Fault.of(faults.internal())
             log.exception("job.exception", kind=job.kind, page=job.page)
-        hand.stage = _Stage.ANSWERING
+        self._answering(hand)
         return JobResult(
             job_id=job.job_id,
             attempt=job.attempt,
@@ -243,7 +252,7 @@ class Worker:
                 _seconds_left(hand.job)
                 raise
             finally:
-                hand.stage = _Stage.ANSWERING
+                self._answering(hand)
 
     async def _answer(self, hand: _Hand, result: JobResult) -> None:
         """Publish, then ack: between the two the job may be done twice, but it is never lost."""
@@ -257,6 +266,12 @@ class Worker:
         await _quietly(hand.delivery.ack())
 
     async def _publish(self, result: JobResult) -> None:
+        try:  # the usual way, without the machinery of the other one
+            await self._bus.publish_result(result)
+        except BusUnavailable:
+            log.info("bus.unavailable")
+        else:
+            return
         patience = self._options.ack_wait * 4  # signs of life go on meanwhile
         async for attempt in stamina.retry_context(on=BusUnavailable, attempts=None, timeout=patience, wait_max=2.0):
             with attempt:

@@ -9,8 +9,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from docmill.domain.errors import Reason, WorkFailed
 from docmill.ocr import EngineUnavailable
 from docmill.ocr.limits import MediaLimits
@@ -102,7 +100,7 @@ class Reading:
             start += size or 0
         outcome = run_document(request["definition"], pages, request["variables"], request["output_schema"])
         steps = [(step.step_id, step.node_type, step.duration_ms) for step in outcome.steps]
-        return {"steps": steps}, orjson.dumps(outcome_to_json(outcome))
+        return {"steps": steps}, outcome_to_json(outcome)
 
     def _document_at(self, path: str, media_type: str) -> OpenDocument:
         """The document, kept open until another one is asked for: its pages usually come in a row."""
@@ -118,6 +116,10 @@ class Reading:
     def _warm_up(self) -> None:
         try:
             import cv2
+
+            import docmill.extract.pipeline
+            import docmill.ocr.documents
+            import docmill.ocr.probe  # noqa: F401 - so that no request waits for it later
 
             cv2.setNumThreads(self._threads)
             self._reader.warm_up()
