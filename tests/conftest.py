@@ -9,6 +9,7 @@ pytest_plugins = [
     "tests.fixtures.store",
     "tests.fixtures.blobs",
     "tests.fixtures.bus",
+    "tests.fixtures.engine",
     "tests.fixtures.documents",
     "tests.fixtures.stack",
 ]

@@ -100,7 +100,7 @@ async def serve_worker(settings: Settings, stop: asyncio.Event) -> None:
         options=options,
         cache_folder=settings.data / "cache" / f"worker-{os.getpid()}",
         engine=settings.ocr_engine,
-        weights_dir=settings.ocr_weights,
+        weights_dir=str(settings.ocr_weights or ""),
         limits={"max_pixels": settings.max_pixels},
         memory_limit=settings.child_memory_mb * 1024 * 1024,
         recycle_after=settings.recycle_pages,
@@ -158,10 +158,10 @@ async def open_blobs(settings: Settings) -> AsyncIterator[BlobStore]:
     from docmill.blobs import factory  # noqa: PLC0415 - obstore is needed for S3 only
 
     access, secret = settings.s3_access_key, settings.s3_secret_key
-    blobs = await factory.open_blobs(
+    blobs = factory.open_blobs(
         settings.blob_url,
-        access_key=access.get_secret_value() if access else None,
-        secret_key=secret.get_secret_value() if secret else None,
+        access_key_id=access.get_secret_value() if access else "",
+        secret_access_key=secret.get_secret_value() if secret else "",
     )
     try:
         yield blobs
