@@ -17,18 +17,23 @@ import grpc.aio
 import pytest
 import pytest_asyncio
 import structlog
+from google.protobuf import json_format
 from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from grpc_status import rpc_status
 
 from docmill.domain.models import Mode, Scope
+from docmill.domain.pages import Box, Line, Page, Unit, Word
 from docmill.engine.context import EngineOptions
 from docmill.engine.operate import Operator
+from docmill.extract import Evidence
+from docmill.extract.outcome import DocumentOutcome, outcome_to_json
+from docmill.ocr.codec import page_to_json
 from docmill.rpc import RpcServer, ServerOptions
 from docmill.store import Store
 from docmill.store.sql import open_store
-from docmill.v1 import documents_pb2, documents_pb2_grpc, flows_pb2, flows_pb2_grpc, runs_pb2, runs_pb2_grpc
+from docmill.v1 import documents_pb2, documents_pb2_grpc, flows_pb2, flows_pb2_grpc, pages_pb2, runs_pb2, runs_pb2_grpc
 from tests.fixtures.engine import Bench, serving
 
 PDF = b"%PDF-1.7 a document"
@@ -265,6 +270,36 @@ async def test_upload_run_watch_and_read(api: Api) -> None:
     assert (
         await api.documents.GetDocument(documents_pb2.GetDocumentRequest(document_id=document.id), **api.auth())
     ).document.page_count == 3
+
+
+async def test_output_evidence_and_text_are_given(api: Api) -> None:
+    """A run that succeeded has its output as a value or as text, its evidence if asked for, and each page its words."""
+    run_id = await api.run()
+    await to_the_end(api.runs.WatchRun(runs_pb2.WatchRunRequest(run_id=run_id), **api.auth()))
+    found = Evidence(path="/total", page=1, box=Box(1.5, 2.5, 3.0, 4.0), words=("25,50",), confidence=0.9)
+    outcome = DocumentOutcome(
+        output={"total": 25.5, "number": "A-1"}, evidence=(found,), warnings=("one page was skipped",)
+    )
+    line = Line((Word("Total", Box(0.1, 0.2, 0.3, 0.4), 0.875),))
+    page = Page(number=1, width=595.0, height=842.0, unit=Unit.POINT, engine="text-layer", lines=(line,))
+    blobs = api.bench.engine.ctx.blobs
+    await blobs.put(f"runs/{run_id}/output.json", outcome_to_json(outcome))
+    await blobs.put("pages/1.json", page_to_json(page))
+
+    run = (await api.runs.GetRun(runs_pb2.GetRunRequest(run_id=run_id), **api.auth())).run
+    assert json_format.MessageToDict(run.output) == {"total": 25.5, "number": "A-1"}
+    assert (list(run.warnings), len(run.evidence), run.output_json) == (["one page was skipped"], 0, "")
+    request = runs_pb2.GetRunRequest(run_id=run_id, include_evidence=True, output_as_json=True)
+    run = (await api.runs.GetRun(request, **api.auth())).run
+    assert run.output_json == '{"total":25.5,"number":"A-1"}'
+    assert [(e.path, e.page_number, e.bbox.x, list(e.words)) for e in run.evidence] == [("/total", 1, 1.5, ["25,50"])]
+
+    shown = (await api.runs.GetPage(runs_pb2.GetPageRequest(run_id=run_id, page_number=1), **api.auth())).page
+    assert (shown.status, shown.text.unit) == (pages_pb2.PAGE_STATUS_DONE, pages_pb2.LENGTH_UNIT_POINT)
+    (word,) = shown.text.lines[0].words
+    assert (word.text, word.confidence, word.bbox.w) == ("Total", 0.875, 0.3)
+    code, info = await refusal(api.runs.GetPage(runs_pb2.GetPageRequest(run_id=run_id, page_number=9), **api.auth()))
+    assert (code, info.reason) == (grpc.StatusCode.NOT_FOUND, "PAGE_NOT_FOUND")
 
 
 async def test_a_watch_resumes_after_any_number(api: Api) -> None:
