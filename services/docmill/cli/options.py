@@ -1,6 +1,7 @@
 """Options that many commands share."""
 
 from dataclasses import dataclass
+from json import loads
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,21 +27,37 @@ Data = Annotated[
 class Server:
     """Which docmill to talk to, and as whom."""
 
-    grpc: Annotated[str, Parameter(env_var="DOCMILL_GRPC")] = "127.0.0.1:50051"
-    """Address: `host:port` or `unix:/path`."""
+    grpc: Annotated[str, Parameter(env_var="DOCMILL_GRPC", show_default=False)] = ""
+    """Address: `host:port` or `unix:/path`; without it, the `docmill up` that runs on this machine."""
     api_key: Annotated[str, Parameter(env_var="DOCMILL_API_KEY", show_default=False)] = ""
     """The key."""
     tls: Annotated[bool, Parameter(env_var="DOCMILL_TLS")] = False
     """Encrypt the connection and check the server's certificate against the system's authorities."""
 
+    up: Annotated[Path, Parameter(env_var="DOCMILL_DATA", show_default=False)] = Path(".docmill")
+    """Data folder of that `docmill up`; `.docmill` if not given."""
+
     def connect(self) -> "AsyncDocmill":
         """The client for it."""
         from docmill.client import AsyncDocmill  # noqa: PLC0415 - gRPC loads in the commands that talk to docmill
 
-        return AsyncDocmill(self.grpc, self.api_key, tls=self.tls)
+        if self.grpc:
+            return AsyncDocmill(self.grpc, self.api_key, tls=self.tls)
+        here = _running_on(self.up)
+        return AsyncDocmill(here.get("grpc", DEFAULT_GRPC), self.api_key or here.get("api_key", ""), tls=self.tls)
 
 
 LOCAL = Server()
+DEFAULT_GRPC = "127.0.0.1:50051"
+
+
+def _running_on(data: Path) -> dict[str, str]:
+    """How to reach the `docmill up` on a folder; nothing when none runs there."""
+    try:
+        facts: dict[str, str] = loads((data / "run" / "up.json").read_text())
+    except (OSError, ValueError):
+        return {}
+    return facts
 
 
 def settings_of(data: Path | None, **given: Any) -> "Settings":
