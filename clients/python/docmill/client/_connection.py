@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TypeVar
 
 import grpc
 
+from docmill.client._source import UploadRequests
 from docmill.client.errors import from_rpc_error
-from docmill.v1 import documents_pb2_grpc, flows_pb2_grpc, runs_pb2_grpc
+from docmill.v1 import documents_pb2, documents_pb2_grpc, flows_pb2_grpc, runs_pb2_grpc
 
 Q = TypeVar("Q")
 R = TypeVar("R")
@@ -89,30 +90,23 @@ class Connection:
         except grpc.aio.AioRpcError as error:
             raise from_rpc_error(error, self.target) from error
 
-    async def upload(
-        self, method: grpc.aio.StreamUnaryMultiCallable[Q, R], requests: AsyncIterator[Q], limit: float
-    ) -> R:
-        """Make a client-streaming call that takes at most `limit` seconds.
+    async def upload(self, requests: UploadRequests, limit: float) -> documents_pb2.UploadDocumentResponse:
+        """Send a document; takes at most `limit` seconds.
 
-        Written piece by piece: grpc.aio would turn an error of the iterator (a file that cannot be read) into a
-        cancelled call.
+        Uploads go through gRPC's blocking channel, on threads: grpc.aio loses the status of a server that answers
+        before it read everything (a bad key, a document that is too large) and says "Internal error from Core".
         """
-        call = method(metadata=self._metadata, timeout=limit)
+        stub = documents_pb2_grpc.DocumentServiceStub(self._upload_channel)
+        call = stub.UploadDocument.future(iter(requests), metadata=self._metadata, timeout=limit)
+        requests.call.set_result(call)
         try:
-            async for request in requests:
-                await call.write(request)
-            await call.done_writing()
-        except asyncio.InvalidStateError:
-            pass  # docmill answered before the end; the answer says why
-        except grpc.aio.AioRpcError as error:
+            return await asyncio.to_thread(call.result)
+        except grpc.FutureCancelledError:
+            raise requests.error or asyncio.CancelledError from None
+        except grpc.RpcError as error:
             raise from_rpc_error(error, self.target) from error
-        except BaseException:
-            call.cancel()
-            raise
-        try:
-            return await call
-        except grpc.aio.AioRpcError as error:
-            raise from_rpc_error(error, self.target) from error
+        finally:
+            call.cancel()  # does nothing to a call that ended
 
     def stream(
         self, method: grpc.aio.UnaryStreamMultiCallable[Q, R], request: Q, *, wait: bool
@@ -124,10 +118,25 @@ class Connection:
         """Close the channel; calls under way end."""
         if "_channel" in self.__dict__:
             await self._channel.close()
+        if "_upload_channel" in self.__dict__:
+            self._upload_channel.close()
 
     @cached_property
     def _channel(self) -> grpc.aio.Channel:
-        if self._tls is False:
+        credentials = self._credentials
+        if credentials is None:
             return grpc.aio.insecure_channel(self.target, options=_OPTIONS)
-        credentials = grpc.ssl_channel_credentials() if self._tls is True else self._tls
         return grpc.aio.secure_channel(self.target, credentials, options=_OPTIONS)
+
+    @cached_property
+    def _upload_channel(self) -> grpc.Channel:
+        credentials = self._credentials
+        if credentials is None:
+            return grpc.insecure_channel(self.target, options=_OPTIONS)
+        return grpc.secure_channel(self.target, credentials, options=_OPTIONS)
+
+    @property
+    def _credentials(self) -> grpc.ChannelCredentials | None:
+        if self._tls is False:
+            return None
+        return grpc.ssl_channel_credentials() if self._tls is True else self._tls

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
+
+import grpc
 
 from docmill.v1 import documents_pb2
 
@@ -26,26 +28,38 @@ def name_of(source: Source) -> str:
     return Path(path).name if isinstance(path, str | Path) else ""
 
 
-async def upload_requests(
-    source: Source, filename: str, mime_type: str
-) -> AsyncGenerator[documents_pb2.UploadDocumentRequest, None]:
-    """The messages of an upload: the metadata, then the bytes. Files are read on a thread, one piece at a time."""
-    async with _opened(source) as file:
-        metadata = documents_pb2.DocumentMetadata(filename=filename, mime_type=mime_type)
-        yield documents_pb2.UploadDocumentRequest(metadata=metadata)
-        while chunk := await asyncio.to_thread(file.read, CHUNK):
-            yield documents_pb2.UploadDocumentRequest(chunk=chunk)
-
-
-@asynccontextmanager
-async def _opened(source: Source) -> AsyncIterator[IO[bytes]]:
+@contextmanager
+def opened(source: Source) -> Iterator[IO[bytes]]:
+    """`source` as a file to read from."""
     if isinstance(source, bytes):
         yield BytesIO(source)
     elif isinstance(source, str | Path):
-        file = await asyncio.to_thread(Path(source).open, "rb")
-        try:
+        with Path(source).open("rb") as file:
             yield file
-        finally:
-            file.close()
     else:
         yield source  # the caller opened it and closes it
+
+
+class UploadRequests:
+    """The messages of an upload: the metadata, then the bytes of `file`.
+
+    gRPC draws them on a thread of its own. A file that cannot be read ends the call there, and its error is kept:
+    simply ending the messages would leave a document that was cut off.
+    """
+
+    def __init__(self, file: IO[bytes], filename: str, mime_type: str) -> None:
+        self._file = file
+        self._metadata = documents_pb2.DocumentMetadata(filename=filename, mime_type=mime_type)
+        self.call: Future[grpc.Future[Any]] = Future()
+        """To be set to the call that sends them."""
+        self.error: Exception | None = None
+        """What went wrong with the file."""
+
+    def __iter__(self) -> Iterator[documents_pb2.UploadDocumentRequest]:
+        yield documents_pb2.UploadDocumentRequest(metadata=self._metadata)
+        try:
+            while chunk := self._file.read(CHUNK):
+                yield documents_pb2.UploadDocumentRequest(chunk=chunk)
+        except Exception as error:
+            self.error = error
+            self.call.result().cancel()

@@ -21,7 +21,7 @@ from google.protobuf import duration_pb2
 
 from docmill.client import _convert
 from docmill.client._connection import TLS, Connection
-from docmill.client._source import Source, name_of, upload_requests
+from docmill.client._source import Source, UploadRequests, name_of, opened
 from docmill.client._watch import Watch
 from docmill.client.document import Document
 from docmill.client.errors import RunCancelledError, RunFailedError, WaitTimeoutError
@@ -92,10 +92,9 @@ class AsyncDocuments:
         It is sent in pieces, so its size does not matter for memory. `filename` is taken from the path where there is
         one; `mime_type` is a hint, the bytes decide. Takes at most `time_limit` seconds.
         """
-        requests = upload_requests(source, filename or name_of(source), mime_type)
-        async with aclosing(requests):
-            stub = self._connection.documents.UploadDocument
-            answer = await self._connection.upload(stub, requests, time_limit)
+        with opened(source) as file:
+            requests = UploadRequests(file, filename or name_of(source), mime_type)
+            answer = await self._connection.upload(requests, time_limit)
         return _convert.document(answer.document)
 
     async def get(self, document_id: str) -> Document:

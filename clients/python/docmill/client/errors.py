@@ -26,7 +26,7 @@ DocmillError
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -219,7 +219,17 @@ _STATUS = "grpc-status-details-bin"
 """The trailer that carries a `google.rpc.Status`."""
 
 
-def from_rpc_error(error: grpc.aio.AioRpcError, target: str) -> DocmillError:
+class Failure(Protocol):
+    """A failed call, of grpc.aio or of gRPC's blocking channels."""
+
+    def code(self) -> grpc.StatusCode: ...
+
+    def details(self) -> str | None: ...
+
+    def trailing_metadata(self) -> Any: ...  # pairs of key and value
+
+
+def from_rpc_error(error: Failure, target: str) -> DocmillError:
     """What a user gets for `error` of a call to `target`.
 
     The reason comes from the `google.rpc.ErrorInfo` of the status. UNAVAILABLE without one was not sent by docmill:
@@ -235,7 +245,7 @@ def from_rpc_error(error: grpc.aio.AioRpcError, target: str) -> DocmillError:
     return BY_CODE[code](message, code=code, reason=reason, details=details)
 
 
-def _error_info(error: grpc.aio.AioRpcError) -> error_details_pb2.ErrorInfo | None:
+def _error_info(error: Failure) -> error_details_pb2.ErrorInfo | None:
     for key, value in error.trailing_metadata() or ():
         if key != _STATUS:
             continue
