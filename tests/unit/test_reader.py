@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,7 +23,7 @@ from tests.fixtures import documents
 
 
 @pytest.fixture(scope="module")
-def reader() -> Iterator[PageReader]:
+def reader() -> PageReader:
     """A reader with the default CPU engine."""
     return PageReader("paddle")
 
@@ -68,6 +67,19 @@ def test_turned_photo_is_read_with_boxes_as_stored(tmp_path: Path, reader: PageR
     assert all(word.box.right <= 600 and word.box.bottom <= 1000 for word in page.words)
     first = page.words[0].box
     assert first.h > first.w  # text runs upwards in the stored picture
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_page_that_was_scanned_the_wrong_way_up_is_read(tmp_path: Path, reader: PageReader, turns: int) -> None:
+    """A page on its side or on its head gives its lines in order; boxes are where the words stand in the file."""
+    upright, drawn = documents.draw_page()
+    path = documents.image_file(tmp_path / "a.png", upright.rotate(90 * turns, expand=True))
+    with open_document(path, "image/png") as document:
+        page = reader.read(document, 1, {}).page
+    assert page.text.splitlines() == list(documents.LINES)
+    x, y = drawn[0].box.center
+    place = {1: (y, 1000 - x), 2: (1000 - x, 600 - y), 3: (600 - y, x)}[turns]
+    assert page.words[0].box.center == pytest.approx(place, abs=12)
 
 
 def test_modes_decide_how_a_page_is_read(tmp_path: Path, reader: PageReader) -> None:

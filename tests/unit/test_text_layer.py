@@ -12,7 +12,9 @@ from docmill.ocr.documents import open_document
 from docmill.ocr.text_layer import LayerFacts, TextLayer, is_trustworthy
 from tests.fixtures import documents
 
-PRINTED = LayerFacts(characters=900, bad=0.0, readable=0.95, invisible=0.0, pictures=0.05, other_objects=12)
+PRINTED = LayerFacts(
+    characters=900, bad=0.0, readable=0.95, spaced=0.04, invisible=0.0, pictures=0.05, other_objects=12
+)
 
 
 def layer_of(path: Path, number: int = 1) -> TextLayer:
@@ -103,6 +105,18 @@ def test_columns_of_running_text_are_read_one_after_the_other(tmp_path: Path) ->
     assert texts[13:] == [f"the right column says things here {row}" for row in range(12)]
 
 
+def test_word_that_is_broken_at_the_end_of_a_line_has_two_boxes(tmp_path: Path) -> None:
+    """Both halves of a hyphenated word stand on their own lines."""
+    from reportlab.pdfgen.canvas import Canvas
+
+    path = tmp_path / "a.pdf"
+    canvas = Canvas(str(path), pagesize=documents.A4)
+    for row, text in enumerate(("the terms of this agree-", "ment hold for all of it")):
+        canvas.drawString(50, 700 - 15 * row, text)
+    canvas.save()
+    assert [line.text for line in layer_of(path).lines] == ["the terms of this agree-", "ment hold for all of it"]
+
+
 def test_page_without_text_has_no_layer(tmp_path: Path) -> None:
     """A scan has nothing to offer but its picture."""
     path = documents.scanned_pdf(tmp_path / "a.pdf")
@@ -135,6 +149,7 @@ def test_hidden_layer_of_a_scan_is_not_trusted(tmp_path: Path) -> None:
         ({"characters": 5, "other_objects": 0, "pictures": 0.0}, True),
         ({"bad": 0.2}, False),
         ({"readable": 0.2}, False),
+        ({"spaced": 0.9}, False),
         ({"invisible": 0.9}, False),
         ({"pictures": 0.95}, False),
         ({"pictures": 0.5}, True),

@@ -18,6 +18,7 @@ from docmill.ocr.documents import OpenDocument, RenderedPage
 from docmill.ocr.limits import MediaLimits
 from docmill.ocr.plugins import EngineOptions
 from docmill.ocr.registry import AUTO, find_factory
+from docmill.ocr.turning import read_upright
 
 TEXT_LAYER = "text-layer"
 """Engine name of pages whose own text was taken."""
@@ -106,7 +107,7 @@ class PageReader:
         picture = document.render(number)
         engine = self._loaded()
         started = time.perf_counter()
-        (lines,) = engine.read([picture.image])
+        lines = read_upright(engine, picture.image)
         engine_ms = round((time.perf_counter() - started) * 1000)
         lines = tuple(_to_page(line, picture) for line in lines)
         return ReadPage(page=_page(document, number, engine.name if lines else "", lines), engine_ms=engine_ms)

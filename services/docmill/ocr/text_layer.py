@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import pypdfium2
@@ -18,10 +18,11 @@ from pypdfium2 import raw
 from docmill.domain.pages import Box, Line, Word
 from docmill.ocr.lines import arrange
 
-_WORD = re.compile(r"\S+")
+_HYPHENS = "\x02\ufffe"  # what PDFium makes of a hyphen that breaks a word, the rest of it following without a blank
+_WORD = re.compile(rf"[^\s{_HYPHENS}]+[{_HYPHENS}]?|[{_HYPHENS}]")
 _UNPRINTED = re.compile("[\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060\ufeff]")
 _BAD = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ufffd\ue000-\uf8ff]")
-_LINE_END_HYPHENS = str.maketrans({"\x02": "-", "\ufffe": "-"})  # what PDFium makes of a hyphen that breaks a word
+_TO_HYPHEN = str.maketrans(dict.fromkeys(_HYPHENS, "-"))
 _INVISIBLE = raw.FPDF_TEXTRENDERMODE_INVISIBLE
 _Matrix = tuple[float, float, float, float, float, float]
 _IDENTITY: _Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
@@ -39,6 +40,8 @@ class LayerFacts:
     """Share of characters that stand for nothing: U+FFFD, private use, control characters."""
     readable: float
     """Share of letters and digits among the characters, dot leaders and rules not counted."""
+    spaced: float
+    """Share of words of one character: high where letters stand apart and words cannot be told."""
     invisible: float
     """Share of text objects in render mode 3 (neither filled nor stroked): the layer that OCR programs add."""
     pictures: float
@@ -64,7 +67,7 @@ def is_trustworthy(facts: LayerFacts) -> bool:
     """Whether the layer is the page's own text.
 
     Not so: hardly any text beside other content (outlined fonts, a page number stamped on a scan), text that cannot
-    be decoded, an invisible layer, and any text over a picture of the whole page: that is a scan, whose hidden text
+    be decoded or split into words, an invisible layer, and any text over a picture of the whole page: that is a scan, whose hidden text
     came from an unknown reader.
     """
     if facts.characters == 0:
@@ -72,6 +75,8 @@ def is_trustworthy(facts: LayerFacts) -> bool:
     if facts.characters < 10 and facts.other_objects > 0:
         return False
     if facts.bad > 0.05 or facts.readable < 0.4:
+        return False
+    if facts.spaced > 0.6 and facts.characters > 50:
         return False
     if facts.invisible > 0.5:
         return False
@@ -89,7 +94,7 @@ def read_text_layer(page: pypdfium2.PdfPage) -> TextLayer | None:
         words = _words(textpage.raw, text, place)
     finally:
         textpage.close()
-    return TextLayer(lines=arrange(words), facts=_facts(page, text))
+    return TextLayer(lines=arrange(words), facts=_facts(page, text.translate(_TO_HYPHEN), words))
 
 
 def _characters(textpage: ctypes.c_void_p) -> str:
@@ -102,7 +107,7 @@ def _characters(textpage: ctypes.c_void_p) -> str:
     text = bytes(buffer)[: 2 * count].decode("utf-16-le", errors="replace")
     if written != count + 1 or len(text) != count:
         text = "".join(_character(raw.FPDFText_GetUnicode(textpage, index)) for index in range(count))
-    return text.translate(_LINE_END_HYPHENS)
+    return text
 
 
 def _character(code: int) -> str:
@@ -148,7 +153,7 @@ def _words(textpage: ctypes.c_void_p, text: str, place: _Placement) -> list[Word
     width, height = place.size
     words: list[Word] = []
     for match in _WORD.finditer(text):
-        shown = _UNPRINTED.sub("", match[0])
+        shown = _UNPRINTED.sub("", match[0].translate(_TO_HYPHEN))
         if not shown:
             continue
         a, b, c, d = corners(match.start())
@@ -180,7 +185,7 @@ def _corner_reader(textpage: ctypes.c_void_p) -> Callable[[int], tuple[float, fl
     return corners
 
 
-def _facts(page: pypdfium2.PdfPage, text: str) -> LayerFacts:
+def _facts(page: pypdfium2.PdfPage, text: str, words: Sequence[Word]) -> LayerFacts:
     solid = "".join(text.split())
     ruled = sum(map(solid.count, "._-…·")) if solid else 0
     letters = sum(map(str.isalnum, solid))
@@ -198,6 +203,7 @@ def _facts(page: pypdfium2.PdfPage, text: str) -> LayerFacts:
         characters=len(solid),
         bad=len(_BAD.findall(text)) / max(1, len(solid)),
         readable=letters / max(1, len(solid) - ruled),
+        spaced=sum(len(word.text) == 1 for word in words) / max(1, len(words)),
         invisible=invisible / max(1, texts),
         pictures=min(1.0, covered / max(1.0, page.get_width() * page.get_height())),
         other_objects=others,
