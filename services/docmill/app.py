@@ -98,7 +98,7 @@ async def serve_worker(settings: Settings, stop: asyncio.Event) -> None:
     )
     setup = worker.WorkerSetup(
         options=options,
-        cache_folder=settings.data / "cache" / f"worker-{os.getpid()}",
+        cache_folder=settings.data / "cache",
         engine=settings.ocr_engine,
         weights_dir=str(settings.ocr_weights or ""),
         limits={"max_pixels": settings.max_pixels},

@@ -111,7 +111,7 @@ def probe_failed(ctx: Context, job: Job, fault: Fault) -> Op[Collected]:
     if not (yield from jobs.fail(job.id, job.attempt, fault)):
         return Collected()
     yield from documents.set_rejected(job.document_id, fault)
-    return (yield from _plan_waiting(ctx, job.document_id))
+    return (yield from plan_waiting(ctx, job.document_id))
 
 
 def _probe(ctx: Context, result: JobResult) -> Op[Collected]:
@@ -121,10 +121,10 @@ def _probe(ctx: Context, result: JobResult) -> Op[Collected]:
     if not (yield from jobs.succeed(result)):
         return Collected()
     yield from documents.set_probed(result.document_id, result.probe)
-    return (yield from _plan_waiting(ctx, result.document_id))
+    return (yield from plan_waiting(ctx, result.document_id))
 
 
-def _plan_waiting(ctx: Context, document_id: str) -> Op[Collected]:
+def plan_waiting(ctx: Context, document_id: str) -> Op[Collected]:
     """Plan every run that was accepted before its document was probed."""
     document = yield from documents.get(document_id)
     if document is None:

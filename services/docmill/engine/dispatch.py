@@ -39,7 +39,7 @@ async def run(ctx: Context) -> None:
 async def dispatch_once(ctx: Context) -> int:
     """Claim and publish one batch; how many jobs were taken by the bus."""
     ctx.work.clear()  # before the look: a job that becomes ready from now on sets it again
-    messages = await ctx.store.write(lambda: _claim(ctx))
+    messages = await ctx.store.write(lambda: claim(ctx))
     if not messages:
         return 0
     try:
@@ -58,7 +58,8 @@ async def _give_back(ctx: Context, messages: Sequence[JobMessage]) -> None:
     await ctx.store.write(lambda: jobs.unclaim([(message.job_id, message.attempt) for message in messages]))
 
 
-def _claim(ctx: Context) -> Op[list[JobMessage]]:
+def claim(ctx: Context) -> Op[list[JobMessage]]:
+    """Lease what is due, as far as the window has room, and put together what workers need to know."""
     room = ctx.workers.window - (yield from jobs.count_published())
     if room <= 0:
         return []

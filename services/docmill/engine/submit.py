@@ -32,7 +32,7 @@ async def run_flow(ctx: Context, caller: Caller, request: RunRequest) -> Run:
     _raise_if(planning.check_size(recipe.version, document.size))
     document = await _probed(ctx, document)
     run = _new_run(ctx, caller, request, recipe, document)
-    accepted = await ctx.store.write(lambda: _accept(ctx, run, recipe))
+    accepted = await ctx.store.write(lambda: accept(ctx, run, recipe))
     ctx.work.set()
     return accepted
 
@@ -86,7 +86,8 @@ def _new_run(ctx: Context, caller: Caller, request: RunRequest, recipe: Recipe, 
     )
 
 
-def _accept(ctx: Context, run: Run, recipe: Recipe) -> Op[Run]:
+def accept(ctx: Context, run: Run, recipe: Recipe) -> Op[Run]:
+    """Record the run, and plan it if its document is probed; MediaError when the probe says no."""
     # The document is read again under lock: a probe that ends now finds the run, or the run finds the probe.
     document = yield from documents.get(run.document_id, lock=True)
     assert document is not None

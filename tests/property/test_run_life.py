@@ -1,0 +1,199 @@
+"""Whatever order results, crashes, lost leases, lost buses and cancels come in, a run's record stays whole."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from docmill.blobs.memory import MemoryBlobStore
+from docmill.bus.memory import MemoryBroker, MemoryBus
+from docmill.domain.errors import FailedPrecondition, Fault, Reason
+from docmill.domain.messages import JobMessage, ProbeFacts
+from docmill.domain.models import (
+    Document,
+    EventKind,
+    Mode,
+    PageSize,
+    Priority,
+    Run,
+)
+from docmill.domain.pages import Unit
+from docmill.domain.states import RunState
+from docmill.engine import cancel, collect, dispatch, flow_files, flows, ids, submit, sweep
+from docmill.engine.context import Context
+from docmill.store import Op, Statement, documents, jobs, ledger, runs
+from docmill.store.sql import open_store
+from docmill.store.sql.migrate import migrate
+from tests.fixtures.engine import CALLER, done, failed
+
+T = TypeVar("T")
+LIVE = replace(CALLER, mode=Mode.LIVE)
+CRASH = Fault(reason=Reason.WORKER_CRASHED, message="crashed", retryable=True)
+WRONG = Fault(reason=Reason.MEDIA_CORRUPT, message="unreadable")
+
+
+class RunLife(RuleBasedStateMachine):
+    """The engine's operations, called in any order on a real SQLite store, under a clock of our own."""
+
+    @initialize()
+    def start(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="docmill-property-"))
+        url = f"sqlite://{self.folder / 'docmill.db'}"
+        migrate(url)
+        self.runner = asyncio.Runner()
+        self.clock = datetime(2026, 1, 1, tzinfo=UTC)
+        self.ctx = Context(
+            store=self.runner.run(open_store(url)),
+            blobs=MemoryBlobStore(),
+            bus=MemoryBus(MemoryBroker()),
+            now=lambda: self.clock,
+        )
+        self.runner.run(flows.publish_builtin(self.ctx, flow_files.builtin_flows()))
+        self.known: list[str] = []
+        self.on_the_bus: list[JobMessage] = []
+
+    def teardown(self) -> None:
+        if hasattr(self, "runner"):
+            try:
+                self.finish()
+            finally:
+                self.runner.run(self.ctx.store.aclose())
+                self.runner.run(self.ctx.bus.aclose())
+                self.runner.close()
+                shutil.rmtree(self.folder)
+
+    def write(self, op: Callable[[], Op[T]]) -> T:
+        return self.runner.run(self.ctx.store.write(op))
+
+    def read(self, op: Callable[[], Op[T]]) -> T:
+        return self.runner.run(self.ctx.store.read(op))
+
+    @rule(pages=st.integers(1, 3), probed=st.booleans())
+    def submit(self, pages: int, probed: bool) -> None:  # noqa: FBT001 - drawn
+        document = Document(
+            id=ids.new("doc"),
+            org_id=LIVE.org_id,
+            mode=LIVE.mode,
+            filename="a.pdf",
+            declared_type="",
+            sha256="0" * 64,
+            size=1,
+            blob_key="documents/a",
+            created_at=self.clock,
+        )
+        facts = ProbeFacts(
+            media_type="application/pdf", pages=(PageSize(width=1.0, height=1.0, unit=Unit.POINT),) * pages
+        )
+        recipe = self.runner.run(flows.get_recipe(self.ctx, LIVE, "document-text", ""))
+        run = Run(
+            id=ids.new("run"),
+            org_id=LIVE.org_id,
+            mode=LIVE.mode,
+            flow_id="document-text",
+            flow_version=recipe.version.version,
+            document_id=document.id,
+            state=RunState.QUEUED,
+            priority=Priority.STANDARD,
+            created_at=self.clock,
+            credits_reserved=1,
+        )
+
+        def op() -> Op[None]:
+            yield from documents.insert(document)
+            if probed:
+                yield from documents.set_probed(document.id, facts)
+            yield from submit.accept(self.ctx, run, recipe)
+            if not probed:
+                yield from documents.set_probed(document.id, facts)
+                yield from collect.plan_waiting(self.ctx, document.id)
+
+        self.write(op)
+        self.known.append(run.id)
+
+    @rule()
+    def dispatch(self) -> None:
+        self.on_the_bus += self.write(lambda: dispatch.claim(self.ctx))
+
+    @precondition(lambda self: self.on_the_bus)
+    @rule(data=st.data(), outcome=st.sampled_from(["done", "done", "done", "crash", "wrong"]), twice=st.booleans())
+    def answer(self, data: st.DataObject, outcome: str, twice: bool) -> None:  # noqa: FBT001 - drawn
+        job = data.draw(st.sampled_from(self.on_the_bus))
+        result = {"done": done(job), "crash": failed(job, CRASH), "wrong": failed(job, WRONG)}[outcome]
+        self.write(lambda: collect.record(self.ctx, result))
+        if not twice:  # else it may be answered again, as by a second worker
+            self.on_the_bus.remove(job)
+
+    @rule(seconds=st.sampled_from([1, 40, 200]))
+    def time_passes(self, seconds: int) -> None:
+        self.clock += timedelta(seconds=seconds)
+        self.runner.run(sweep.sweep_once(self.ctx))
+
+    @rule()
+    def the_bus_is_lost(self) -> None:
+        self.on_the_bus.clear()
+        self.write(jobs.unclaim_all)
+
+    @precondition(lambda self: self.known)
+    @rule(data=st.data())
+    def cancel(self, data: st.DataObject) -> None:
+        run_id = data.draw(st.sampled_from(self.known))
+        try:
+            self.runner.run(cancel.cancel_run(self.ctx, LIVE, run_id))
+        except FailedPrecondition:
+            assert self.read(lambda: runs.get(run_id)).state.is_terminal  # type: ignore[union-attr]  # it is there
+
+    @invariant()
+    def records_are_whole(self) -> None:
+        for run_id in getattr(self, "known", []):
+            self.check(run_id)
+
+    def check(self, run_id: str) -> None:
+        run = self.read(lambda: runs.get(run_id))
+        assert run is not None
+        events = self.read(lambda: runs.events(run_id, 0, 1000))
+        assert [event.sequence for event in events] == list(range(1, run.last_sequence + 1))
+        assert [event.kind.is_terminal for event in events] == [False] * (len(events) - 1) + [run.state.is_terminal]
+        read_pages = Counter(event.payload["page"] for event in events if event.kind is EventKind.PAGE_DONE)
+        assert set(read_pages.values()) <= {1}
+        assert run.pages_done == len(read_pages)
+        credits_ = self.read(lambda: ledger.entries(run_id))
+        kinds = ledger.EntryKind
+        if run.state.is_terminal:
+            assert credits_[kinds.SETTLED] + credits_[kinds.RELEASED] == credits_[kinds.RESERVED]
+            assert self.read(lambda: open_jobs(run_id)) == 0
+        else:
+            assert set(credits_) == {kinds.RESERVED}
+
+    def finish(self) -> None:
+        """From wherever it stands, every run ends."""
+        for _ in range(200):
+            self.clock += timedelta(seconds=300)
+            self.runner.run(sweep.sweep_once(self.ctx))
+            for job in self.write(lambda: dispatch.claim(self.ctx)):
+                self.write(lambda: collect.record(self.ctx, done(job)))  # noqa: B023 - run at once
+            if all(self.read(lambda: runs.get(run_id)).state.is_terminal for run_id in self.known):  # type: ignore[union-attr]  # noqa: B023 - they are there; run at once
+                break
+        else:
+            raise AssertionError("a run does not end")
+        self.records_are_whole()
+
+
+def open_jobs(run_id: str) -> Op[int]:
+    """Jobs of the run that have not ended."""
+    rows = yield Statement("SELECT count(*) FROM jobs WHERE run_id = $1 AND state IN ('READY', 'PUBLISHED')", (run_id,))
+    return int(rows[0][0])
+
+
+TestRunLife = RunLife.TestCase
+TestRunLife.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
