@@ -34,6 +34,7 @@ gen-check: $(DEV_STAMP) ## Fail if protos/gen is not what the protos say
 
 protos-lint: $(DEV_STAMP) ## buf: lint, and no change that breaks clients of the committed baseline
 	@$(BIN)/buf lint protos
+	@$(BIN)/buf format protos --path protos/docmill --diff --exit-code
 	@$(BIN)/buf breaking protos --against protos/baseline.binpb
 
 fmt: $(DEV_STAMP) ## Format the code
