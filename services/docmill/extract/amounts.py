@@ -24,6 +24,7 @@ _LABELS: Mapping[str, Mapping[str, float]] = {
     "total": {"grand_total": 1.0, "total": 0.85, "amount_due": 0.8},
 }
 _CENT = Decimal("0.02")  # rounding of line taxes
+_ROUNDING = Decimal("0.05")  # what tills round totals by
 _TOP = 5  # proposals a field that are tried together
 _HOLDS = 0.5  # what a sum that holds is worth, in scores
 _BREAKS = 0.6
@@ -46,7 +47,6 @@ def find_amounts(sheet: Sheet, skip_rows: frozenset[int], line_sum: Decimal | No
         )[:_TOP]
         for name, weights in _LABELS.items()
     }  # fmt: skip
-    proposals["total"] = _favour_largest(proposals["total"])
     extras = [
         found.value for found in labelled_amounts(sheet, {"discount": 1, "shipping": 1, "rounding": 1}, skip_rows)
     ]
@@ -55,6 +55,7 @@ def find_amounts(sheet: Sheet, skip_rows: frozenset[int], line_sum: Decimal | No
         *(v for v in extras if isinstance(v, Decimal)),
         *(-v for v in extras if isinstance(v, Decimal)),
     }
+    proposals["total"] = _favour_final(proposals["total"])
     best = max(
         product([None, *proposals["subtotal"]], [None, *proposals["tax"]], [None, *proposals["total"]]),
         key=lambda triple: _worth(triple, changes, line_sum),
@@ -67,10 +68,10 @@ def find_amounts(sheet: Sheet, skip_rows: frozenset[int], line_sum: Decimal | No
 def labelled_amounts(sheet: Sheet, weights: Mapping[str, float], skip_rows: frozenset[int]) -> Iterator[Found]:
     """Amounts that stand by a label of one of the concepts, scored by label, place and form."""
     for label in sheet.labelled(*weights):
-        if label.span.row.index in skip_rows:
+        others = sheet.labels_by_row[label.span.row.index]
+        if label.span.row.index in skip_rows or any(other.concept == "not_total" for other in others):
             continue
         weight = weights[label.concept] * (1.0 if label.own_cell else 0.75)
-        others = sheet.labels_by_row[label.span.row.index]
         for score, money in _beside(sheet, label, others, skip_rows):
             yield Found(money.value, (money.span,), weight * score * _form(money) * money.span.confidence)
 
@@ -109,12 +110,21 @@ def _form(money: Money) -> float:
     return 1.0 if money.is_amount else 0.5
 
 
-def _favour_largest(totals: Sequence[Found]) -> list[Found]:
-    """Of several totals the invoice's own is the largest: the others are sums of parts."""
+def _favour_final(totals: Sequence[Found]) -> list[Found]:
+    """Of several totals the last is the invoice's own: the largest, or what rounding made of the largest."""
     if not totals:
         return []
-    largest = max(_value(found) or Decimal(0) for found in totals)
-    return [found if _value(found) == largest else found.weighted(0.9) for found in totals]
+    largest = max(totals, key=lambda found: _value(found) or Decimal(0))
+    finals = [
+        found
+        for found in totals
+        if found.spans[0].row.index > largest.spans[0].row.index
+        and 0 < abs((_value(found) or Decimal(0)) - (_value(largest) or Decimal(0))) <= _ROUNDING
+    ]
+    final = _value(finals[-1] if finals else largest)
+    near = [_value(found) for found in totals if _value(found) != final and _value(found) is not None]
+    rounded = any(value is not None and final is not None and abs(value - final) <= _ROUNDING for value in near)
+    return [found.weighted((1.25 if rounded else 1.0) if _value(found) == final else 0.9) for found in totals]
 
 
 _Triple = tuple[Found | None, Found | None, Found | None]  # subtotal, tax, total
@@ -129,8 +139,10 @@ def _worth(triple: _Triple, changes: set[Decimal], line_sum: Decimal | None) -> 
     subtotal, tax, total = values = _values(triple)
     verdict = _holds(values, changes)
     worth += _HOLDS if verdict else -_BREAKS if verdict is False else 0.0
-    if line_sum is not None and line_sum in (subtotal, total):
-        worth += 0.25
+    if line_sum is not None and any(
+        value is not None and abs(value - line_sum) <= _ROUNDING for value in (subtotal, total)
+    ):
+        worth += 0.2
     if total is not None and tax is not None and tax * 2 > total:
         worth -= _BREAKS  # no tax is half of the total
     return worth

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -18,11 +18,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Party", "find_issuer", "find_recipient"]
 
-_COMPANY = re.compile(
-    r"\b(?:gmbh(?: ?& ?co\.? ?kg)?|ag|kg|ug|ohg|e\.? ?k|gbr|ltd|limited|llc|llp|inc|corp(?:oration)?|plc|co|company|"
-    r"pty|pvt|sdn\.? ?bhd|bhd|enterprise|trading|s\.?a\.?r\.?l|s\.?a\.?s(?:\.?u)?|s\.?a|s\.?l(?:\.?u)?|s\.?r\.?l|s\.?p\.?a|"
-    r"s\.?n\.?c|b\.?v|n\.?v|v\.?o\.?f|lda|unipessoal|eurl|restaurant|restoran|store|shop|market|supermarket|hotel|cafe)"
-    r"(?:\.|\b)(?!@)",
+_FORM = re.compile(  # legal forms; those of two letters only where a name may end
+    r"\b(?:gmbh(?: ?& ?co\.? ?kg)?|ohg|e\.? ?k|gbr|ltd|limited|llc|llp|inc|corp(?:oration)?|plc|company|pty|pvt|"
+    r"sdn\.? ?(?:bhd|8hd)|bhd|enterprise|s\.?a\.?r\.?l|s\.?a\.?s(?:\.?u)?|s\.?r\.?l|s\.?p\.?a|s\.?n\.?c|v\.?o\.?f|"
+    r"lda|unipessoal|eurl|(?:ag|kg|ug|co|s\.?a|s\.?l(?:\.?u)?|b\.?v|n\.?v|s/b)(?=\.?\s*(?:$|[(&,-])))(?:\.|\b)(?!@)",
+    re.IGNORECASE,
+)
+_KIND = re.compile(
+    r"\b(?:restaurant|restoran|ristorante|store|shop|market|supermarket|supermarkt|hotel|cafe|bakery|trading|pharmacy|mart|"
+    r"services?|solutions|group|hardware|stationery)\b",
     re.IGNORECASE,
 )
 _STREET = re.compile(
@@ -55,6 +59,9 @@ _TITLE = frozenset(
 _STOPPING = frozenset({"phone", "fax", "email", "tax_id", "registration", "iban", "invoice_number", "date", "buyer", "ship_to",
                        "order_number", "customer_number", "due_date", "time", "total", "payment_method"})  # fmt: skip
 _RETURN_LINE = re.compile(r"\s*(?:[·•|*]|\s[-\u2013\u2014]\s|\s/\s)\s*")
+_REGISTRATION = re.compile(
+    r"\s*\(?(?:co\.? ?(?:reg\.? ?)?no\.? ?:? ?)?\d{4,}\s?-?\s?[A-Z]\)?$", re.IGNORECASE
+)  # `(519537-X)`
 _HEAD = 0.42  # share of the first page that may be letterhead
 _MAX_HEAD_ROWS = 14
 _MAX_ADDRESS = 6
@@ -177,13 +184,14 @@ def _name_score(sheet: Sheet, cell: Span, order: int) -> float:
     if any(day.span.overlaps(cell) for day in sheet.days) or "@" in text or "www" in text.lower():
         return 0.0
     score = 1.0 - 0.06 * min(order, _MAX_HEAD_ROWS)
-    if _COMPANY.search(text):
-        score += 0.9
+    if _only_form(text):
+        return 0.0  # the end of the name above it
+    score += 0.9 if _FORM.search(text) else 0.3 if _KIND.search(text) else 0.0
     usual = median(row.height for row in sheet.first_page_rows)
     score += 0.35 * min(max(token.box.h for token in cell.tokens) / usual - 1.0, 2.0)
     if len(cell.tokens) > 8:
         score -= 0.4
-    if _is_address(text) and not _COMPANY.search(text):
+    if _is_address(text) and not _FORM.search(text):
         score -= 0.8
     return max(score, 0.0)
 
@@ -198,15 +206,19 @@ def _name_and_address(
     pieces = _pieces(first)
     if len(pieces) > 1 and _is_address(" ".join(piece.text for piece in pieces[1:])):
         return _found([pieces[0]], 0.8), _found(pieces[1:], 0.75)
-    confidence = 0.85 if _COMPANY.search(first.text) else 0.7
+    confidence = 0.85 if _FORM.search(first.text) else 0.7
     name_lines = [first]
     rest = list(lines[1:])
-    if rest and _only_suffix(rest[0].text):
+    beside = next((cell for cell in first.row.cells if cell.first == first.end), None)
+    if beside is not None and _only_form(beside.text):
+        name_lines.append(beside)
+    elif rest and _only_form(rest[0].text):
         name_lines.append(rest.pop(0))
     address = _address_lines(sheet, rest)
     if not address:
         address = _address_elsewhere(sheet, first, blocks)
     name = _found(name_lines, confidence, separator=" ")
+    name = replace(name, value=_REGISTRATION.sub("", str(name.value)).strip(" ,;:-"))
     return name, _found(address, 0.75) if address else None
 
 
@@ -224,10 +236,10 @@ def _pieces(cell: Span) -> list[Span]:
     return spans
 
 
-def _only_suffix(text: str) -> bool:
-    """`SDN. BHD.` alone on a line ends the name above it."""
-    match = _COMPANY.search(text)
-    return match is not None and len(squeeze(text)) - len(squeeze(match.group())) <= 2
+def _only_form(text: str) -> bool:
+    """`CO. (M) SDN. BHD.` alone on a line ends the name above it."""
+    rest = squeeze(_FORM.sub("", text))
+    return rest != squeeze(text) and len(re.sub(r"\d", "", rest)) <= 3
 
 
 def _address_lines(sheet: Sheet, lines: Sequence[Span]) -> list[Span]:
@@ -249,7 +261,7 @@ def _address_lines(sheet: Sheet, lines: Sequence[Span]) -> list[Span]:
             break
     while taken and not _is_address(taken[-1].text):
         taken.pop()
-    while taken and not _is_address(taken[0].text) and (len(taken) == 1 or _is_registration(taken[0].text)):
+    while taken and not _is_address(taken[0].text) and not any(character.isdigit() for character in taken[0].text):
         taken.pop(0)
     return taken
 
@@ -272,16 +284,10 @@ def _is_address(text: str) -> bool:
                 (_STREET.search(text) and "," in text))  # fmt: skip
 
 
-def _is_registration(text: str) -> bool:
-    """`(867388-U)`: a company's number under its name."""
-    letters = sum(character.isalpha() for character in text)
-    return letters <= 4 or re.search(r"\(\s*\d[\d-]*[A-Z]?\s*\)", text) is not None
-
-
 def _found(spans: Sequence[Span], score: float, separator: str = ", ") -> Found:
     text = ""
     for span in spans:
-        line = span.text.strip(" ,;|")
+        line = span.text.strip(" ,;|:")
         text = f"{text}{separator}{line}" if text else line
     return Found(text, tuple(spans), score * min(span.confidence for span in spans))
 

@@ -27,7 +27,8 @@ _DECIDING = ("line_total", "unit_price", "quantity")
 _STOP = frozenset({"subtotal", "tax", "total", "grand_total", "amount_due", "rounding", "paid"})
 _SKIP = frozenset({"not_total"})
 _MAX_ITEMS = 2000
-_FAR = 3.5  # heights without a word after which a table without sums has ended
+_OFF_COLUMN = 0.09  # share of the page's width that a number may be off its column's header
+_FAR = 5.0  # heights without a word after which a page's table has ended
 
 
 @dataclass(slots=True)
@@ -167,27 +168,27 @@ def _body(sheet: Sheet, header: _Header, header_rows: frozenset[int]) -> list[in
     """Rows from the header to the sums; on later pages from the repeated header or the first row in the columns."""
     body: list[int] = []
     last = header.rows[-1]
-    repeats = {sheet.rows[index].page: index for index in sorted(header_rows)}
-    for row in sheet.rows[header.rows[-1].index + 1 :]:
+    ended = 0  # page whose table has ended; its rest is footer
+    repeats = {sheet.rows[index].page: index for index in sorted(header_rows, reverse=True)}
+    for row in sheet.rows[last.index + 1 :]:
         if row.index in header_rows:
             last = row
             continue
-        if row.page != last.page:
-            if row.index < repeats.get(row.page, 0):
-                continue
-            if row.page not in repeats and not _looks_like_item(sheet, row, header):
-                if body and row.page > sheet.rows[body[-1]].page + 1:
-                    break
-                continue
-        elif body and row.box.y - last.box.bottom > _FAR * 2 * row.height and not _looks_like_item(sheet, row, header):
-            break
-        concepts = {label.concept for label in sheet.labels_by_row.get(row.index, ()) if label.own_cell}
-        if concepts & _SKIP:
-            last = row
+        if row.page == ended or row.index < repeats.get(row.page, 0):
             continue
-        if concepts & _STOP and _is_sum(sheet, row, body):
-            break
-        body.append(row.index)
+        if row.page > last.page + 1:
+            break  # a page without a row of the table lies between
+        item = _looks_like_item(sheet, row, header)
+        if row.page != last.page and not item:
+            continue
+        if row.page == last.page and body and row.box.y - last.box.bottom > _FAR * row.height and not item:
+            ended = row.page
+            continue
+        concepts = {label.concept for label in sheet.labels_by_row.get(row.index, ()) if label.own_cell}
+        if not concepts & _SKIP:
+            if concepts & _STOP and _is_sum(sheet, row, body):
+                break
+            body.append(row.index)
         last = row
     return body
 
@@ -253,20 +254,23 @@ def _row_item(sheet: Sheet, row: Row, columns: Sequence[Column], numeric: frozen
     width = sheet.page(row.page).width
     item = Item()
     used: list[Span] = []
-    for money in sheet.money_by_row.get(row.index, ()):
-        column = _column_of(money, columns, width, numeric)
-        if column is not None and column.concept not in item.values:
-            item.values[column.concept] = Found(money.value, (money.span,), _number_score(money, column.concept))
-            used.append(money.span)
+    numbers = sheet.money_by_row.get(row.index, ())
+    for money, column in _assigned(numbers, columns, width, numeric):
+        item.values[column.concept] = Found(money.value, (money.span,), _number_score(money, column.concept))
+        used.append(money.span)
+    last = numbers[-1] if numbers else None
+    if last is not None and last.span not in used and _is_unnamed_total(last, columns, width, numeric):
+        item.values["line_total"] = Found(last.value, (last.span,), 0.6 * last.span.confidence)
+        used.append(last.span)
     text_columns = [column for column in columns if column.concept not in numeric]
     for run in _runs(row, used):
-        column = _text_column(run, columns, text_columns, width)
-        if column is None:
+        home = _text_column(run, columns, text_columns, width)
+        if home is None:
             continue
-        if column.concept == "description":
+        if home.concept == "description":
             item.words.append(run)
-        elif column.concept not in item.values:
-            item.values[column.concept] = Found(run.text, (run,), 0.7 * run.confidence)
+        elif home.concept not in item.values:
+            item.values[home.concept] = Found(run.text, (run,), 0.7 * run.confidence)
     return item
 
 
@@ -275,19 +279,51 @@ def _number_score(money: Money, concept: str) -> float:
     return (0.9 if plain else 0.75) * money.span.confidence
 
 
-def _column_of(money: Money, columns: Sequence[Column], width: float, numeric: frozenset[str]) -> Column | None:
-    """The column of numbers nearest to the number, unless a column of words is nearer."""
+def _assigned(
+    numbers: Sequence[Money], columns: Sequence[Column], width: float, numeric: frozenset[str]
+) -> list[tuple[Money, Column]]:
+    """Numbers with the columns they stand under, the best fits first: a number and a column have one partner each."""
+    fits = sorted(
+        (
+            (_distance(money, column, width), index, number)
+            for number, money in enumerate(numbers)
+            for index, column in enumerate(columns)
+        ),
+    )
+    pairs: list[tuple[Money, Column]] = []
+    done_columns: set[int] = set()
+    done_numbers: set[int] = set()
+    for distance, index, number in fits:
+        if distance > _OFF_COLUMN or index in done_columns or number in done_numbers:
+            continue
+        money, column = numbers[number], columns[index]
+        if column.concept in numeric:
+            if money.percent and column.concept not in {"tax_rate", "discount"}:
+                continue
+            done_columns.add(index)
+            pairs.append((money, column))
+        done_numbers.add(number)  # a number in a column of words stays a word
+    return pairs
+
+
+def _distance(money: Money, column: Column, width: float) -> float:
+    """From edge to edge or middle to middle, whichever is nearest, in shares of the page's width."""
     left, right = money.span.box.x / width, money.span.box.right / width
+    edges = abs(column.right - right), abs(column.left - left), abs(column.left + column.right - left - right) / 2
+    return min(edges) + (0.0 if min(column.right, right) > max(column.left, left) else 0.04)
 
-    def distance(column: Column) -> float:
-        return min(
-            abs(column.right - right), abs(column.left - left), abs(column.left + column.right - left - right) / 2
-        ) + (0.0 if min(column.right, right) > max(column.left, left) else 0.04)
 
-    nearest = min(columns, key=distance)
-    if nearest.concept in numeric and distance(nearest) < 0.09:
-        return None if money.percent and nearest.concept not in {"tax_rate", "discount"} else nearest
-    return None
+def _is_unnamed_total(money: Money, columns: Sequence[Column], width: float, numeric: frozenset[str]) -> bool:
+    """An amount right of all columns, where the header's last word was not understood and none means the total."""
+    concepts = {column.concept for column in columns}
+    right = max(column.right for column in columns)
+    return (
+        "line_total" in numeric
+        and "line_total" not in concepts
+        and bool(concepts & {"unit_price", "quantity"})
+        and money.is_amount
+        and money.span.box.x / width > right - _OFF_COLUMN / 2
+    )
 
 
 def _runs(row: Row, used: Sequence[Span]) -> list[Span]:
@@ -305,22 +341,19 @@ def _runs(row: Row, used: Sequence[Span]) -> list[Span]:
 
 
 def _text_column(run: Span, columns: Sequence[Column], text_columns: Sequence[Column], width: float) -> Column | None:
-    """The column of words a run stands in: the last one that starts left of it, unless a column of numbers does."""
-    left = run.box.x / width
-    slack = 1.5 * run.row.height / width
-    before = [column for column in columns if column.left <= left + slack]
-    home = before[-1] if before else (columns[0] if columns else None)
-    if home in text_columns:
-        return home
-    described = next((column for column in text_columns if column.concept == "description"), None)
-    if described is not None and home is not None and run.box.center[0] / width < _next_left(described, columns):
-        return described  # centred headers start right of the words under them
-    return None
+    """The column whose stretch, from its header to the next one, holds most of the run; None for one of numbers.
 
+    Headers may be centred over their words, so a short run left of all headers belongs to the first column.
+    """
+    left, right = run.box.x / width, run.box.right / width
+    edges = [*(column.left for column in columns[1:]), 1.0]
 
-def _next_left(column: Column, columns: Sequence[Column]) -> float:
-    """Where the column after this one starts."""
-    return next((other.left for other in columns if other.left > column.left), 1.0)
+    def held(index: int) -> float:
+        start = columns[index].left if index else 0.0
+        return min(right, edges[index]) - max(left, start)
+
+    home = columns[max(range(len(columns)), key=held)]
+    return home if home in text_columns else None
 
 
 def _describe(item: Item) -> None:
