@@ -34,7 +34,7 @@ class JobDelivery(Protocol):
 class JobSource(Protocol):
     """A worker's side of a pool's queue."""
 
-    async def fetch(self, limit: int, timeout: float) -> Sequence[JobDelivery]:
+    async def fetch(self, limit: int, timeout: float) -> Sequence[JobDelivery]:  # noqa: ASYNC109 - part of the contract
         """Up to `limit` jobs, as soon as there is one; empty after `timeout` seconds without any.
 
         Must survive a bus that goes away and comes back, also with its storage deleted: it then returns empty after
@@ -54,7 +54,7 @@ class ResultDelivery(Protocol):
 class ResultSource(Protocol):
     """The services' side of the results queue."""
 
-    async def fetch(self, limit: int, timeout: float) -> Sequence[ResultDelivery]:
+    async def fetch(self, limit: int, timeout: float) -> Sequence[ResultDelivery]:  # noqa: ASYNC109 - as above
         """Up to `limit` results, as soon as there is one; empty after `timeout` seconds. Survives like `JobSource`."""
 
 

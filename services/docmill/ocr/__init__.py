@@ -19,7 +19,9 @@ class EngineUnavailable(RuntimeError):
 
 
 class OcrEngine(Protocol):
-    """Reads page images. Obligations, checked by one contract suite on every engine that works on the machine:
+    """Reads page images.
+
+    Obligations, checked by one contract suite on every engine that works on the machine:
 
     - `read` takes any number of images and returns one result each, in order; a batch of one and a batch of many
       give the same text.
