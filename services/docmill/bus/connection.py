@@ -48,6 +48,8 @@ class Connection:
         self.resets: Registry[Callable[[], Awaitable[None]]] = Registry()
         self.on_attach: list[Callable[[Client], Awaitable[None]]] = []
         """Called with every new client, for what must be subscribed."""
+        self.on_lost: list[Callable[[], None]] = []
+        """Called when the connection is lost."""
         self._client = Client()
         self._js = self._client.jetstream(timeout=_API_SECONDS)
         self._last_error = "no answer"
@@ -72,14 +74,14 @@ class Connection:
 
     async def open(self, timeout: float) -> None:  # noqa: ASYNC109 - the time is part of the message
         """Connect, and have the streams; raises `BusUnavailable` if that takes more than `timeout` seconds."""
+        setting_up = asyncio.create_task(self._set_up())
         try:
-            async with asyncio.timeout(timeout):
-                await self._connect()
-                await self._first_ensure()
-        except TimeoutError as error:
-            await self._close_client()
-            raise BusUnavailable(f"NATS at {self.where} is not usable: {self._last_error}. Is it running?") from error
+            await asyncio.wait([setting_up], timeout=timeout)
+            if not setting_up.done():
+                raise BusUnavailable(f"NATS at {self.where} is not usable: {self._last_error}. Is it running?")
+            setting_up.result()
         except BaseException:
+            await _end(setting_up)
             await self._close_client()
             raise
         self._watcher = asyncio.create_task(self._watch(), name="bus.watch")
@@ -104,8 +106,7 @@ class Connection:
         """Disconnect. Never raises for a dead server and never takes more than 2 seconds."""
         watcher, self._watcher = self._watcher, None
         if watcher is not None:
-            watcher.cancel()
-            await asyncio.wait([watcher], timeout=_FLUSH_SECONDS)
+            await _end(watcher)
         await self._close_client()
 
     async def _connect(self) -> None:
@@ -129,7 +130,8 @@ class Connection:
         for consumer in self.consumers:
             consumer.attach(client)
 
-    async def _first_ensure(self) -> None:
+    async def _set_up(self) -> None:
+        await self._connect()
         while True:
             try:
                 await self.streams.ensure(self._js)
@@ -175,6 +177,8 @@ class Connection:
     async def _on_disconnected(self) -> None:
         if self._watcher is not None:
             log.warning("bus.disconnected", servers=self.where)
+        for lost in self.on_lost:
+            lost()
         self.pull_again()
 
     async def _on_reconnected(self) -> None:
@@ -194,10 +198,19 @@ class Connection:
         with suppress(Exception):
             async with asyncio.timeout(_CLOSE_SECONDS):
                 await client.close()
-        # A connection attempt that fails at the moment of close() swallows its cancellation and goes on forever.
-        task: asyncio.Task[None] | None = getattr(client, "_reconnection_task", None)
-        for _ in range(5):
-            if task is None or task.done():
-                return
-            task.cancel()
-            await asyncio.wait([task], timeout=0.1)
+        reconnecting: asyncio.Task[None] | None = getattr(client, "_reconnection_task", None)
+        if reconnecting is not None:
+            await _end(reconnecting)
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    """Cancel until it ends.
+
+    Once is not enough: `asyncio.wait_for` before Python 3.12, which nats-py waits with, swallows a cancellation that
+    comes together with what it waits for, and then a loop goes on forever.
+    """
+    for _ in range(5):
+        task.cancel()
+        await asyncio.wait([task], timeout=0.1)
+        if task.done():
+            return

@@ -9,7 +9,9 @@ if TYPE_CHECKING:
     from docmill.bus import Bus
 
 
-async def open_bus(url: str, *, prefix: str = "docmill", replicas: int = 1, name: str = "docmill") -> Bus:
+async def open_bus(
+    url: str, *, prefix: str = "docmill", replicas: int = 1, name: str = "docmill", ack_wait: float = 10.0
+) -> Bus:
     """The bus of `nats://[user:password@]host:port[,...]`, `tls://...` (the same over TLS) or `memory://` (tests).
 
     The other arguments are those of `NatsBus.connect`. Raises `BusUnavailable`, or `ValueError` for another scheme.
@@ -18,7 +20,7 @@ async def open_bus(url: str, *, prefix: str = "docmill", replicas: int = 1, name
     if scheme in {"nats", "tls"}:
         from docmill.bus.nats import NatsBus  # noqa: PLC0415 - only this bus needs nats-py
 
-        return await NatsBus.connect(url, prefix=prefix, replicas=replicas, name=name)
+        return await NatsBus.connect(url, prefix=prefix, replicas=replicas, name=name, ack_wait=ack_wait)
     if scheme == "memory":
         from docmill.bus.memory import MemoryBroker, MemoryBus  # noqa: PLC0415 - only for tests
 

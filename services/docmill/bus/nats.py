@@ -13,7 +13,8 @@ from nats.js.errors import NoStreamResponseError
 from docmill.bus import BusUnavailable, codec
 from docmill.bus.connection import BUS_ERRORS, Connection
 from docmill.bus.listeners import Registry, tell
-from docmill.bus.pull import ACK, IN_PROGRESS, TERM, PullConsumer, answer, nak
+from docmill.bus.publisher import Outgoing, Publisher
+from docmill.bus.pull import ACK, IN_PROGRESS, TERM, PullConsumer, answer, deliveries, nak
 from docmill.bus.streams import Streams
 
 if TYPE_CHECKING:
@@ -23,14 +24,13 @@ if TYPE_CHECKING:
     from nats.aio.client import Client
     from nats.aio.msg import Msg
 
+    from docmill.bus.publisher import Outcome
     from docmill.domain.messages import Beat, Hint, JobMessage, JobResult
 
 __all__ = ["NatsBus"]
 
 log = structlog.get_logger(__name__)
 
-_PUBLISH_SECONDS = 2.0
-_PUBLISH_AT_ONCE = 512
 _PING_SECONDS = 2
 
 
@@ -48,7 +48,10 @@ class NatsBus:
         self._pool_of = pool_of
         self._hints: Registry[Callable[[Hint], None]] = Registry()
         self._beats: Registry[Callable[[Beat], None]] = Registry()
+        self._publisher = Publisher()
         self._closed = False
+        connection.on_attach.append(self._attach)
+        connection.on_lost.append(self._publisher.connection_lost)
 
     @classmethod
     async def connect(
@@ -71,7 +74,6 @@ class NatsBus:
         """
         streams = Streams(prefix=prefix, replicas=replicas, ack_wait=ack_wait, max_deliver=max_deliver)
         bus = cls(Connection(url, name=name, streams=streams), pool_of=pool_of)
-        bus._connection.on_attach.append(bus._subscribe)
         await bus._connection.open(timeout)
         return bus
 
@@ -79,23 +81,18 @@ class NatsBus:
         """One flag a job: True if JetStream has it."""
         if jobs:
             self._require_connection()
-        flags: list[bool] = []
-        for start in range(0, len(jobs), _PUBLISH_AT_ONCE):
-            batch = jobs[start : start + _PUBLISH_AT_ONCE]
-            flags += await asyncio.gather(*(self._publish_job(job) for job in batch))
-        return flags
-
-    async def _publish_job(self, job: JobMessage) -> bool:
-        subject = self._streams.job_subject(self._pool_of(job), job.run_id)
-        try:
-            await self._publish(subject, codec.encode_job(job), job.dedup_id)
-        except MaxPayloadError:
-            log.error("bus.job_too_large", job_id=job.job_id, run_id=job.run_id)  # noqa: TRY400 - no stack needed
-            return False
-        except BUS_ERRORS as error:
-            log.info("bus.job_not_published", job_id=job.job_id, error=str(error))
-            return False
-        return True
+        outcomes = await self._publish(
+            [
+                Outgoing(self._streams.job_subject(self._pool_of(job), job.run_id), codec.encode_job(job), job.dedup_id)
+                for job in jobs
+            ]
+        )
+        for job, outcome in zip(jobs, outcomes, strict=True):
+            if isinstance(outcome, MaxPayloadError):  # trying again will not help: somebody must see it
+                log.error("bus.job_too_large", job_id=job.job_id, run_id=job.run_id)
+        if failures := [outcome for outcome in outcomes if outcome is not None]:
+            log.info("bus.jobs_not_published", jobs=len(failures), error=str(failures[0]))
+        return [outcome is None for outcome in outcomes]
 
     @asynccontextmanager
     async def jobs(self, pool: str = "cpu") -> AsyncIterator[_JobSource]:
@@ -114,10 +111,10 @@ class NatsBus:
         """Returns once JetStream has it."""
         self._require_connection()
         dedup_id = f"{result.job_id}.{result.attempt}"
-        try:
-            await self._publish(self._streams.result_subject, codec.encode_result(result), dedup_id)
-        except BUS_ERRORS as error:
-            raise BusUnavailable(f"NATS did not take the result of {dedup_id}: {error}") from error
+        message = Outgoing(self._streams.result_subject, codec.encode_result(result), dedup_id)
+        [outcome] = await self._publish([message])
+        if outcome is not None:
+            raise BusUnavailable(f"NATS did not take the result of {dedup_id}: {outcome}") from outcome
 
     @asynccontextmanager
     async def results(self) -> AsyncIterator[_ResultSource]:
@@ -163,14 +160,17 @@ class NatsBus:
         if self._closed or not self._connection.client.is_connected:
             raise BusUnavailable(f"NATS at {self._connection.where} cannot be reached now")
 
-    async def _publish(self, subject: str, payload: bytes, dedup_id: str) -> None:
-        """Publish into a stream and wait for its word; once more where the stream had been lost."""
-        headers = {"Nats-Msg-Id": dedup_id}
-        try:
-            await self._connection.js.publish(subject, payload, timeout=_PUBLISH_SECONDS, headers=headers)
-        except NoStreamResponseError:
-            await self._connection.restore()
-            await self._connection.js.publish(subject, payload, timeout=_PUBLISH_SECONDS, headers=headers)
+    async def _publish(self, messages: Sequence[Outgoing]) -> list[Outcome]:
+        """Publish into streams; once more what found its stream lost."""
+        outcomes = await self._publisher.publish(messages)
+        lost = [index for index, outcome in enumerate(outcomes) if isinstance(outcome, NoStreamResponseError)]
+        if lost:
+            with suppress(*BUS_ERRORS):
+                await self._connection.restore()
+                again = await self._publisher.publish([messages[index] for index in lost])
+                for index, outcome in zip(lost, again, strict=True):
+                    outcomes[index] = outcome
+        return outcomes
 
     @asynccontextmanager
     async def _consumer(self, stream: str, name: str) -> AsyncIterator[PullConsumer]:
@@ -187,7 +187,8 @@ class NatsBus:
             self._connection.consumers.discard(consumer)
             await consumer.detach()
 
-    async def _subscribe(self, client: Client) -> None:
+    async def _attach(self, client: Client) -> None:
+        await self._publisher.attach(client)
         await client.subscribe(self._streams.hint_subject, cb=self._hint_arrived)
         await client.subscribe(self._streams.beat_subject, cb=self._beat_arrived)
 
@@ -216,14 +217,14 @@ class _JobSource:
     async def fetch(self, limit: int, timeout: float) -> Sequence[_JobDelivery]:  # noqa: ASYNC109 - the interface's word
         """Any number of fetches may run at the same time."""
         client = self._connection.client
-        deliveries = []
+        found = []
         for message in await self._consumer.fetch(limit, timeout):
             try:
-                deliveries.append(_JobDelivery(client, message))
+                found.append(_JobDelivery(client, message))
             except codec.Unreadable:
                 log.error("bus.job_unreadable", subject=message.subject)  # noqa: TRY400 - no stack needed
                 await answer(client, message, TERM)
-        return deliveries
+        return found
 
 
 class _JobDelivery:
@@ -231,7 +232,7 @@ class _JobDelivery:
 
     def __init__(self, client: Client, message: Msg) -> None:
         self.job = codec.decode_job(message.data)
-        self.redelivered = message.metadata.num_delivered > 1
+        self.redelivered = deliveries(message) > 1
         self._client = client
         self._message = message
 
@@ -259,14 +260,14 @@ class _ResultSource:
     async def fetch(self, limit: int, timeout: float) -> Sequence[_ResultDelivery]:  # noqa: ASYNC109 - the interface's word
         """Any number of fetches may run at the same time."""
         client = self._connection.client
-        deliveries = []
+        found = []
         for message in await self._consumer.fetch(limit, timeout):
             try:
-                deliveries.append(_ResultDelivery(client, message))
+                found.append(_ResultDelivery(client, message))
             except codec.Unreadable:
                 log.error("bus.result_unreadable", subject=message.subject)  # noqa: TRY400 - no stack needed
                 await answer(client, message, TERM)
-        return deliveries
+        return found
 
 
 class _ResultDelivery:
