@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -271,3 +272,42 @@ async def test_no_server_is_said_plainly(nats_server: NatsServer) -> None:
         await NatsBus.connect(url, timeout=0.5)
     assert password not in str(raised.value)
     assert "Is it running?" in str(raised.value)
+
+
+async def test_rubbish_on_the_bus_is_passed_over(nats_buses: NatsHarness) -> None:
+    """A payload that nobody understands is dropped for good, and the jobs and results around it arrive."""
+    bus = await nats_buses.connect()
+    js = bus._connection.js
+    async with bus.jobs() as jobs, bus.results() as results:
+        for subject in ("docmill.jobs.cpu.run_1", "docmill.results"):
+            await js.publish(subject, b"rubbish")
+        await bus._connection.client.publish("docmill.hints", b"rubbish")
+        await bus._connection.client.publish("docmill.beats", b"\xff")
+        await bus.publish_jobs([job(1)])
+        await bus.publish_result(result())
+        [delivery] = await collect(jobs, 1)
+        await delivery.ack()
+        assert delivery.job == job(1)
+        found = [delivery for _ in range(2) for delivery in await results.fetch(5, 0.5)]
+        assert [delivery.result for delivery in found] == [result()]
+        assert list(await jobs.fetch(1, ACK_WAIT + 0.3)) == []
+
+
+async def test_a_job_too_large_for_the_bus_is_flagged(nats_buses: NatsHarness) -> None:
+    """It is False for that job alone; the others go through."""
+    bus = await nats_buses.connect()
+    large = replace(job(1), variables={"text": "x" * 2_000_000})
+    assert await bus.publish_jobs([large, job(2)]) == [False, True]
+
+
+async def test_a_full_queue_refuses(nats_buses: NatsHarness) -> None:
+    """When the stream is at its bound, new jobs are flagged False, and nothing accepted is lost."""
+    bus = await nats_buses.connect()
+    js = bus._connection.js
+    info = await js.stream_info("docmill_jobs")
+    await js.update_stream(info.config, max_msgs=3)
+    flags = await bus.publish_jobs([job(n) for n in range(5)])
+    assert sum(flags) == 3
+    async with bus.jobs() as source:
+        accepted = [n for n, taken in enumerate(flags) if taken]
+        assert pages(await collect(source, 3)) == accepted

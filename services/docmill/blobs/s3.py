@@ -62,7 +62,7 @@ class S3BlobStore:
             client_options={
                 "allow_http": endpoint.startswith("http://"),
                 "connect_timeout": timedelta(seconds=5),
-                "timeout": timedelta(seconds=60),
+                "timeout": timedelta(minutes=5),  # of a whole answer, with a slow reader
             },
             retry_config={"max_retries": 5, "retry_timeout": timedelta(seconds=retry_seconds)},
         )
