@@ -25,11 +25,10 @@ def json_pretty(value: Any) -> None:
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, nothing: str) -> None:
     """Print a table, or the sentence `nothing` where there are no rows. Cells may hold Rich's markup."""
-    from rich import box  # noqa: PLC0415 - Rich loads when something is printed with it
-    from rich.console import Console  # noqa: PLC0415
+    from rich.console import Console  # noqa: PLC0415 - Rich loads when something is printed with it
     from rich.table import Table  # noqa: PLC0415
 
-    grid = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    grid = Table(*columns, box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for row in rows:
         grid.add_row(*(str(cell) for cell in row))
     console = Console(highlight=False)
@@ -46,6 +45,14 @@ def local(time: datetime | None) -> str:
 def utc(time: datetime | None) -> str | None:
     """A time for programs: ISO 8601 in UTC."""
     return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z") if time else None
+
+
+def span(milliseconds: int) -> str:
+    """How long something took, for people."""
+    if milliseconds < 1000:
+        return f"{milliseconds} ms"
+    minutes, seconds = divmod(milliseconds / 1000, 60)
+    return f"{minutes:.0f} min {seconds:02.0f} s" if minutes else f"{seconds:.1f} s"
 
 
 def run_json(run: "Run") -> dict[str, Any]:

@@ -14,7 +14,7 @@ from rich.progress import Progress as RichProgress
 from rich.table import Column
 from rich.text import Text
 
-from docmill.cli.output import RUN_STYLES, json_line, json_pretty
+from docmill.cli.output import RUN_STYLES, json_line, json_pretty, span
 
 if TYPE_CHECKING:
     from docmill.client import Run, RunEvent
@@ -220,7 +220,9 @@ class _Rate(ProgressColumn):
             return Text("")
         left = task.time_remaining
         going = left and task.stop_time is None
-        return Text(f"{speed:.1f}/s, {_span(left)} left" if left and going else f"{speed:.1f}/s", style="dim")
+        return Text(
+            f"{speed:.1f}/s, {span(round(left) * 1000)} left" if left and going else f"{speed:.1f}/s", style="dim"
+        )
 
 
 def _bars(console: Console) -> RichProgress:
@@ -245,13 +247,7 @@ def _outcome(run: "Run") -> str:
         return run.status.value
     failed = f", {run.progress.pages_failed} failed" if run.progress.pages_failed else ""
     pages = run.metrics.page_count
-    took = run.metrics.duration_ms / 1000
-    return f"{run.status}: {pages} page{'s' if pages != 1 else ''}{failed} in {took:.1f} s"
-
-
-def _span(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds + 0.5), 60)
-    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
+    return f"{run.status}: {pages} page{'s' if pages != 1 else ''}{failed} in {span(run.metrics.duration_ms)}"
 
 
 def _short(name: str, width: int = NAME_WIDTH) -> str:

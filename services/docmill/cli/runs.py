@@ -8,7 +8,7 @@ from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from docmill.cli.options import DOCUMENTS, LOCAL, AsJson, Server
-from docmill.cli.output import RUN_STYLES, evidence_json, json_line, json_pretty, local, run_json, table
+from docmill.cli.output import RUN_STYLES, evidence_json, json_line, json_pretty, local, run_json, span, table
 
 app = App(name="runs", group=DOCUMENTS, help="Show runs.")
 
@@ -52,7 +52,7 @@ async def list_runs(
     for run in found:
         pages = f"{run.progress.pages_done}/{run.progress.pages_total or '?'}"
         style = RUN_STYLES[run.status]
-        took = f"{run.metrics.duration_ms / 1000:.1f} s" if run.metrics else ""
+        took = span(run.metrics.duration_ms) if run.metrics else ""
         rows.append(
             (run.id, f"{run.flow_id} {run.version}", f"[{style}]{run.status}[/]", pages, local(run.created_at), took)
         )
