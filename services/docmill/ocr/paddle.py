@@ -261,6 +261,7 @@ def _load(models_dir: Path, threads: int) -> tuple[Any, Any]:
         "Det.limit_side_len": 32,  # the picture comes in the right size
         "Det.use_dilation": False,
         "Rec.model_path": str(models_dir / _RECOGNISER),
+        "Rec.rec_batch_num": 1,  # a batch is padded to its longest line: slower on a CPU, and lines would depend on each other
         "EngineConfig.onnxruntime.intra_op_num_threads": threads,
         "EngineConfig.onnxruntime.inter_op_num_threads": 1,
         "EngineConfig.onnxruntime.enable_cpu_mem_arena": True,

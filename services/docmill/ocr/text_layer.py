@@ -11,12 +11,17 @@ import ctypes
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pypdfium2
 from pypdfium2 import raw
 
 from docmill.domain.pages import Box, Line, Word
 from docmill.ocr.lines import arrange
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _HYPHENS = "\x02\ufffe"  # what PDFium makes of a hyphen that breaks a word, the rest of it following without a blank
 _WORD = re.compile(rf"[^\s{_HYPHENS}]+[{_HYPHENS}]?|[{_HYPHENS}]")
@@ -26,6 +31,7 @@ _TO_HYPHEN = str.maketrans(dict.fromkeys(_HYPHENS, "-"))
 _INVISIBLE = raw.FPDF_TEXTRENDERMODE_INVISIBLE
 _Matrix = tuple[float, float, float, float, float, float]
 _IDENTITY: _Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
+_NOWHERE = (float("nan"),) * 4  # no comparison holds, so the word is not on the page
 _MAX_OBJECTS = 50_000  # of a page; beyond them it is judged by what was seen
 _MAX_DEPTH = 4  # of forms within forms
 
@@ -88,7 +94,7 @@ def read_text_layer(page: pypdfium2.PdfPage) -> TextLayer | None:
     textpage = page.get_textpage()
     try:
         text = _characters(textpage.raw)
-        if not text.strip():
+        if _WORD.search(text) is None:
             return None
         place = _placement(page)
         words = _words(textpage.raw, text, place)
@@ -129,17 +135,20 @@ class _Placement:
         width, height = self.right - self.left, self.top - self.bottom
         return (height, width) if self.quarter_turns % 2 else (width, height)
 
-    def box(self, left: float, bottom: float, right: float, top: float) -> Box:
+    def boxes(self, rects: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Rows (left, bottom, right, top) to rows (x, y, width, height), hundredths of a point."""
+        left, bottom, right, top = rects.T
+        across, up = right - left, top - bottom
         match self.quarter_turns:
             case 0:
-                x, y, w, h = left - self.left, self.top - top, right - left, top - bottom
+                columns = (left - self.left, self.top - top, across, up)
             case 1:
-                x, y, w, h = bottom - self.bottom, left - self.left, top - bottom, right - left
+                columns = (bottom - self.bottom, left - self.left, up, across)
             case 2:
-                x, y, w, h = self.right - right, bottom - self.bottom, right - left, top - bottom
+                columns = (self.right - right, bottom - self.bottom, across, up)
             case _:
-                x, y, w, h = self.top - top, self.right - right, top - bottom, right - left
-        return Box(round(x, 2), round(y, 2), round(w, 2), round(h, 2))
+                columns = (self.top - top, self.right - right, up, across)
+        return np.asarray(np.stack(columns, axis=1).round(2), dtype=np.float64)
 
 
 def _placement(page: pypdfium2.PdfPage) -> _Placement:
@@ -149,21 +158,18 @@ def _placement(page: pypdfium2.PdfPage) -> _Placement:
 
 def _words(textpage: ctypes.c_void_p, text: str, place: _Placement) -> list[Word]:
     """Words on the visible part of the page."""
+    spans = [match.span() for match in _WORD.finditer(text)]
     corners = _corner_reader(textpage)
+    first = np.array([corners(start) for start, _ in spans], dtype=np.float64)
+    last = np.array([corners(end - 1) for _, end in spans], dtype=np.float64)
+    rects = np.hstack([np.minimum(first, last)[:, :2], np.maximum(first, last)[:, 2:]])
     width, height = place.size
+    printed = text.translate(_TO_HYPHEN)
     words: list[Word] = []
-    for match in _WORD.finditer(text):
-        shown = _UNPRINTED.sub("", match[0].translate(_TO_HYPHEN))
-        if not shown:
-            continue
-        a, b, c, d = corners(match.start())
-        if match.end() - match.start() > 1:
-            e, f, g, h = corners(match.end() - 1)
-            a, b, c, d = min(a, e), min(b, f), max(c, g), max(d, h)
-        box = place.box(a, b, c, d)
-        x, y = box.center
-        if 0 <= x <= width and 0 <= y <= height:
-            words.append(Word(shown, box, 1.0))
+    for (start, end), (x, y, w, h) in zip(spans, place.boxes(rects).tolist(), strict=True):
+        shown = _UNPRINTED.sub("", printed[start:end])
+        if shown and 0 <= x + w / 2 <= width and 0 <= y + h / 2 <= height:
+            words.append(Word(shown, Box(x, y, w, h), 1.0))
     return words
 
 
@@ -178,7 +184,8 @@ def _corner_reader(textpage: ctypes.c_void_p) -> Callable[[int], tuple[float, fl
     def corners(index: int) -> tuple[float, float, float, float]:
         if loose(textpage, index, rect_pointer) and rect.top - rect.bottom > 0.5 and rect.right > rect.left:
             return rect.left, rect.bottom, rect.right, rect.top
-        tight(textpage, index, *side_pointers)  # fonts that state no ascent, and characters without a width
+        if not tight(textpage, index, *side_pointers):  # fonts without an ascent, characters without a width
+            return _NOWHERE
         left, right, bottom, top = (side.value for side in sides)
         return left, bottom, right, top
 
