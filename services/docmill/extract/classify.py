@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
 
-from docmill.extract.labels import Phrases, category_words, find_labels, squeeze, words_of
+from docmill.extract.labels import Phrases, category_words, find_labels, words_of
+from docmill.extract.text import squeeze
 from docmill.extract.tokens import Row, rows_of
 
 if TYPE_CHECKING:

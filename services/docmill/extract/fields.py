@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from docmill.extract.labels import property_fields, squeeze, words_of
+from docmill.extract.labels import property_fields, words_of
+from docmill.extract.text import squeeze
 
 if TYPE_CHECKING:
     from docmill.domain.models import JsonObject

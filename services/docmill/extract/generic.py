@@ -6,8 +6,9 @@ import re
 from typing import TYPE_CHECKING
 
 from docmill.extract.candidates import Found, Sheet
-from docmill.extract.labels import Label, find_labels, squeeze
+from docmill.extract.labels import Label, find_labels
 from docmill.extract.relations import relation
+from docmill.extract.text import squeeze
 from docmill.extract.tokens import Row, Span
 
 if TYPE_CHECKING:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import Any
 
+from docmill.extract.text import squeeze
 from docmill.extract.tokens import Row, Span
 
 __all__ = [
@@ -26,14 +26,12 @@ __all__ = [
     "find_labels",
     "label_phrases",
     "property_fields",
-    "squeeze",
     "words_of",
 ]
 
 Phrases = Mapping[str, frozenset[str]]
 """Squeezed phrase -> the concepts it may stand for."""
 
-_HASH = "#"
 _SHORT = 2
 
 
@@ -47,20 +45,6 @@ class Label:
     """The squeezed phrase it matched; longer ones say more."""
     own_cell: bool
     """Nothing stands before it in its cell."""
-
-
-def squeeze(text: str) -> str:
-    """Letters, digits and `#` in lower case without accents: `Rechnungs-Nr.:` becomes `rechnungsnr`."""
-    return "".join(_squeezed(character) for character in text)
-
-
-@cache
-def _squeezed(character: str) -> str:
-    """What one character leaves; nothing, one or more characters."""
-    if character == "ß":
-        return "ss"
-    base = unicodedata.normalize("NFKD", character).lower()
-    return "".join(part for part in base if part.isalnum() or part == _HASH)
 
 
 def words_of(name: str) -> list[str]:
@@ -131,14 +115,16 @@ def _by_start(phrases: Phrases) -> Mapping[str, Sequence[str]]:
 
 def _in_row(row: Row, phrases: Phrases, starts: Mapping[str, Sequence[str]]) -> Iterator[Label]:
     for cell in row.cells:
-        text, owners, borders = _squeezed_cell(cell)
+        text, owners, borders = cell.squeezed
+        if not text or text.isdigit():
+            continue
         position = 0
         while position < len(text):
             phrase = _longest(text, position, owners, borders, starts) if position in borders else None
             if phrase is None:
                 position += 1
                 continue
-            span = Span(row, owners[position], owners[position + len(phrase) - 1] + 1)
+            span = Span(row, cell.first + owners[position], cell.first + owners[position + len(phrase) - 1] + 1)
             if len(phrase) > _SHORT or _stands_alone(span, cell):
                 for concept in sorted(phrases[phrase]):
                     yield Label(concept, span, phrase, own_cell=span.first == cell.first)
@@ -148,25 +134,6 @@ def _in_row(row: Row, phrases: Phrases, starts: Mapping[str, Sequence[str]]) -> 
 def _stands_alone(span: Span, cell: Span) -> bool:
     """Short phrases are everyday words (`to`, `de`): they are labels only as a cell of their own or before a colon."""
     return span.first == cell.first and (span.end == cell.end or span.tokens[-1].text.endswith(":"))
-
-
-def _squeezed_cell(cell: Span) -> tuple[str, list[int], frozenset[int]]:
-    """The squeezed text of a cell, the token each character is from, and where a word may start or end."""
-    parts: list[str] = []
-    owners: list[int] = []
-    borders = {0}
-    for index in range(cell.first, cell.end):
-        borders.add(len(owners))
-        before = ""
-        for character in cell.row.tokens[index].text:
-            squeezed = _squeezed(character)
-            if not squeezed or before.isalpha() != squeezed[0].isalpha():
-                borders.add(len(owners))
-            parts.append(squeezed)
-            owners.extend([index] * len(squeezed))
-            before = squeezed[-1:] or before
-    borders.add(len(owners))
-    return "".join(parts), owners, frozenset(borders)
 
 
 def _longest(

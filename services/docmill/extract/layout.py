@@ -16,7 +16,7 @@ from docmill.extract.amounts import Amounts, find_amounts, labelled_amounts
 from docmill.extract.candidates import Found, Sheet
 from docmill.extract.fields import LeafField, TableField, bind
 from docmill.extract.generic import find_generic
-from docmill.extract.labels import column_phrases, squeeze, words_of
+from docmill.extract.labels import column_phrases, words_of
 from docmill.extract.parties import Party, find_issuer, find_recipient
 from docmill.extract.singles import (
     find_currency,
@@ -27,6 +27,7 @@ from docmill.extract.singles import (
     find_time,
 )
 from docmill.extract.tables import NUMERIC, Item, Table, find_table
+from docmill.extract.text import squeeze
 from docmill.extract.till import till_items
 
 if TYPE_CHECKING:

@@ -124,7 +124,7 @@ def decimal_sign(rows: Sequence[Row]) -> str:
 def parse_number(text: str, usual: str = "") -> Decimal | None:
     """The number that `text` prints; `usual` is the document's decimal sign. None if it is no number."""
     digits = _BLANKS.sub("", text)
-    if not re.fullmatch(r"\d[\d.,]*", digits) or len(digits) > _LONGEST:
+    if not re.fullmatch(r"\d+(?:[.,]\d+)*", digits) or len(digits) > _LONGEST:
         return None
     whole, fraction = _split(digits, usual)
     return Decimal(f"{whole}.{fraction}" if fraction else whole)

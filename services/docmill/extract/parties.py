@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 from docmill.extract.blocks import Block, blocks_of
 from docmill.extract.candidates import Found, Sheet, find_emails, find_phones, find_tax_ids
-from docmill.extract.labels import Label, squeeze
 from docmill.extract.relations import relation
+from docmill.extract.text import squeeze
 from docmill.extract.tokens import Span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from docmill.extract.labels import Label
 
 __all__ = ["Party", "find_issuer", "find_recipient"]
 
@@ -37,6 +39,9 @@ _STREET = re.compile(
     r"\blorong\b|\bpersiaran\b|\bkawasan\b|\bbandar\b|\bkampung\b|\bmall\b|\bplot\b|\bsector\b|\bnagar\b|\bbuilding\b|\bbatu\b)",
     re.IGNORECASE,
 )
+_HOUSE = re.compile(
+    r"[^\W\d]{3,}\.?,? \d{1,4} ?[A-Za-z]?,?$|^\d{1,4}[A-Za-z]?,? [^\W\d]{3,}"
+)  # `Am Markt 5`, `12 Mill Hill`
 _POSTCODE = re.compile(
     r"(?<!\d)(?:\d{5}(?:-\d{4})?|\d{4} ?[A-Z]{2}|\d{4}-\d{3}|[A-Z]{1,2}-?\d{4,5}|\d{4}|\d{6})\b[ ,]+[^\W\d]|\b[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}\b"
     r"|\b[A-Z]{2} \d{5}(?:-\d{4})?\b|[^\W\d],? \d{5,6}\b"
@@ -261,7 +266,7 @@ def _address_lines(sheet: Sheet, lines: Sequence[Span]) -> list[Span]:
             break
     while taken and not _is_address(taken[-1].text):
         taken.pop()
-    while taken and not _is_address(taken[0].text) and not any(character.isdigit() for character in taken[0].text):
+    while taken and not _is_address(taken[0].text) and not _HOUSE.search(taken[0].text):
         taken.pop(0)
     return taken
 

@@ -15,6 +15,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from docmill.domain.pages import Box, Page, Word
+from docmill.extract.text import Squeezed, squeeze_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -131,6 +132,11 @@ class Span:
     def text(self) -> str:
         """The tokens joined by single blanks."""
         return " ".join(token.text for token in self.tokens)
+
+    @cached_property
+    def squeezed(self) -> Squeezed:
+        """The tokens squeezed; owners are counted from the first of them."""
+        return squeeze_words([token.text for token in self.tokens])
 
     @property
     def confidence(self) -> float:

@@ -1,0 +1,160 @@
+"""Flow definitions: what is accepted, normalised, and refused with the path of what is wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from docmill.domain.errors import InvalidArgument, Reason
+from docmill.domain.flow_specs import parse_flow
+from docmill.domain.flows import parse_definition, parse_version
+
+SCHEMA = {"type": "object", "properties": {"total": {"type": "number"}}}
+READ = {"type": "step", "id": "read", "nodeType": "parse", "config": {"providerRef": "ocr"}}
+EXTRACT = {"type": "step", "id": "fields", "nodeType": "extract", "config": {"providerRef": "layout", "schema": SCHEMA}}
+
+
+def definition(*steps: dict[str, Any]) -> dict[str, Any]:
+    """A definition with these steps."""
+    return {"version": "1.0.0", "steps": list(steps)}
+
+
+def step(node_type: str, step_id: str = "s", **config: Any) -> dict[str, Any]:
+    """A step with this configuration."""
+    return {"type": "step", "id": step_id, "nodeType": node_type, "config": config}
+
+
+def test_a_definition_gives_its_steps_in_order() -> None:
+    """The parse step is told apart from the steps that come after the pages."""
+    flow = parse_definition(definition(READ, EXTRACT))
+    assert flow.parse_step is not None
+    assert flow.parse_step.id == "read"
+    assert [s.id for s in flow.document_steps] == ["fields"]
+    assert flow.document_steps[0].provider == "layout"
+
+
+def test_older_spellings_are_normalised() -> None:
+    """`provider` becomes `providerRef`, format 1.0 becomes 1.0.0, categories become objects."""
+    older = {"version": "1.0", "steps": [step("categorize", provider="layout", categories=["a", {"name": "b"}])]}
+    stored = parse_definition(older).to_json()
+    assert stored["version"] == "1.0.0"
+    assert stored["steps"][0]["config"] == {
+        "providerRef": "layout",
+        "categories": [{"name": "a", "description": ""}, {"name": "b", "description": ""}],
+    }
+    assert parse_definition(stored).to_json() == stored
+
+
+@pytest.mark.parametrize(
+    ("config", "options"),
+    [
+        ({"providerRef": "ocr"}, {}),
+        ({}, {}),
+        ({"providerRef": "easyocr", "languages": ["en", "de"]}, {"engine": "easyocr", "languages": ["en", "de"]}),
+    ],
+)
+def test_read_options_name_an_engine_only_when_the_flow_does(config: dict[str, Any], options: dict[str, Any]) -> None:
+    """The role label `ocr` leaves the choice to the installation."""
+    assert parse_definition(definition(step("parse", **config))).read_options == options
+
+
+@pytest.mark.parametrize(
+    ("bad", "field"),
+    [
+        ([], "definition"),
+        ({"version": "2.0.0", "steps": [READ]}, "definition.version"),
+        (definition(), "definition.steps"),
+        (definition(READ, EXTRACT, {**EXTRACT, "nodeType": "output"}), "definition.steps.2.id"),
+        (definition(step("parse", "spaces are bad")), "definition.steps.0.id"),
+        (definition(step("shred")), "definition.steps.0.nodeType"),
+        (definition(step("chunk")), "definition.steps.0.nodeType"),
+        (definition(step("split")), "definition.steps.0.nodeType"),
+        (definition({"type": "forEach", "id": "x", "nodeType": "split"}), "definition.steps.0.type"),
+        (definition({"type": "conditional", "id": "x", "nodeType": "categorize"}), "definition.steps.0.type"),
+        (definition(EXTRACT, READ), "definition.steps.1.nodeType"),
+        (definition(step("output")), "definition.steps.0.nodeType"),
+        (definition(READ, step("output", "o", source="nobody")), "definition.steps.1.config.source"),
+        (definition(READ, step("output", "o", transform="shuffle")), "definition.steps.1.config.transform"),
+        (definition(READ, step("output", "o", transform="pick")), "definition.steps.1.config.fields"),
+        (definition(step("extract", schema={"type": "object"}, providerRef="no spaces")), "definition.steps.0.config.providerRef"),
+        (definition(step("extract")), "definition.steps.0.config.schema"),
+        (definition(step("extract", schema={"type": "array", "items": {"type": "string"}})), "definition.steps.0.config.schema.type"),
+        (definition(step("extract", schema={"type": "object", "properties": {"a": {}}})), "definition.steps.0.config.schema.properties.a.type"),
+        (definition(step("extract", schema={"type": "object", "properties": {"a": {"type": ["string", "null"]}}})), "definition.steps.0.config.schema.properties.a.type"),
+        (definition(step("extract", schema={"type": "object", "properties": {"a": {"type": "array"}}})), "definition.steps.0.config.schema.properties.a.items"),
+        (definition(step("extract", schema={"type": "object", "properties": {"a": {"$ref": "#/x", "type": "string"}}})), "definition.steps.0.config.schema.properties.a.$ref"),
+        (definition(step("categorize", categories=[])), "definition.steps.0.config.categories"),
+        (definition(step("categorize", categories=["a", "a"])), "definition.steps.0.config.categories.1.name"),
+        (definition(step("extract", schema=SCHEMA, consensus={"runs": 3})), "definition.steps.0.config.consensus"),
+    ],
+)  # fmt: skip
+def test_a_wrong_definition_is_refused_with_the_path_of_what_is_wrong(bad: Any, field: str) -> None:
+    """`details.field` is the dotted path, and the message begins with it."""
+    with pytest.raises(InvalidArgument) as refused:
+        parse_definition(bad)
+    assert refused.value.details["field"] == field
+    assert refused.value.message.startswith(field)
+
+
+def test_a_schema_deeper_than_fifty_levels_is_refused() -> None:
+    """The depth is counted in schema nodes."""
+
+    def nested(levels: int) -> dict[str, Any]:
+        node: dict[str, Any] = {"type": "string"}
+        for _ in range(levels - 1):
+            node = {"type": "object", "properties": {"x": node}}
+        return node
+
+    parse_definition(definition(step("extract", schema=nested(50))))
+    with pytest.raises(InvalidArgument, match="deeper than 50"):
+        parse_definition(definition(step("extract", schema=nested(51))))
+
+
+def test_versions_compare_as_semver_says() -> None:
+    """The example of SemVer 2.0.0 section 11.4.3, with neighbours."""
+    ascending = [
+        "0.9.9", "1.0.0-alpha", "1.0.0-alpha.1", "1.0.0-alpha.beta", "1.0.0-beta", "1.0.0-beta.2", "1.0.0-beta.11",
+        "1.0.0-rc.1", "1.0.0", "1.0.1", "1.2.0", "1.10.0", "10.0.0",
+    ]  # fmt: skip
+    assert sorted(ascending[::-1], key=parse_version) == ascending
+
+
+@pytest.mark.parametrize(
+    "text", ["", "1", "1.0", "v1.0.0", "1.0.0.0", "01.0.0", "1.0.0-01", "1.0.0-", "1.0.0+b1", "1.0.0 ", "latest"]
+)
+def test_what_is_no_version_is_refused(text: str) -> None:
+    """Two part versions, leading zeros and build metadata are no versions of flows."""
+    with pytest.raises(InvalidArgument) as refused:
+        parse_version(text)
+    assert refused.value.details == {"field": "version"}
+
+
+def test_a_flow_takes_its_output_schema_from_its_extract_step() -> None:
+    """An author need not write the schema twice."""
+    spec = parse_flow({"id": "lab", "version": "1.0.0", "definition": definition(READ, EXTRACT)})
+    assert spec.output_schema == SCHEMA
+    assert spec.name == "lab"
+    assert spec.limits.max_file_size_mb == 50
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "reason"),
+    [
+        ({"id": ""}, "id", Reason.FIELD_MISSING),
+        ({"id": "Upper Case"}, "id", Reason.FIELD_INVALID),
+        ({"version": "1.0"}, "version", Reason.FIELD_INVALID),
+        ({"version": 1.0}, "version", Reason.FIELD_INVALID),
+        ({"hidden": "yes"}, "hidden", Reason.FIELD_INVALID),
+        ({"inputSchema": []}, "inputSchema", Reason.FIELD_INVALID),
+        ({"config": {"maxPages": 0}}, "config.maxPages", Reason.FIELD_INVALID),
+        ({"config": {"supportedFormats": ["text/html"]}}, "config.supportedFormats", Reason.FIELD_INVALID),
+        ({"colour": "red"}, "colour", Reason.FIELD_INVALID),
+    ],
+)
+def test_a_wrong_flow_names_its_field(change: dict[str, Any], field: str, reason: Reason) -> None:
+    """Unknown keys are refused too: they are usually misspelt ones."""
+    flow = {"id": "lab", "version": "1.0.0", "definition": definition(READ, EXTRACT), **change}
+    with pytest.raises(InvalidArgument) as refused:
+        parse_flow(flow)
+    assert (refused.value.details["field"], refused.value.reason) == (field, reason)

@@ -1,0 +1,111 @@
+"""Flow files: the shipped ones are right, and a wrong one says where."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from docmill.domain.errors import InvalidArgument
+from docmill.domain.flow_specs import SUPPORTED_FORMATS, FlowSpec
+from docmill.engine.flow_files import builtin_flows, load_flow_files
+from docmill.extract.validate import check_schema, findings
+from tests.data.invoices import generate_invoice
+from tests.data.receipts import generate_receipt
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FLOW = """
+id: lab
+version: {version}
+definition: {{version: 1.0.0, steps: [{{type: step, id: read, nodeType: {node}}}]}}
+"""
+
+
+def shipped(flow_id: str, version: str) -> FlowSpec:
+    """One of the flows that come with docmill."""
+    return next(flow for flow in builtin_flows() if (flow.id, flow.version) == (flow_id, version))
+
+
+def test_the_shipped_flows_are_those_that_were_promised() -> None:
+    """Names and versions are part of the public surface."""
+    assert [(flow.id, flow.version, flow.hidden) for flow in builtin_flows()] == [
+        ("document-text", "1.0.0", False),
+        ("invoice-extractor", "1.0.0", False),
+        ("invoice-extractor", "1.1.0", False),
+        ("invoice-extractor", "1.2.0", False),
+        ("receipt-extractor", "1.0.0", False),
+        ("universal-extract", "1.0.0", True),
+    ]
+
+
+@pytest.mark.parametrize("flow", builtin_flows(), ids=lambda flow: f"{flow.id}@{flow.version}")
+def test_a_shipped_flow_is_described_and_has_valid_schemas(flow: FlowSpec) -> None:
+    """Every version stands on its own: texts, limits, and schemas a validator accepts."""
+    assert flow.name
+    assert flow.description.endswith(".")
+    assert flow.output_schema["type"] == "object"
+    assert (flow.limits.max_file_size_mb, flow.limits.max_pages) == (50, 500)
+    assert tuple(flow.limits.supported_formats) == SUPPORTED_FORMATS
+    check_schema(flow.output_schema, "outputSchema")
+    check_schema(flow.input_schema, "inputSchema")
+
+
+def test_the_public_invoice_schema_has_exactly_the_documented_fields() -> None:
+    """Version 1.2.0 is the one of the public page."""
+    properties: dict[str, Any] = dict(shipped("invoice-extractor", "1.2.0").output_schema["properties"])
+    assert list(properties) == ["invoiceNumber", "date", "vendor", "lineItems", "subtotal", "tax", "total"]
+    assert list(properties["vendor"]["properties"]) == ["name", "address"]
+    assert list(properties["lineItems"]["items"]["properties"]) == ["description", "quantity", "unitPrice", "total"]
+
+
+def test_true_data_fits_the_shipped_schemas() -> None:
+    """The ground truth of generated documents is what the flows promise to give."""
+    assert findings(shipped("invoice-extractor", "1.2.0").output_schema, generate_invoice(1).truth) == []
+    assert findings(shipped("receipt-extractor", "1.0.0").output_schema, generate_receipt(1).truth) == []
+
+
+def test_a_file_holds_several_versions_and_a_folder_several_files(tmp_path: Path) -> None:
+    """YAML documents in one file are versions; files are read in the order of their names."""
+    (tmp_path / "a.yaml").write_text(
+        FLOW.format(version="1.0.0", node="parse") + "---" + FLOW.format(version="1.1.0", node="parse")
+    )
+    (tmp_path / "b.json").write_text(
+        '{"id": "other", "version": "1.0.0", "definition": {"steps": [{"id": "r", "nodeType": "parse"}]}}'
+    )
+    assert [(flow.id, flow.version) for flow in load_flow_files([tmp_path])] == [
+        ("lab", "1.0.0"),
+        ("lab", "1.1.0"),
+        ("other", "1.0.0"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "says"),
+    [
+        (FLOW.format(version="1.0.0", node="shred"), "definition.steps.0.nodeType", "document 1"),
+        (
+            FLOW.format(version="1.0.0", node="parse") + "---" + FLOW.format(version="1.0.0", node="parse"),
+            "version",
+            "document 2",
+        ),
+        ("id: [", None, "not YAML"),
+        ("just words", "flow", "must be an object"),
+    ],
+)
+def test_a_wrong_file_names_file_and_field(tmp_path: Path, text: str, field: str | None, says: str) -> None:
+    """Somebody with ten files finds the line to change."""
+    path = tmp_path / "wrong.yaml"
+    path.write_text(text)
+    with pytest.raises(InvalidArgument) as refused:
+        load_flow_files([path])
+    assert str(path) in refused.value.message
+    assert says in refused.value.message
+    assert refused.value.details.get("field") == field
+
+
+def test_a_missing_file_is_said_plainly(tmp_path: Path) -> None:
+    """No traceback for a typing error."""
+    with pytest.raises(InvalidArgument, match="No such file"):
+        load_flow_files([tmp_path / "nothing.yaml"])

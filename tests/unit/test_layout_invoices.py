@@ -1,0 +1,119 @@
+"""The layout provider on generated invoices and receipts: exact values, and evidence where they were drawn."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from docmill.engine.flow_files import builtin_flows
+from docmill.extract.layout import LayoutExtractor
+from tests.data.invoices import LAYOUTS, generate_invoice
+from tests.data.locales import LOCALES
+from tests.data.receipts import generate_receipt
+
+if TYPE_CHECKING:
+    from docmill.domain.pages import Box
+    from docmill.extract import Evidence, Extraction
+
+SCHEMAS = {f"{flow.id}@{flow.version}": flow.output_schema for flow in builtin_flows()}
+INVOICE = SCHEMAS["invoice-extractor@1.2.0"]
+RECEIPT = SCHEMAS["receipt-extractor@1.0.0"]
+
+
+def leaves(value: Any, pointer: str = "") -> dict[str, Any]:
+    """Every leaf by its JSON pointer."""
+    if isinstance(value, dict):
+        return {p: v for key, child in value.items() for p, v in leaves(child, f"{pointer}/{key}").items()}
+    if isinstance(value, list):
+        return {p: v for index, child in enumerate(value) for p, v in leaves(child, f"{pointer}/{index}").items()}
+    return {pointer: value}
+
+
+def overlap(one: Box, other: Box) -> float:
+    """Intersection over union."""
+    w = min(one.right, other.right) - max(one.x, other.x)
+    h = min(one.bottom, other.bottom) - max(one.y, other.y)
+    shared = max(0.0, w) * max(0.0, h)
+    return shared / (one.w * one.h + other.w * other.h - shared)
+
+
+def reproduces(evidence: Evidence, value: Any) -> bool:
+    """Whether the words say the value: the digits of a number, the letters and digits of a text."""
+    words = "".join(evidence.words)
+    if isinstance(value, (int, float)):
+        return re.sub(r"\D", "", words) in {f"{value:.2f}".replace(".", ""), str(value)}
+    plain = re.sub(r"\W", "", words)
+    return re.sub(r"\W", "", str(value)) in plain or re.fullmatch(r"\d{4}-\d\d-\d\d", str(value)) is not None
+
+
+def extract_invoice(language: str, layout: str, seed: int = 5, items: int | None = None) -> tuple[Extraction, Any]:
+    """What the provider reads from a generated invoice, and that invoice."""
+    generated = generate_invoice(seed, language, layout, items)
+    return LayoutExtractor().extract(generated.pages, INVOICE, {}), generated
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("language", sorted(LOCALES))
+def test_an_invoice_reads_exactly(language: str, layout: str) -> None:
+    """Number, date, vendor, every line item and the sums, in each layout and language."""
+    extraction, generated = extract_invoice(language, layout)
+    assert extraction.data == generated.truth
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_leaf_has_evidence_where_it_was_drawn(layout: str) -> None:
+    """One piece of evidence a leaf; its words say the value and its box lies where the value stands."""
+    extraction, generated = extract_invoice("de", layout)
+    values = leaves(extraction.data)
+    assert sorted(evidence.path for evidence in extraction.evidence) == sorted(values)
+    for evidence in extraction.evidence:
+        assert reproduces(evidence, values[evidence.path]), evidence
+        assert 0 < evidence.confidence < 1
+        assert evidence.page == 1
+        if evidence.path in generated.boxes:
+            assert overlap(evidence.box, generated.boxes[evidence.path]) > 0.5, evidence.path
+
+
+def test_line_items_go_on_over_pages() -> None:
+    """Seventy items on two pages with a repeated header; evidence names the page of each."""
+    extraction, generated = extract_invoice("en", "classic", items=70)
+    assert len(generated.pages) > 1
+    assert extraction.data == generated.truth
+    pages = {e.path: e.page for e in extraction.evidence}
+    assert pages["/lineItems/0/total"] == 1
+    assert pages["/lineItems/69/total"] == len(generated.pages)
+    assert pages["/total"] == len(generated.pages)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_receipt_reads_exactly(seed: int) -> None:
+    """Merchant, time, items, sums and payment of a till receipt."""
+    receipt = generate_receipt(seed)
+    extraction = LayoutExtractor().extract([receipt.page], RECEIPT, {})
+    assert extraction.data == receipt.truth
+    assert sorted(evidence.path for evidence in extraction.evidence) == sorted(leaves(receipt.truth))
+
+
+@pytest.mark.parametrize("version", ["1.0.0", "1.1.0"])
+def test_earlier_versions_give_less_of_the_same(version: str) -> None:
+    """A smaller schema gives the same values for the fields it has, and no others."""
+    generated = generate_invoice(5, "fr", "side")
+    schema = SCHEMAS[f"invoice-extractor@{version}"]
+    data = LayoutExtractor().extract(generated.pages, schema, {}).data
+    truth = leaves(generated.truth)
+    assert leaves(data).items() <= truth.items()
+    assert {"/invoiceNumber", "/date", "/vendor/name", "/subtotal", "/tax", "/total"} <= leaves(data).keys()
+    assert list(data) == [name for name in schema["properties"] if name in data]
+
+
+def test_extraction_does_not_depend_on_how_an_engine_groups_words() -> None:
+    """One word a line, or all words of a row in one line: the same data."""
+    generated = generate_invoice(5, "nl", "boxed")
+    page = generated.pages[0]
+    single = type(page)(
+        number=1, width=page.width, height=page.height, unit=page.unit,
+        lines=tuple(type(line)((word,)) for line in page.lines for word in line.words),
+    )  # fmt: skip
+    assert LayoutExtractor().extract([single], INVOICE, {}).data == generated.truth

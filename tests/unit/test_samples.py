@@ -1,0 +1,47 @@
+"""The shipped sample documents: small, made by their script, and read right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from examples.make_samples import ITEMS, first_page, second_page, third_page
+
+from docmill.domain.pages import Page, Unit
+from docmill.engine.flow_files import builtin_flows
+from docmill.extract.pipeline import run_document
+from docmill.ocr.documents import open_document
+from tests.data.drawing import to_pdf
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def test_the_sample_invoice_reads_right() -> None:
+    """Number, date, vendor, all line items over two pages, and the sums; the third page is a scan."""
+    pages = []
+    with open_document(EXAMPLES / "invoice.pdf", "application/pdf") as document:
+        for number in range(1, document.page_count + 1):
+            layer, size = document.text_layer(number), document.page_size(number)
+            lines = layer.lines if layer is not None else ()
+            pages.append(Page(number=number, width=size.width, height=size.height, unit=Unit.POINT, lines=lines))
+    assert [bool(page.lines) for page in pages] == [True, True, False]
+    flow = next(f for f in builtin_flows() if (f.id, f.version) == ("invoice-extractor", "1.2.0"))
+    data = run_document(flow.definition, pages, {}, flow.output_schema).output
+    items = data.pop("lineItems")
+    assert data == {
+        "invoiceNumber": "FH-2026-0417",
+        "date": "2026-03-14",
+        "vendor": {"name": "Fernhill Office Supplies Ltd", "address": "27 Orchard Road, Bristol BS1 5TY"},
+        "subtotal": 4820.25,
+        "tax": 964.05,
+        "total": 5784.3,
+    }
+    assert [(item["description"], item["quantity"], item["unitPrice"]) for item in items] == [
+        (description, quantity, float(price)) for description, quantity, price in ITEMS
+    ]
+
+
+def test_the_samples_are_small_and_the_script_makes_the_same_text() -> None:
+    """Nobody edits the files by hand."""
+    assert all((EXAMPLES / name).stat().st_size < 300_000 for name in ("invoice.pdf", "receipt.png"))
+    again = to_pdf([first_page(), second_page(), third_page()], "Invoice FH-2026-0417")
+    assert abs(len(again) - (EXAMPLES / "invoice.pdf").stat().st_size) < 20_000
