@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
+import signal
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -206,6 +208,39 @@ async def test_a_client_that_the_server_shut_out_comes_back(nats_buses: NatsHarn
         assert pages(await waiting) == [1]
         await services.publish_hint(Hint(kind=HintKind.RUN_ADVANCED, run_id="run_1"))
         await eventually(lambda: len(heard) == 1)
+
+
+async def test_a_server_that_hangs(nats_buses: NatsHarness) -> None:
+    """With a server that takes messages and never answers, every call ends in time; once it goes on, so does the bus."""
+    bus = await nats_buses.connect()
+    assert nats_buses.server.pid is not None
+    async with bus.jobs() as source:
+        os.kill(nats_buses.server.pid, signal.SIGSTOP)
+        try:
+            async with asyncio.timeout(2 * SOON):
+                assert list(await source.fetch(1, 0.3)) == []
+                assert await bus.publish_jobs([job(1), job(2)]) == [False, False]
+                with pytest.raises(BusUnavailable):
+                    await bus.publish_result(result())
+                with pytest.raises(BusUnavailable):
+                    await bus.ping()
+        finally:
+            os.kill(nats_buses.server.pid, signal.SIGCONT)
+        await publish(bus, [job(1), job(2)])
+        assert sorted({delivery.job.page for delivery in await collect(source, 2)}) == [1, 2]
+
+
+async def test_closing_a_bus_whose_server_hangs(nats_buses: NatsHarness) -> None:
+    """It does not wait for an answer for longer than 2 seconds."""
+    bus = await nats_buses.connect()
+    assert nats_buses.server.pid is not None
+    os.kill(nats_buses.server.pid, signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        await bus.aclose()
+        assert time.monotonic() - began < 2.0
+    finally:
+        os.kill(nats_buses.server.pid, signal.SIGCONT)
 
 
 @pytest.mark.parametrize("away_for", [0.0, 0.6])

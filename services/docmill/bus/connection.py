@@ -155,6 +155,10 @@ class Connection:
                 await asyncio.sleep(_RETRY_SECONDS)
                 self._suspicion.set()
                 continue
+            except Exception:  # nobody else looks after the streams: go on
+                log.exception("bus.watch_failed")
+                await asyncio.sleep(_CHECK_SECONDS)
+                continue
             if self._reset:
                 self._reset = False
                 log.warning("bus.reset", servers=self.where)

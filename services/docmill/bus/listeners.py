@@ -31,6 +31,9 @@ class Registry(Generic[ListenerT]):
 
         return remove
 
+    def __bool__(self) -> bool:
+        return bool(self._listeners)
+
     def __iter__(self) -> Iterator[ListenerT]:
         return iter(tuple(self._listeners.values()))  # a listener may remove itself
 

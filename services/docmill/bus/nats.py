@@ -193,12 +193,14 @@ class NatsBus:
         await client.subscribe(self._streams.beat_subject, cb=self._beat_arrived)
 
     async def _hint_arrived(self, message: Msg) -> None:
-        with suppress(codec.Unreadable):
-            tell(self._hints, codec.decode_hint(message.data))
+        if self._hints:
+            with suppress(codec.Unreadable):
+                tell(self._hints, codec.decode_hint(message.data))
 
     async def _beat_arrived(self, message: Msg) -> None:
-        with suppress(codec.Unreadable):
-            tell(self._beats, codec.decode_beat(message.data))
+        if self._beats:
+            with suppress(codec.Unreadable):
+                tell(self._beats, codec.decode_beat(message.data))
 
     async def _tell_all(self, subject: str, payload: bytes) -> None:
         client = self._connection.client
