@@ -5,10 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import grpc
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from google.protobuf import any_pb2
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
@@ -89,6 +94,44 @@ async def serving(peer: runs_pb2_grpc.RunServiceServicer, address: str = "127.0.
     await server.start()
     try:
         yield f"127.0.0.1:{port}" if port != 1 else address
+    finally:
+        await server.stop(None)
+
+
+def self_signed() -> tuple[bytes, bytes]:
+    """Key and certificate (PEM) of a server called localhost."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    plain = serialization.NoEncryption()
+    pem = serialization.Encoding.PEM
+    return key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain), certificate.public_bytes(pem)
+
+
+async def test_an_encrypted_connection() -> None:
+    """With TLS the server's certificate is checked: the one it should have is taken, an unknown one refused."""
+    key, certificate = self_signed()
+    server = grpc.aio.server()
+    runs_pb2_grpc.add_RunServiceServicer_to_server(Peer(), server)
+    port = server.add_secure_port("localhost:0", grpc.ssl_server_credentials([(key, certificate)]))
+    await server.start()
+    try:
+        async with AsyncDocmill(f"localhost:{port}", tls=grpc.ssl_channel_credentials(certificate)) as docmill:
+            assert (await docmill.runs.get("run_1")).id == "run_1"
+        async with AsyncDocmill(f"localhost:{port}", tls=True) as stranger:
+            with pytest.raises(ConnectionFailedError):
+                await stranger.runs.get("run_1")
     finally:
         await server.stop(None)
 

@@ -52,7 +52,9 @@ def span(milliseconds: int) -> str:
     if milliseconds < 1000:
         return f"{milliseconds} ms"
     minutes, seconds = divmod(milliseconds / 1000, 60)
-    return f"{minutes:.0f} min {seconds:02.0f} s" if minutes else f"{seconds:.1f} s"
+    if minutes:
+        return f"{minutes:.0f} min {int(seconds):02} s"
+    return f"{seconds:.2g} s" if seconds < 9.95 else f"{seconds:.0f} s"
 
 
 def run_json(run: "Run") -> dict[str, Any]:

@@ -195,10 +195,10 @@ class _Quiet:
 
 
 class _Mark(SpinnerColumn):
-    """A spinner, then how it ended."""
+    """A spinner until it ended, then how it ended; all pages read is not the end."""
 
     def render(self, task: Task) -> RenderableType:
-        return Text.from_markup(task.fields["mark"]) if task.fields["mark"] else super().render(task)
+        return Text.from_markup(task.fields["mark"]) if task.fields["mark"] else self.spinner.render(task.get_time())
 
 
 class _Pages(ProgressColumn):
