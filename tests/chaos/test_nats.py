@@ -15,8 +15,8 @@ import pytest
 from docmill.bus import BusUnavailable
 from docmill.bus.nats import NatsBus
 from docmill.domain.messages import Beat, Hint, HintKind
-from tests.contract.test_bus import SOON, collect, eventually, job, pages, result
 from tests.fixtures.bus import ACK_WAIT
+from tests.fixtures.bus_messages import SOON, collect, eventually, job, pages, result
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

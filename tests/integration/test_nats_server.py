@@ -15,7 +15,7 @@ import pytest
 from docmill.bus import BusUnavailable
 from docmill.bus.nats import NatsBus
 from docmill.bus.server import NatsServer, ServerFailed, find_nats_server
-from tests.contract.test_bus import SOON, collect, eventually, job, pages
+from tests.fixtures.bus_messages import SOON, collect, eventually, job, pages
 
 SUPERVISOR = """
 import asyncio, sys
