@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from docmill.domain.pages import Box, Line, Page, Word
 from docmill.engine.flow_files import builtin_flows
 from docmill.extract.layout import LayoutExtractor
 from tests.data.invoices import LAYOUTS, generate_invoice
@@ -14,7 +15,6 @@ from tests.data.locales import LOCALES
 from tests.data.receipts import generate_receipt
 
 if TYPE_CHECKING:
-    from docmill.domain.pages import Box
     from docmill.extract import Evidence, Extraction
 
 SCHEMAS = {f"{flow.id}@{flow.version}": flow.output_schema for flow in builtin_flows()}
@@ -117,3 +117,28 @@ def test_extraction_does_not_depend_on_how_an_engine_groups_words() -> None:
         lines=tuple(type(line)((word,)) for line in page.lines for word in line.words),
     )  # fmt: skip
     assert LayoutExtractor().extract([single], INVOICE, {}).data == generated.truth
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_a_photo_stored_on_its_side_reads_the_same(turns: int) -> None:
+    """Boxes of the evidence stay in the image as stored, which is lying on its side or upside down."""
+    receipt = generate_receipt(3)
+    lying = _lying(receipt.page, turns)
+    extraction = LayoutExtractor().extract([lying], RECEIPT, {})
+    assert extraction.data == receipt.truth
+    total = next(evidence for evidence in extraction.evidence if evidence.path == "/total")
+    assert total.box in [word.box for word in lying.words if word.text == total.words[0]]
+
+
+def _lying(page: Page, turns: int) -> Page:
+    """The page as a camera that was turned stores it: each quarter turn maps (x, y) to (height - y, x)."""
+    for _ in range(turns):
+        height = page.height
+        page = Page(
+            number=1, width=height, height=page.width, unit=page.unit,
+            lines=tuple(
+                Line(tuple(Word(w.text, Box(height - w.box.bottom, w.box.x, w.box.h, w.box.w), w.confidence) for w in line.words))
+                for line in page.lines
+            ),
+        )  # fmt: skip
+    return page

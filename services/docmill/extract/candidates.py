@@ -11,9 +11,10 @@ from docmill.extract.dates import ClockTime, Day, find_days, find_times
 from docmill.extract.labels import Label, find_labels, label_phrases
 from docmill.extract.money import Money, find_money
 from docmill.extract.tokens import Row, Span, rows_of
+from docmill.extract.upright import quarter_turns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from docmill.domain.pages import Page
 
@@ -95,9 +96,13 @@ class Sheet:
         """Labels of any of the concepts."""
         return [label for label in self.labels if label.concept in concepts]
 
-    def page(self, number: int) -> Page:
-        """The page with this number."""
-        return next(page for page in self.pages if page.number == number)
+    @cached_property
+    def sizes(self) -> Mapping[int, tuple[float, float]]:
+        """Width and height of the pages by number, upright like the boxes of the rows."""
+        return {
+            page.number: (page.height, page.width) if quarter_turns(page) % 2 else (page.width, page.height)
+            for page in self.pages
+        }
 
     @cached_property
     def first_page_rows(self) -> tuple[Row, ...]:

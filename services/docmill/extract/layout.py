@@ -210,7 +210,7 @@ def _evidence(path: tuple[str, ...], found: Found) -> Evidence:
     return Evidence(
         path=pointer,
         page=page,
-        box=_rounded(Box.around([span.box for span in spans])),
+        box=_rounded(Box.around([span.source for span in spans])),
         words=tuple(token.text for span in spans for token in span.tokens),
         confidence=round(max(0.0, min(0.99, found.score)), 4),
     )

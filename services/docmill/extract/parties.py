@@ -168,8 +168,7 @@ def _best_lines(
 
 
 def _in_head(sheet: Sheet, cell: Span) -> bool:
-    page = sheet.page(cell.row.page)
-    return cell.box.bottom < _HEAD * page.height or _order(sheet, cell) < 6
+    return cell.box.bottom < _HEAD * sheet.sizes[cell.row.page][1] or _order(sheet, cell) < 6
 
 
 def _order(sheet: Sheet, cell: Span) -> int:

@@ -117,7 +117,7 @@ def _digits(row: Row) -> bool:
 
 def _columns(sheet: Sheet, row: Row, labels: Sequence[Label]) -> list[Column]:
     """One column a cell, meaning what no column before it means; short words that are part of prose do not count."""
-    width = sheet.page(row.page).width
+    width = sheet.sizes[row.page][0]
     choices: list[tuple[Span, list[str]]] = []
     for label in labels:
         known = next((meanings for span, meanings in choices if span == label.span), None)
@@ -203,7 +203,7 @@ def _is_sum(sheet: Sheet, row: Row, body: Sequence[int]) -> bool:
 
 def _looks_like_item(sheet: Sheet, row: Row, header: _Header) -> bool:
     """Whether a number of the row stands in the last column of numbers."""
-    width = sheet.page(row.page).width
+    width = sheet.sizes[row.page][0]
     last = header.columns[-1]
     return any(
         money.is_amount and abs(money.span.box.right / width - last.right) < 0.05 + (last.right - last.left)
@@ -251,7 +251,7 @@ def _adjoins(item: Item, more: Item) -> bool:
 
 def _row_item(sheet: Sheet, row: Row, columns: Sequence[Column], numeric: frozenset[str]) -> Item:
     """The numbers of a row by column, and its words that no other column claims."""
-    width = sheet.page(row.page).width
+    width = sheet.sizes[row.page][0]
     item = Item()
     used: list[Span] = []
     numbers = sheet.money_by_row.get(row.index, ())

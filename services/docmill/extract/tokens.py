@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING
 
 from docmill.domain.pages import Box, Page, Word
 from docmill.extract.text import Squeezed, squeeze_words
+from docmill.extract.upright import quarter_turns, turned
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 __all__ = ["Row", "Span", "Token", "rows_of"]
 
@@ -26,6 +27,7 @@ GAP = "\t"
 """Stands between the words of two cells in a row's text."""
 
 _CELL_GAP = 1.1  # in heights of the row; a blank is about 0.3, two blanks 0.6
+_OPEN_ROWS = 12  # rows that a line may still join: lines come from top to bottom
 _SAME_ROW = 0.5  # share of the smaller height that must overlap
 _GLUED = re.compile(r"(?<=[^\W\d][:#])(?=[^\s/])|(?<=[^\W\d]\.:)(?=\S)")  # `Total:12.50` is two words, `12:30` is one
 
@@ -36,7 +38,10 @@ class Token:
 
     text: str
     box: Box
+    """Upright: as if the page had been stored the right way up."""
     confidence: float
+    source: Box
+    """In the page as stored."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,6 +133,11 @@ class Span:
         """Around the tokens."""
         return Box.around([token.box for token in self.tokens])
 
+    @property
+    def source(self) -> Box:
+        """Around the tokens in the page as stored."""
+        return Box.around([token.source for token in self.tokens])
+
     @cached_property
     def text(self) -> str:
         """The tokens joined by single blanks."""
@@ -159,16 +169,18 @@ def rows_of(pages: Sequence[Page]) -> tuple[Row, ...]:
 
 def _merged(page: Page) -> list[list[Token]]:
     """Lines that stand side by side become one row. A line joins the row whose nearest token overlaps it enough."""
-    lines = [[token for word in line.words for token in _tokens(word)] for line in page.lines]
+    upright = turned(page, quarter_turns(page))
+    lines = [[token for word in line.words for token in _tokens(word, upright)] for line in page.lines]
     boxed = sorted(((Box.around([t.box for t in line]), line) for line in lines if line), key=lambda b: b[0].center[1])
     rows: list[list[Token]] = []
     for box, line in boxed:
-        home = next((row for row in reversed(rows[-12:]) if _beside(row, box)), None)
+        home = next((row for row in reversed(rows[-_OPEN_ROWS:]) if _beside(row, box)), None)
         if home is None:
             rows.append(list(line))
         else:
             home.extend(line)
-            home.sort(key=lambda token: token.box.x)
+    for row in rows:
+        row.sort(key=lambda token: token.box.x)
     rows.sort(key=lambda row: median(token.box.center[1] for token in row))
     return rows
 
@@ -182,17 +194,18 @@ def _beside(row: Sequence[Token], box: Box) -> bool:
     return overlap >= _SAME_ROW * min(nearest.box.h, box.h)
 
 
-def _tokens(word: Word) -> Iterator[Token]:
+def _tokens(word: Word, upright: Callable[[Box], Box]) -> Iterator[Token]:
     """The word, or its parts with their share of the box where a label and its value were read as one."""
+    box = upright(word.box)
     cuts = [match.start() for match in _GLUED.finditer(word.text)]
     if not cuts:
-        yield Token(word.text, word.box, word.confidence)
+        yield Token(word.text, box, word.confidence, word.box)
         return
     for start, end in pairwise([0, *cuts, len(word.text)]):
-        yield Token(word.text[start:end], _slice(word, start, end), word.confidence)
+        yield Token(word.text[start:end], _slice(box, word, start, end), word.confidence, word.box)
 
 
-def _slice(word: Word, start: int, end: int) -> Box:
+def _slice(box: Box, word: Word, start: int, end: int) -> Box:
     """The part of the box that characters `start` to `end` take when all are equally wide."""
-    unit = word.box.w / len(word.text)
-    return Box(word.box.x + start * unit, word.box.y, (end - start) * unit, word.box.h)
+    unit = box.w / len(word.text)
+    return Box(box.x + start * unit, box.y, (end - start) * unit, box.h)
