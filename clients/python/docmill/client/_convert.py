@@ -118,6 +118,7 @@ def document(message: documents_pb2.Document) -> Document:
         id=message.id,
         filename=message.filename,
         mime_type=message.mime_type,
+        declared_mime_type=message.declared_mime_type,
         size=message.size,
         sha256=message.sha256,
         status=_known(_DOCUMENT_STATUS, message.status),

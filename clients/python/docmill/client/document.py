@@ -34,4 +34,6 @@ class Document:
     """Once READY."""
     error: Fault | None = None
     """Why it was REJECTED."""
+    declared_mime_type: str = ""
+    """As declared at the upload."""
     created_at: datetime | None = None

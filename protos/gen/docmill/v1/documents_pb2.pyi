@@ -188,6 +188,7 @@ class Document(_message.Message):
     PAGE_COUNT_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
+    DECLARED_MIME_TYPE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Id of the document."""
     filename: _builtins.str
@@ -202,6 +203,8 @@ class Document(_message.Message):
     """Whether it has been looked at."""
     page_count: _builtins.int
     """Number of pages, once READY."""
+    declared_mime_type: _builtins.str
+    """Media type as declared at the upload; empty when none was."""
     @_builtins.property
     def error(self) -> _errors_pb2.Fault:
         """Why it was REJECTED."""
@@ -222,10 +225,11 @@ class Document(_message.Message):
         page_count: _builtins.int | None = ...,
         error: _errors_pb2.Fault | None = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
+        declared_mime_type: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_page_count", b"_page_count", "created_at", b"created_at", "error", b"error", "page_count", b"page_count"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_page_count", b"_page_count", "created_at", b"created_at", "error", b"error", "filename", b"filename", "id", b"id", "mime_type", b"mime_type", "page_count", b"page_count", "sha256", b"sha256", "size", b"size", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_page_count", b"_page_count", "created_at", b"created_at", "declared_mime_type", b"declared_mime_type", "error", b"error", "filename", b"filename", "id", b"id", "mime_type", b"mime_type", "page_count", b"page_count", "sha256", b"sha256", "size", b"size", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__page_count: _TypeAlias = _typing.Literal["page_count"]  # noqa: Y015
     _WhichOneofArgType__page_count: _TypeAlias = _typing.Literal["_page_count", b"_page_count"]  # noqa: Y015

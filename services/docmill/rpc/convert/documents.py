@@ -18,6 +18,7 @@ def to_document(document: Document) -> documents_pb2.Document:
         id=document.id,
         filename=document.filename,
         mime_type=document.media_type or document.declared_type,
+        declared_mime_type=document.declared_type,
         size=document.size,
         sha256=document.sha256,
         status=documents_pb2.DocumentStatus.Value(f"DOCUMENT_STATUS_{document.probe}"),
