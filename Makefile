@@ -54,7 +54,7 @@ imports: $(DEV_STAMP) ## import-linter: who may import what
 check: gen-check protos-lint lint types imports ## Everything that reads the code without running it
 
 test: $(DEV_STAMP) ## Run the tests; T=path for some of them
-	@$(BIN)/python -m pytest -m "not easyocr" -n 2 --dist loadgroup $(T)
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(T)
 
 test-easyocr: ## EasyOCR with its real weights on a page; installs PyTorch into an environment of its own
 	@tests/easyocr.sh
