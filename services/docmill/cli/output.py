@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from docmill.client import Fault, Run, RunEvent
@@ -23,14 +23,24 @@ def json_pretty(value: Any) -> None:
     Console(highlight=False).print_json(json.dumps(value, ensure_ascii=False))
 
 
+class Styled(NamedTuple):
+    """A cell in a style of Rich's."""
+
+    text: str
+    style: str
+
+
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, nothing: str) -> None:
-    """Print a table, or the sentence `nothing` where there are no rows. Cells may hold Rich's markup."""
+    """Print a table, or the sentence `nothing` where there are no rows. Cells are plain text or `Styled`."""
     from rich.console import Console  # noqa: PLC0415 - Rich loads when something is printed with it
     from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
 
     grid = Table(*columns, box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for row in rows:
-        grid.add_row(*(str(cell) for cell in row))
+        grid.add_row(
+            *(Text(cell.text, style=cell.style) if isinstance(cell, Styled) else Text(str(cell)) for cell in row)
+        )
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = 240  # nothing is cut where it is not for a screen

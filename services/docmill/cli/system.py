@@ -9,7 +9,7 @@ from cyclopts.validators import Number
 
 from docmill.cli.failures import DONE, NOT_DONE
 from docmill.cli.options import AsJson, Data, settings_of
-from docmill.cli.output import json_line, table
+from docmill.cli.output import Styled, json_line, table
 
 
 def up(
@@ -74,7 +74,7 @@ def doctor(*, data: Data = None, json: AsJson = False) -> int:
         for check in checks:
             json_line({"name": check.name, "ok": check.ok, "detail": check.detail})
     else:
-        marks = {True: "[green]ok[/]", False: "[red]missing[/]", None: "[dim]absent[/]"}
+        marks = {True: Styled("ok", "green"), False: Styled("missing", "red"), None: Styled("absent", "dim")}
         table(["", "PART", ""], [(marks[check.ok], check.name, check.detail) for check in checks], nothing="")
     return NOT_DONE if any(check.ok is False for check in checks) else DONE
 

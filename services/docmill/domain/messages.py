@@ -96,7 +96,7 @@ class JobResult:
     page: int = 0
     worker_id: str = ""
     duration_ms: int = 0
-    """From taking the job to its result."""
+    """From the start of the work on it to its result, without the wait for a free child."""
     engine_ms: int = 0
     """Of that, inside the reading engine."""
     probe: ProbeFacts | None = None

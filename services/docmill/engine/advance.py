@@ -141,16 +141,19 @@ def _after_page(
         case planning.Step.FAIL:
             return (yield from _end(run, replace(to, state=RunState.FAILED, fault=fault), recipe, events, now))
         case planning.Step.ASSEMBLE:
-            step = recipe.first_document_step_id
             yield from jobs.insert([new_job(JobKind.DOCUMENT, run, run.document_id, now)])
-            events = [*events, _step_done(recipe), NewEvent(kind=EventKind.STEP_STARTED, payload={"step": step})]
+            step = recipe.first_document_step_id
+            events = [*events, *_next_step(recipe, step)]
             return (yield from runs.change(run, replace(to, step=step), events, now))
         case planning.Step.WAIT:
             return (yield from runs.change(run, to, events, now))
 
 
-def _step_done(recipe: Recipe) -> NewEvent:
-    return NewEvent(kind=EventKind.STEP_DONE, payload={"step": recipe.read_step_id, "nodeType": "parse"})
+def _next_step(recipe: Recipe, step: str) -> list[NewEvent]:
+    """The pages are read; `step` follows, unless reading was the last one."""
+    read = NewEvent(kind=EventKind.STEP_DONE, payload={"step": recipe.read_step_id, "nodeType": "parse"})
+    started = NewEvent(kind=EventKind.STEP_STARTED, payload={"step": step})
+    return [read] if step == recipe.read_step_id else [read, started]
 
 
 def _end(run: Run, to: Run, recipe: Recipe, events: Sequence[NewEvent], now: datetime) -> Op[Run | None]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from docmill.domain.messages import Beat
 
 _ALIVE = 10.0  # seconds without a beat after which a worker counts as gone
-_SMALLEST_WINDOW = 8
+_SMALLEST_WINDOW = 4
 _LARGEST_WINDOW = 2000
 _AHEAD = 0.25  # seconds of work to keep on the bus
 
@@ -49,5 +49,5 @@ class Workers:
         Enough that no worker waits for the services, and no more: what waits in the record can still be ordered,
         cancelled and shared fairly, and its lease does not run.
         """
-        wanted = self.slots * 4 + int(self._rate * _AHEAD * 2)
+        wanted = self.slots * 2 + 1 + int(self._rate * _AHEAD * 2)  # a worker holds two a slot: one ahead
         return max(_SMALLEST_WINDOW, min(wanted, _LARGEST_WINDOW))

@@ -183,7 +183,7 @@ def _where(query: RunQuery) -> tuple[str, tuple[Any, ...]]:
     if query.flow_id:
         add("flow_id = {}", query.flow_id)
     if query.created_after is not None:
-        add("created_at > {}", micros(query.created_after))
+        add("created_at >= {}", micros(query.created_after))
     if query.created_before is not None:
         add("created_at < {}", micros(query.created_before))
     if query.before is not None:

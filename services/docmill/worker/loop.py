@@ -246,6 +246,7 @@ class Worker:
         async with self._slots.lease(str(request.get("path", ""))) as executor:
             left = _seconds_left(hand.job)
             hand.stage = _Stage.WORKING
+            hand.since = time.monotonic()  # a page's time is the reading, not the wait for a free child
             try:
                 return await executor.call(request, body, seconds=min(seconds, left))
             except faults.TryAgain:
