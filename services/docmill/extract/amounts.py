@@ -55,7 +55,7 @@ def find_amounts(sheet: Sheet, skip_rows: frozenset[int], line_sum: Decimal | No
         *(v for v in extras if isinstance(v, Decimal)),
         *(-v for v in extras if isinstance(v, Decimal)),
     }
-    proposals["total"] = _favour_final(proposals["total"])
+    proposals["total"] = _favour_final([*proposals["total"], *_rounded(sheet, proposals["total"], skip_rows)])
     best = max(
         product([None, *proposals["subtotal"]], [None, *proposals["tax"]], [None, *proposals["total"]]),
         key=lambda triple: _worth(triple, changes, line_sum),
@@ -110,21 +110,33 @@ def _form(money: Money) -> float:
     return 1.0 if money.is_amount else 0.5
 
 
+def _rounded(sheet: Sheet, totals: Sequence[Found], skip_rows: frozenset[int]) -> Iterator[Found]:
+    """Amounts by the word for rounding that are a total, rounded: tills call it so."""
+    values = {_value(found) for found in totals}
+    for found in labelled_amounts(sheet, {"rounding": 0.3}, skip_rows):
+        value = _value(found)
+        if value is not None and any(other is not None and 0 < abs(value - other) < _ROUNDING for other in values):
+            yield found
+
+
 def _favour_final(totals: Sequence[Found]) -> list[Found]:
-    """Of several totals the last is the invoice's own: the largest, or what rounding made of the largest."""
-    if not totals:
+    """Of several totals the invoice's own is the largest (the others are sums of parts), or what cash rounding made of it.
+
+    Tills round to five cents and print both; the rounded one is what is paid, whatever word stands by it.
+    """
+    values = [value for found in totals if (value := _value(found)) is not None]
+    if not values:
         return []
-    largest = max(totals, key=lambda found: _value(found) or Decimal(0))
-    finals = [
-        found
+    largest = max(values)
+    near = {value for value in values if abs(value - largest) < _ROUNDING}
+    rounded = [value for value in near if value % _ROUNDING == 0]
+    final = rounded[0] if len(near) > 1 and rounded else largest
+    best = max(found.score for found in totals)
+    boost = best * 1.1 if len(near) > 1 and rounded else 0.0
+    return [
+        Found(found.value, found.spans, max(boost, found.score)) if found.value == final else found.weighted(0.9)
         for found in totals
-        if found.spans[0].row.index > largest.spans[0].row.index
-        and 0 < abs((_value(found) or Decimal(0)) - (_value(largest) or Decimal(0))) <= _ROUNDING
     ]
-    final = _value(finals[-1] if finals else largest)
-    near = [_value(found) for found in totals if _value(found) != final and _value(found) is not None]
-    rounded = any(value is not None and final is not None and abs(value - final) <= _ROUNDING for value in near)
-    return [found.weighted((1.25 if rounded else 1.0) if _value(found) == final else 0.9) for found in totals]
 
 
 _Triple = tuple[Found | None, Found | None, Found | None]  # subtotal, tax, total

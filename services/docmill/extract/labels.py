@@ -124,11 +124,18 @@ def _in_row(row: Row, phrases: Phrases, starts: Mapping[str, Sequence[str]]) -> 
             if phrase is None:
                 position += 1
                 continue
-            span = Span(row, cell.first + owners[position], cell.first + owners[position + len(phrase) - 1] + 1)
-            if len(phrase) > _SHORT or _stands_alone(span, cell):
+            last = owners[position + len(phrase) - 1]
+            span = Span(row, cell.first + owners[position], cell.first + last + 1)
+            if _is_own_word(text, position, owners) and (len(phrase) > _SHORT or _stands_alone(span, cell)):
                 for concept in sorted(phrases[phrase]):
-                    yield Label(concept, span, phrase, own_cell=span.first == cell.first)
+                    yield Label(concept, span, phrase, own_cell=position == 0)
             position += len(phrase)
+
+
+def _is_own_word(text: str, position: int, owners: Sequence[int]) -> bool:
+    """`Auftrag-Datum` is a word of its own, not the label of a date."""
+    starts_token = position == 0 or owners[position] != owners[position - 1]
+    return starts_token or not text[position - 1].isalpha()
 
 
 def _stands_alone(span: Span, cell: Span) -> bool:

@@ -153,8 +153,9 @@ def _best_lines(
 ) -> list[Span]:
     """The lines, from the name on, of the block that most looks like the issuer's."""
     for lines in sellers:
-        if _name_score(sheet, lines[0], 0) > 0:
-            return lines
+        for position, line in enumerate(lines[:_MAX_ADDRESS]):
+            if _name_score(sheet, line, position) > 0 and not re.match(r".*\S ?: ?\S", line.text):
+                return lines[position:]
     taken = {(cell.row.index, cell.first) for lines in buyers for cell in lines}
     best: tuple[float, list[Span]] = (0.0, [])
     for block in blocks:
@@ -183,7 +184,7 @@ def _name_score(sheet: Sheet, cell: Span, order: int) -> float:
     if letters < 3 or order >= _MAX_HEAD_ROWS * 2 or squeeze(text) in _TITLE or letters < 0.5 * len(squeeze(text)):
         return 0.0
     labels = [label for label in sheet.labels_by_row.get(cell.row.index, ()) if label.span.overlaps(cell)]
-    if any(label.own_cell and label.span.first == cell.first and label.concept != "total" for label in labels):
+    if any(label.span.first == cell.first and _is_label(label, cell) for label in labels):
         return 0.0
     if any(day.span.overlaps(cell) for day in sheet.days) or "@" in text or "www" in text.lower():
         return 0.0
@@ -193,11 +194,21 @@ def _name_score(sheet: Sheet, cell: Span, order: int) -> float:
     score += 0.9 if _FORM.search(text) else 0.3 if _KIND.search(text) else 0.0
     usual = median(row.height for row in sheet.first_page_rows)
     score += 0.35 * min(max(token.box.h for token in cell.tokens) / usual - 1.0, 2.0)
-    if len(cell.tokens) > 8:
+    pieces = _pieces(cell)
+    if len(pieces) > 2 and _is_address(" ".join(piece.text for piece in pieces[1:])):
+        score += 0.6  # the sender's line above the window of an envelope
+    elif len(cell.tokens) > 8:
         score -= 0.4
     if _is_address(text) and not _FORM.search(text):
         score -= 0.8
     return max(score, 0.0)
+
+
+def _is_label(label: Label, cell: Span) -> bool:
+    """Whether the cell starts with a label, and not with a name that has the same word: `Lieferant GmbH`."""
+    return label.concept != "total" and (
+        label.span.end == cell.end or label.span.tokens[-1].text.endswith(":") or not _FORM.search(cell.text)
+    )
 
 
 def _name_and_address(

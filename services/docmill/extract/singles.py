@@ -82,7 +82,11 @@ def find_date(sheet: Sheet, concept: str = "date", skip_rows: frozenset[int] = f
             best = Found(day.iso, (day.span,), 0.95 * score)
     if best is None and concept == "date":
         free = [day for number, day in enumerate(sheet.days) if number not in claimed]
-        best = next((Found(day.iso, (day.span,), 0.6 * day.span.confidence) for day in free), None)
+        numbered = {label.span.row.index for label in sheet.labelled("invoice_number")}
+        beside = [day for day in free if day.span.row.index in numbered]  # `Invoice 118 of 4 May 2024`
+        best = next((Found(day.iso, (day.span,), 0.75 * day.span.confidence) for day in beside), None) or next(
+            (Found(day.iso, (day.span,), 0.6 * day.span.confidence) for day in free), None
+        )
     return best
 
 
