@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import product
+from itertools import islice, product
 from typing import TYPE_CHECKING
 
 from docmill.extract.candidates import Found, Sheet
@@ -26,6 +26,7 @@ _LABELS: Mapping[str, Mapping[str, float]] = {
 _CENT = Decimal("0.02")  # rounding of line taxes
 _ROUNDING = Decimal("0.05")  # what tills round totals by
 _TOP = 5  # proposals a field that are tried together
+_MAX_CHANGES = 20  # discounts, shipping and rounding that may stand between the sums
 _HOLDS = 0.5  # what a sum that holds is worth, in scores
 _BREAKS = 0.6
 
@@ -47,14 +48,9 @@ def find_amounts(sheet: Sheet, skip_rows: frozenset[int], line_sum: Decimal | No
         )[:_TOP]
         for name, weights in _LABELS.items()
     }  # fmt: skip
-    extras = [
-        found.value for found in labelled_amounts(sheet, {"discount": 1, "shipping": 1, "rounding": 1}, skip_rows)
-    ]
-    changes = {
-        Decimal(0),
-        *(v for v in extras if isinstance(v, Decimal)),
-        *(-v for v in extras if isinstance(v, Decimal)),
-    }
+    extras = islice(labelled_amounts(sheet, {"discount": 1, "shipping": 1, "rounding": 1}, skip_rows), _MAX_CHANGES)
+    amounts = [value for found in extras if (value := _value(found)) is not None]
+    changes = {Decimal(0), *amounts, *(-amount for amount in amounts)}
     proposals["total"] = _favour_final([*proposals["total"], *_rounded(sheet, proposals["total"], skip_rows)])
     best = max(
         product([None, *proposals["subtotal"]], [None, *proposals["tax"]], [None, *proposals["total"]]),

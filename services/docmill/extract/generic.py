@@ -20,6 +20,7 @@ __all__ = ["find_generic"]
 
 _YES = frozenset({"yes", "y", "true", "ja", "oui", "si", "sim", "x"})
 _NO = frozenset({"no", "n", "false", "nein", "non", "nee", "nao"})
+_ROWS_BELOW = 5  # rows from the label's on that may hold its value
 _LONGEST_PATTERN = 300  # characters of a schema's `pattern` that is tried
 _LONGEST_ROW = 500  # characters of a row it is tried on: patterns of strangers may be slow
 
@@ -27,20 +28,22 @@ _LONGEST_ROW = 500  # characters of a row it is tried on: patterns of strangers 
 def find_generic(sheet: Sheet, leaf: LeafField) -> Found | None:
     """The best value by a label made of the field's own words; without a label only a pattern or enum can tell."""
     labels = find_labels(sheet.rows, {phrase: frozenset({"own"}) for phrase in leaf.phrases if len(phrase) > 1})
-    candidates = [(found, span) for found in _candidates(sheet, leaf, labels) for span in found.spans[:1]]
+    candidates = list(_candidates(sheet, leaf, labels))
+    by_row: dict[int, list[Found]] = {}
+    for candidate in candidates:
+        by_row.setdefault(candidate.spans[0].row.index, []).append(candidate)
     best: Found | None = None
     for label in labels:
         weight = 1.0 if label.own_cell else 0.8
-        others = sheet.labels_by_row.get(label.span.row.index, ())
-        rivals = [other for other in others if not other.span.overlaps(label.span)]
-        for found, span in candidates:
-            score = weight * relation(label, span, others=rivals) * found.score
-            if span.overlaps(label.span) or score < 0.3 or (best is not None and score <= best.score):
-                continue
-            best = found.weighted(score / found.score)
+        row = label.span.row.index
+        rivals = [other for other in sheet.labels_by_row.get(row, ()) if not other.span.overlaps(label.span)]
+        for found in (found for index in range(row, row + _ROWS_BELOW) for found in by_row.get(index, ())):
+            score = weight * relation(label, found.spans[0], others=rivals) * found.score
+            if score >= 0.3 and not found.spans[0].overlaps(label.span) and (best is None or score > best.score):
+                best = found.weighted(score / found.score)
     if best is None and ("pattern" in leaf.schema or "enum" in leaf.schema):
-        distinct = {str(found.value) for found, _ in candidates}
-        best = candidates[0][0].weighted(0.6) if len(distinct) == 1 else None
+        distinct = {str(found.value) for found in candidates}
+        best = candidates[0].weighted(0.6) if len(distinct) == 1 else None
     return best
 
 

@@ -7,8 +7,8 @@ item; rows with words only belong to the item above, or below where the table pr
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from docmill.extract.candidates import Found, Sheet
@@ -153,15 +153,20 @@ def _same(header: _Header, best: _Header) -> bool:
 def _read(sheet: Sheet, best: _Header, headers: Sequence[_Header], numeric: frozenset[str]) -> Table | None:
     header_rows = frozenset(row.index for header in headers for row in header.rows)
     body = _body(sheet, best, header_rows)
-    columns = dict.fromkeys(body, best.columns)
-    for header in headers:  # a repeated header may stand elsewhere on its page
-        columns.update({row: header.columns for row in body if row > header.rows[0].index})
+    columns = _columns_by_row(body, best, headers)
     concepts = [column.concept for column in best.columns]
     deciding = next((c for c in _DECIDING if c in concepts), next((c for c in concepts if c in numeric), ""))
     if not deciding:
         return None
     items = _items(sheet, body, columns, deciding, numeric)
     return Table(items, header_rows, frozenset(body)) if items else None
+
+
+def _columns_by_row(body: Sequence[int], best: _Header, headers: Sequence[_Header]) -> dict[int, Sequence[Column]]:
+    """Each row under the header above it: a repeated header may stand elsewhere on its page."""
+    starts = [header.rows[0].index for header in headers]
+    above = (bisect_left(starts, row) - 1 for row in body)
+    return {row: headers[index].columns if index >= 0 else best.columns for row, index in zip(body, above, strict=True)}
 
 
 def _body(sheet: Sheet, header: _Header, header_rows: frozenset[int]) -> list[int]:
@@ -361,14 +366,3 @@ def _describe(item: Item) -> None:
     if words:
         text = " ".join(span.text for span in words)
         item.values["description"] = Found(text, tuple(words), 0.8 * min(span.confidence for span in words))
-
-
-def product_holds(item: Item) -> bool | None:
-    """Whether quantity times unit price is the total; None if one of them is missing."""
-    parts = [item.values.get(concept) for concept in ("quantity", "unit_price", "line_total")]
-    if any(part is None for part in parts):
-        return None
-    quantity, price, total = (part.value for part in parts if part is not None)
-    if not (isinstance(quantity, Decimal) and isinstance(price, Decimal) and isinstance(total, Decimal)):
-        return None
-    return abs(quantity * price - total) <= Decimal("0.02")
