@@ -188,7 +188,8 @@ class Part:
         while asyncio.get_running_loop().time() < deadline:
             with suppress(OSError, ValueError):
                 facts: dict[str, Any] = json.loads(self._ready_file.read_text())
-                return facts
+                if self._process is not None and facts["pid"] == self._process.pid:  # not left by an earlier start
+                    return facts
             await asyncio.sleep(0.02)
         raise Unavailable(
             Reason.OVERLOADED, f"The {self._role} did not start within {_START_SECONDS:.0f} s; see the log"
