@@ -40,6 +40,7 @@ def configure_logging(settings: Settings, role: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)  # lists its parts at every start
     structlog.contextvars.bind_contextvars(role=role)
 
 

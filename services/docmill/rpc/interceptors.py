@@ -66,7 +66,7 @@ class Logging(Layer):
 
 def _code(call: Call) -> str:
     code: Any = call.context.code()  # an abort leaves the enum there, a finished call the number
-    return code.name if isinstance(code, grpc.StatusCode) else _CODE_NAMES.get(code, str(code))
+    return code.name if isinstance(code, grpc.StatusCode) else _CODE_NAMES.get(code or 0, str(code))
 
 
 class Errors(Layer):
