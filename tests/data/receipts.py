@@ -67,11 +67,11 @@ def generate_receipt(seed: int, *, photo: bool = True) -> GeneratedReceipt:
     for good, quantity, price in items:
         paper.row(f"{quantity} x {good} @ {price:.2f}", f"{quantity * price:.2f}")
     paper.skip()
-    paper.row("Subtotal", f"£{subtotal:.2f}")
-    paper.row(f"VAT {_TAX_RATE}%", f"£{tax:.2f}")
-    paper.row("TOTAL", f"£{subtotal + tax:.2f}", 30)
+    paper.row("Subtotal", f"GBP {subtotal:.2f}")
+    paper.row(f"VAT {_TAX_RATE}%", f"GBP {tax:.2f}")
+    paper.row("TOTAL", f"GBP {subtotal + tax:.2f}", 30)
     paper.skip()
-    paper.row(method, f"£{subtotal + tax:.2f}")
+    paper.row(method, f"GBP {subtotal + tax:.2f}")
     paper.skip()
     paper.center("Thank you for your visit")
     truth = {

@@ -277,6 +277,14 @@ async def test_flow_versions_never_change(bench: Bench) -> None:
         await bench.engine.create_flow(CALLER, replace(_flow("invoice-extractor"), version="9.0.0"))
 
 
+async def test_a_flow_with_a_broken_schema_is_refused(bench: Bench) -> None:
+    """What would fail inside every run is refused when it is published, with the field that is wrong."""
+    broken = replace(_flow("lab-report"), input_schema={"type": "object", "properties": {"units": {"type": "strin"}}})
+    with pytest.raises(InvalidArgument) as refused:
+        await bench.engine.create_flow(CALLER, broken)
+    assert refused.value.details["field"].startswith("inputSchema")
+
+
 async def test_lists_go_on_where_they_stopped(bench: Bench) -> None:
     """Page tokens walk through runs and flows without missing or repeating one."""
     made = [await bench.run() for _ in range(5)]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -25,7 +27,7 @@ _FETCH_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collected:
-    """What a result changed."""
+    """What results changed."""
 
     runs: tuple[Run, ...] = ()
     document_id: str = ""
@@ -37,25 +39,39 @@ async def run(ctx: Context) -> None:
     async with ctx.bus.results() as source:
         while True:
             deliveries = await source.fetch(_BATCH, _FETCH_SECONDS)
-            await asyncio.gather(*(_collect(ctx, delivery) for delivery in deliveries))
+            await asyncio.gather(*(_collect(ctx, group) for group in _by_run(deliveries)))
             if deliveries:
                 ctx.workers.ended(len(deliveries))
                 ctx.work.set()
 
 
-async def _collect(ctx: Context, delivery: ResultDelivery) -> None:
-    result = delivery.result
+def _by_run(deliveries: Sequence[ResultDelivery]) -> Iterable[Sequence[ResultDelivery]]:
+    """What came for one run together, in order; probes, which have none, each alone."""
+    groups: defaultdict[str | int, list[ResultDelivery]] = defaultdict(list)
+    for number, delivery in enumerate(deliveries):
+        groups[delivery.result.run_id or number].append(delivery)
+    return groups.values()
+
+
+async def _collect(ctx: Context, group: Sequence[ResultDelivery]) -> None:
+    """One operation for all results of a run: its row is read and locked once, and its watchers are told once."""
+    results = [delivery.result for delivery in group]
     try:
-        collected = await ctx.store.write(lambda: record(ctx, result))
+        collected = await ctx.store.write(lambda: record(ctx, *results))
     except StoreUnavailable:
         return  # not acked: it is delivered again
     except Exception:
-        log.exception("a result could not be recorded", event_key="collect.failed", job=result.job_id)
+        if len(group) > 1:  # the one that cannot be recorded must not keep the others out
+            for delivery in group:
+                await _collect(ctx, [delivery])
+            return
+        log.exception("a result could not be recorded", event_key="collect.failed", job=results[0].job_id)
         return
-    try:
-        await delivery.ack()
-    except BusUnavailable:
-        log.info("a result will come twice", event_key="collect.unacked", job=result.job_id)
+    for delivery in group:
+        try:
+            await delivery.ack()
+        except BusUnavailable:
+            log.info("a result will come twice", event_key="collect.unacked", job=delivery.result.job_id)
     await tell(ctx, collected)
 
 
@@ -72,21 +88,28 @@ async def tell(ctx: Context, collected: Collected) -> None:
             await cancel.stop_work(ctx, changed)
 
 
-def record(ctx: Context, result: JobResult) -> Op[Collected]:
-    """Write what the result says; nothing if it is not the attempt that counts."""
-    if result.kind is JobKind.PROBE:
-        return (yield from _probe(ctx, result))
-    run = yield from runs.get(result.run_id, lock=True)
-    if run is None or run.state.is_terminal:
-        return Collected()
+def record(ctx: Context, *results: JobResult) -> Op[Collected]:
+    """Write what a probe, or results of one run, say; nothing for an attempt that does not count."""
+    if results[0].kind is JobKind.PROBE:
+        return (yield from _probe(ctx, results[0]))
+    run = yield from runs.get(results[0].run_id, lock=True)
+    changed = None
+    for result in results:
+        if run is None or run.state.is_terminal:
+            break
+        changed = (yield from _record(ctx, run, result)) or changed
+        run = changed or run
+    return Collected(runs=(changed,) if changed else ())
+
+
+def _record(ctx: Context, run: Run, result: JobResult) -> Op[Run | None]:
+    """What a result means for the locked, open run."""
     recipe = yield from _recipe(ctx, run)
     if result.fault is not None:
-        changed = yield from attempt_failed(ctx, run, recipe, _job_of(result), result.fault)
-    elif result.kind is JobKind.PAGE:
-        changed = yield from advance.page_read(run, recipe, result, ctx.now())
-    else:
-        changed = yield from advance.document_made(run, recipe, result, ctx.now())
-    return Collected(runs=(changed,) if changed else ())
+        return (yield from attempt_failed(ctx, run, recipe, _job_of(result), result.fault))
+    if result.kind is JobKind.PAGE:
+        return (yield from advance.page_read(run, recipe, result, ctx.now()))
+    return (yield from advance.document_made(run, recipe, result, ctx.now()))
 
 
 def attempt_failed(ctx: Context, run: Run, recipe: Recipe, job: Job, fault: Fault) -> Op[Run | None]:

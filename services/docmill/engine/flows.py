@@ -14,6 +14,7 @@ from docmill.engine import page_tokens
 from docmill.engine.catalog import Recipe
 from docmill.engine.context import Context
 from docmill.engine.requests import FlowSpec, Listing
+from docmill.extract.validate import check_schema
 from docmill.store import Op, flows
 
 
@@ -82,6 +83,8 @@ async def create_flow(ctx: Context, caller: Caller, spec: FlowSpec) -> FlowVersi
             "definition": dict(spec.definition),
         }
     )
+    check_schema(checked.input_schema, "inputSchema")
+    check_schema(checked.output_schema, "outputSchema")
     version = checked.published(org_id=caller.org_id, at=ctx.now())
     await _refuse_takeover(ctx, version)
     if not await ctx.store.write(lambda: flows.insert(version)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -78,7 +78,6 @@ class RunOutput:
     """A JSON value; None when there is none."""
     evidence: Sequence[Evidence] = ()
     warnings: Sequence[str] = ()
-    steps: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
