@@ -25,6 +25,7 @@ __all__ = [
 ]
 
 MAX_DEPTH = 32
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_EXACT = 2**53  # beyond it a double is not one whole number
 
 
@@ -32,9 +33,8 @@ def to_timestamp(at: datetime | None) -> timestamp_pb2.Timestamp | None:
     """An aware time in UTC."""
     if at is None:
         return None
-    stamp = timestamp_pb2.Timestamp()
-    stamp.FromDatetime(at)
-    return stamp
+    since = at - _EPOCH  # `FromDatetime` takes four times as long, and watches send thousands a second
+    return timestamp_pb2.Timestamp(seconds=since.days * 86_400 + since.seconds, nanos=since.microseconds * 1000)
 
 
 def from_timestamp(stamp: timestamp_pb2.Timestamp, field: str) -> datetime:

@@ -24,6 +24,9 @@ from docmill.v1 import errors_pb2, runs_pb2
 
 __all__ = ["add_output", "from_filter", "to_event", "to_run", "to_watched"]
 
+_KINDS = {kind: runs_pb2.RunEventKind.Value(f"RUN_EVENT_KIND_{kind.replace('.', '_').upper()}") for kind in EventKind}
+"""`page.done` is RUN_EVENT_KIND_PAGE_DONE."""
+
 
 def to_run(run: Run) -> runs_pb2.Run:
     """A run without its output."""
@@ -126,7 +129,7 @@ def to_event(event: RunEvent) -> runs_pb2.RunEvent:
     facts = event.payload
     about_page = "page" in facts
     return runs_pb2.RunEvent(
-        kind=to_kind(event.kind),
+        kind=_KINDS[event.kind],
         at=to_timestamp(event.at),
         page=to_page_facts(facts) if about_page else None,
         pages_done=facts.get("pagesDone"),
@@ -137,11 +140,6 @@ def to_event(event: RunEvent) -> runs_pb2.RunEvent:
         duration_ms=None if about_page else facts.get("durationMs"),
         error=_fault(facts) if "reason" in facts else None,
     )
-
-
-def to_kind(kind: EventKind) -> runs_pb2.RunEventKind.ValueType:
-    """`page.done` is RUN_EVENT_KIND_PAGE_DONE."""
-    return runs_pb2.RunEventKind.Value(f"RUN_EVENT_KIND_{kind.replace('.', '_').upper()}")
 
 
 def to_page_facts(facts: JsonObject) -> runs_pb2.PageFacts:
