@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -65,7 +66,7 @@ def run(message: runs_pb2.Run) -> Run:
         completed_at=_time(message, "completed_at"),
         cancelled_at=_time(message, "cancelled_at"),
         progress=_progress(message.progress),
-        output=value(message.output) if message.HasField("output") else None,
+        output=json.loads(message.output_json) if message.output_json else None,
         warnings=tuple(message.warnings),
         evidence=tuple(_evidence(item) for item in message.evidence),
         error=_fault(message, "error"),

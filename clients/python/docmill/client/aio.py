@@ -214,7 +214,7 @@ class AsyncRuns:
 
     async def get(self, run_id: str, *, evidence: bool = False) -> Run:
         """A run as it is now; with where each value of its output was read, if asked for."""
-        request = runs_pb2.GetRunRequest(run_id=run_id, include_evidence=evidence)
+        request = runs_pb2.GetRunRequest(run_id=run_id, include_evidence=evidence, output_as_json=True)
         answer = await self._connection.call(self._connection.runs.GetRun, request)
         return _convert.run(answer.run)
 
