@@ -134,6 +134,15 @@ class RunLife(RuleBasedStateMachine):
         if not twice:  # else it may be answered again, as by a second worker
             self.on_the_bus.remove(job)
 
+    @precondition(lambda self: self.on_the_bus)
+    @rule(data=st.data())
+    def answer_together(self, data: st.DataObject) -> None:
+        run_id = data.draw(st.sampled_from(self.on_the_bus)).run_id
+        jobs_ = [job for job in self.on_the_bus if job.run_id == run_id]
+        results = [data.draw(st.sampled_from([done(job), failed(job, CRASH), failed(job, WRONG)])) for job in jobs_]
+        self.write(lambda: collect.record(self.ctx, *results, results[0]))  # the first one twice
+        self.on_the_bus = [job for job in self.on_the_bus if job.run_id != run_id]
+
     @rule(seconds=st.sampled_from([1, 40, 200]))
     def time_passes(self, seconds: int) -> None:
         self.clock += timedelta(seconds=seconds)

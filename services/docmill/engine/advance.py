@@ -37,25 +37,29 @@ def plan_run(run: Run, recipe: Recipe, document: Document, now: datetime) -> Op[
     return (yield from runs.change(run, to, [planned], now))
 
 
-def page_read(run: Run, recipe: Recipe, result: JobResult, now: datetime) -> Op[Run | None]:
-    """A page's text is there."""
-    facts = result.page_facts
-    if facts is None or not (yield from jobs.succeed(result)):
-        return None
-    counted = replace(_started(run, now), pages_done=run.pages_done + 1, engine_ms=run.engine_ms + result.engine_ms)
-    event = NewEvent(
-        kind=EventKind.PAGE_DONE,
-        payload={
+def pages_read(run: Run, recipe: Recipe, results: Sequence[JobResult], now: datetime) -> Op[Run | None]:
+    """Texts of pages are there: an event for each, and one update of the run for all."""
+    to, events = _started(run, now), []
+    done, engine_ms = run.pages_done, run.engine_ms
+    for result in results:
+        facts = result.page_facts
+        if facts is None or not (yield from jobs.succeed(result)):
+            continue
+        done, engine_ms = done + 1, engine_ms + result.engine_ms
+        payload = {
             "page": result.page,
             "attempt": result.attempt,
             "engine": facts.engine,
             "confidence": round(facts.confidence, 4),
             "words": facts.words,
             "durationMs": result.duration_ms,
-            **_progress(counted),
-        },
-    )
-    return (yield from _after_page(run, counted, recipe, [event], None, now))
+            **_progress(run),
+            "pagesDone": done,
+        }
+        events.append(NewEvent(kind=EventKind.PAGE_DONE, payload=payload))
+    if not events:
+        return None
+    return (yield from _after_page(run, replace(to, pages_done=done, engine_ms=engine_ms), recipe, events, None, now))
 
 
 def page_lost(run: Run, recipe: Recipe, job: Job, fault: Fault, now: datetime) -> Op[Run | None]:

@@ -93,23 +93,20 @@ def record(ctx: Context, *results: JobResult) -> Op[Collected]:
     if results[0].kind is JobKind.PROBE:
         return (yield from _probe(ctx, results[0]))
     run = yield from runs.get(results[0].run_id, lock=True)
-    changed = None
-    for result in results:
-        if run is None or run.state.is_terminal:
-            break
-        changed = (yield from _record(ctx, run, result)) or changed
-        run = changed or run
-    return Collected(runs=(changed,) if changed else ())
-
-
-def _record(ctx: Context, run: Run, result: JobResult) -> Op[Run | None]:
-    """What a result means for the locked, open run."""
+    if run is None or run.state.is_terminal:
+        return Collected()
     recipe = yield from _recipe(ctx, run)
-    if result.fault is not None:
-        return (yield from attempt_failed(ctx, run, recipe, _job_of(result), result.fault))
-    if result.kind is JobKind.PAGE:
-        return (yield from advance.page_read(run, recipe, result, ctx.now()))
-    return (yield from advance.document_made(run, recipe, result, ctx.now()))
+    read = [result for result in results if result.kind is JobKind.PAGE and result.fault is None]
+    changed = yield from advance.pages_read(run, recipe, read, ctx.now())
+    for result in results:
+        run = changed or run
+        if run.state.is_terminal:
+            break
+        if result.fault is not None:
+            changed = (yield from attempt_failed(ctx, run, recipe, _job_of(result), result.fault)) or changed
+        elif result.kind is JobKind.DOCUMENT:
+            changed = (yield from advance.document_made(run, recipe, result, ctx.now())) or changed
+    return Collected(runs=(changed,) if changed else ())
 
 
 def attempt_failed(ctx: Context, run: Run, recipe: Recipe, job: Job, fault: Fault) -> Op[Run | None]:
