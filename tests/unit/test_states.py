@@ -26,6 +26,8 @@ RUN_CHANGES = {
 }
 JOB_CHANGES = {
     ("READY", "PUBLISHED"),
+    ("READY", "SUCCEEDED"),
+    ("READY", "FAILED"),
     ("READY", "CANCELLED"),
     ("PUBLISHED", "SUCCEEDED"),
     ("PUBLISHED", "FAILED"),

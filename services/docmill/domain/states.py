@@ -25,8 +25,8 @@ class JobState(StrEnum):
 
     READY = "READY"  # waiting for dispatch; PUBLISHED -> retryable failure, or lease ran out
     PUBLISHED = "PUBLISHED"  # READY -> on the bus, leased until lease_until
-    SUCCEEDED = "SUCCEEDED"  # PUBLISHED -> result accepted
-    FAILED = "FAILED"  # PUBLISHED -> attempts used up or not retryable
+    SUCCEEDED = "SUCCEEDED"  # any open -> result accepted (READY: of an attempt that was taken back too early)
+    FAILED = "FAILED"  # any open -> attempts used up or not retryable
     CANCELLED = "CANCELLED"  # any open -> the run ended
 
     @property
@@ -78,8 +78,8 @@ RUN_ARROWS: dict[RunState, frozenset[RunState]] = {
 }
 
 JOB_ARROWS: dict[JobState, frozenset[JobState]] = {
-    JobState.READY: frozenset({JobState.PUBLISHED, JobState.CANCELLED}),
-    JobState.PUBLISHED: frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.READY, JobState.CANCELLED}),
+    JobState.READY: frozenset({JobState.PUBLISHED, JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED}),
+    JobState.PUBLISHED: frozenset({JobState.READY, JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED}),
     JobState.SUCCEEDED: frozenset(),
     JobState.FAILED: frozenset(),
     JobState.CANCELLED: frozenset(),

@@ -118,11 +118,14 @@ def lapsed(now: datetime, limit: int) -> Op[Sequence[tuple[str, str, int]]]:
 
 
 def succeed(result: JobResult) -> Op[bool]:
-    """PUBLISHED -> SUCCEEDED for this attempt; False if it is not the one that counts."""
+    """READY or PUBLISHED -> SUCCEEDED for this attempt; False if it is not the one that counts.
+
+    READY too: what `unclaim_all` took back may have been in a worker's hands, and the bus takes an attempt only once.
+    """
     facts = result.page_facts
     rows = yield Statement(
         "UPDATE jobs SET state = 'SUCCEEDED', lease_until = NULL, page_key = $3, engine = $4, confidence = $5, "
-        "words = $6, duration_ms = $7 WHERE id = $1 AND attempt = $2 AND state = 'PUBLISHED' RETURNING id",
+        "words = $6, duration_ms = $7 WHERE id = $1 AND attempt = $2 AND state IN ('READY', 'PUBLISHED') RETURNING id",
         (
             result.job_id,
             result.attempt,
@@ -137,20 +140,20 @@ def succeed(result: JobResult) -> Op[bool]:
 
 
 def retry(job_id: str, attempt: int, ready_at: datetime) -> Op[bool]:
-    """PUBLISHED -> READY as the next attempt, due at `ready_at`; False if somebody was first."""
+    """This attempt -> READY as the next attempt, due at `ready_at`; False if somebody was first."""
     rows = yield Statement(
         "UPDATE jobs SET state = 'READY', lease_until = NULL, attempt = attempt + 1, ready_at = $3 "
-        "WHERE id = $1 AND attempt = $2 AND state = 'PUBLISHED' RETURNING id",
+        "WHERE id = $1 AND attempt = $2 AND state IN ('READY', 'PUBLISHED') RETURNING id",
         (job_id, attempt, micros(ready_at)),
     )
     return bool(rows)
 
 
 def fail(job_id: str, attempt: int, fault: Fault) -> Op[bool]:
-    """PUBLISHED -> FAILED for this attempt; False if somebody was first."""
+    """READY or PUBLISHED -> FAILED for this attempt; False if somebody was first."""
     rows = yield Statement(
         "UPDATE jobs SET state = 'FAILED', lease_until = NULL, fault = $3 "
-        "WHERE id = $1 AND attempt = $2 AND state = 'PUBLISHED' RETURNING id",
+        "WHERE id = $1 AND attempt = $2 AND state IN ('READY', 'PUBLISHED') RETURNING id",
         (job_id, attempt, dump_fault(fault)),
     )
     return bool(rows)
