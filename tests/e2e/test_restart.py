@@ -1,0 +1,100 @@
+"""`docmill up` is stopped and started again: nothing is lost, nothing is left behind."""
+
+from __future__ import annotations
+
+import json
+import re
+import stat
+from pathlib import Path
+
+import pytest
+
+from tests.fixtures import documents
+from tests.fixtures.processes import descendants, eventually
+from tests.fixtures.stack import Stack, start_stack
+
+PAGES = 5
+
+
+def sheets(path: Path) -> Path:
+    """Pages that take a good half second each."""
+    pages = [documents.draw_page([f"Sheet {number}"], (400, 120), 40)[0] for number in range(1, PAGES + 1)]
+    return documents.tiff(path, pages)
+
+
+def test_stop_in_the_middle_and_go_on(tmp_path: Path) -> None:
+    """Ctrl-C ends everything with code 0; the next start finishes the run, each page once, with the same key."""
+    first = start_stack(tmp_path / "data")
+    with first.connect() as client:
+        handle = client.flows.run("document-text", sheets(tmp_path / "sheets.tiff"))
+        seen = []
+        for event in handle.watch():
+            seen.append(event)
+            if event.pages_done == 2:
+                break
+    family = descendants(first.process.pid)
+    assert len(family) >= 4  # bus, services, worker, reader
+    assert first.stop() == 0
+    assert not [process.command for process in family if process.alive]
+    assert not (tmp_path / "data" / "ready.json").exists()
+    assert not list((tmp_path / "data").glob("cache/**/*"))
+
+    second = start_stack(tmp_path / "data")
+    try:
+        assert second.api_key == first.api_key
+        with second.connect() as client:
+            seen += client.runs.watch(handle.id, after_sequence=seen[-1].sequence)
+            run = client.runs.get(handle.id)
+    finally:
+        assert second.stop() == 0
+    assert run.status == "success"
+    assert [event.sequence for event in seen] == list(range(1, run.last_sequence + 1))
+    pages = [event for event in seen if event.kind == "page.done"]
+    assert sorted(event.page_number or 0 for event in pages) == list(range(1, PAGES + 1))
+    assert [page["lines"][0]["text"] for page in run.output["pages"]] == [f"Sheet {n}" for n in range(1, PAGES + 1)]
+    assert not [event for event in seen if event.kind == "page.retried"]  # an orderly stop costs no attempt
+
+
+def test_stop_with_a_watcher(tmp_path: Path) -> None:
+    """Somebody who watches does not keep docmill from stopping; the watch goes on after the next start."""
+    first = start_stack(tmp_path / "data")
+    with first.connect() as client:
+        handle = client.flows.run("document-text", sheets(tmp_path / "sheets.tiff"))
+        seen = []
+        second: Stack | None = None
+        for event in handle.watch():
+            seen.append(event)
+            if second is None and event.kind == "page.done":
+                assert first.stop() == 0
+                second = start_stack(tmp_path / "data", grpc=first.grpc)
+        assert second
+        run = client.runs.get(handle.id)
+    assert second.stop() == 0
+    assert [event.sequence for event in seen] == list(range(1, run.last_sequence + 1))
+    assert seen[-1].kind == "run.succeeded"
+
+
+@pytest.mark.xdist_group("stack")
+def test_second_start_on_a_running_folder(stack: Stack) -> None:
+    """A second `docmill up` on the folder is refused in one line that says what to do, and the first goes on."""
+    refused = stack.docmill("up", "--data", stack.data, "--grpc", "127.0.0.1:0")
+    assert refused.returncode not in {0, 1}
+    assert refused.stdout == ""
+    (line,) = refused.stderr.splitlines()
+    assert str(stack.data) in line
+    assert "stop it first or choose another --data" in line
+    with stack.connect() as client:
+        assert list(client.flows.list())
+
+
+@pytest.mark.xdist_group("stack")
+def test_ready_file(stack: Stack) -> None:
+    """The ready file has what scripts need, and only its owner may read it."""
+    path = stack.data / "ready.json"
+    facts = json.loads(path.read_text())
+    assert facts["pid"] == stack.process.pid
+    assert facts["data"] == str(stack.data)
+    assert re.fullmatch(r"127\.0\.0\.1:[1-9]\d*", facts["grpc"])
+    assert re.fullmatch(r"dc_test_\w{8}_\w{40}", facts["api_key"])
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert eventually(lambda: stack.docmill("flows", "list", "--json").returncode == 0, 10)
