@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Figure", "percentile", "spread", "table"]
+__all__ = ["Figure", "percentile", "rates", "spread", "table"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,5 +40,11 @@ def percentile(values: Sequence[float], percent: int) -> float:
 
 
 def spread(milliseconds: Sequence[float]) -> str:
-    """Median and tail."""
-    return f"p50 {statistics.median(milliseconds):.2f} ms, p99 {percentile(milliseconds, 99):.2f} ms"
+    """Median and tail; the worst one where there are too few for a 99th percentile."""
+    tail = f"p99 {percentile(milliseconds, 99):.1f}" if len(milliseconds) >= 100 else f"worst {max(milliseconds):.1f}"
+    return f"p50 {statistics.median(milliseconds):.1f} ms, {tail} ms"
+
+
+def rates(values: Sequence[float], unit: str) -> str:
+    """Repeated measurements of a rate."""
+    return f"median {statistics.median(values):,.0f}, best {max(values):,.0f} {unit}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import tempfile
@@ -21,7 +20,7 @@ from tests.fixtures.stack import Stack, start_stack
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-__all__ = ["Api", "Finished", "connected", "docmill_up", "resident_mb", "services_pid", "warm"]
+__all__ = ["Api", "Finished", "connected", "cpu_seconds", "docmill_up", "resident_mb", "warm"]
 
 TERMINAL = (runs_pb2.RUN_EVENT_KIND_RUN_SUCCEEDED, runs_pb2.RUN_EVENT_KIND_RUN_FAILED,
             runs_pb2.RUN_EVENT_KIND_RUN_CANCELLED)  # fmt: skip
@@ -136,9 +135,10 @@ async def warm(stack: Stack) -> AsyncIterator[Api]:
         yield api
 
 
-def services_pid(stack: Stack) -> int:
-    """Process id of the services."""
-    return int(json.loads((stack.data / "run" / "services.json").read_text())["pid"])
+def cpu_seconds(pid: int) -> float:
+    """Time a process has spent on processors, all its threads together (proc(5), `utime` and `stime`)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def resident_mb(pid: int) -> float:
