@@ -19,10 +19,11 @@ from docmill.domain.errors import (
     Reason,
     SequenceOutOfRange,
 )
+from docmill.domain.flow_specs import FlowSpec, parse_flow
 from docmill.domain.messages import JobMessage, JobResult
-from docmill.domain.models import EventKind, FlowLimits, JobKind, Mode, RunEvent
+from docmill.domain.models import EventKind, JobKind, Mode, RunEvent
 from docmill.domain.states import PageState, RunState
-from docmill.engine import FlowSpec, Heartbeat, RunFilter, RunRequest
+from docmill.engine import Heartbeat, RunFilter, RunRequest
 from docmill.store import Store, ledger
 from tests.fixtures.engine import CALLER, QUICK, Bench, done, failed, serving
 
@@ -333,23 +334,30 @@ async def test_a_run_that_misses_its_deadline_fails(bench: Bench) -> None:
 def _flow(flow_id: str, read: dict[str, str] | None = None) -> FlowSpec:
     schema = {"type": "object", "properties": {"hemoglobin": {"type": "number"}}}
     needs_units = {"type": "object", "required": ["units"], "properties": {"units": {"type": "string", "enum": ["SI"]}}}
-    return FlowSpec(
-        flow_id=flow_id,
-        version="1.0.0",
-        name="Lab report",
-        input_schema={} if read else needs_units,
-        output_schema=schema,
-        limits=FlowLimits(supported_formats=("application/pdf",), estimated_credits_per_page=2),
-        definition={
+    return parse_flow(
+        {
+            "id": flow_id,
             "version": "1.0.0",
-            "steps": [
-                {"type": "step", "id": "read", "nodeType": "parse", "config": {"providerRef": "ocr", **(read or {})}},
-                {
-                    "type": "step",
-                    "id": "fields",
-                    "nodeType": "extract",
-                    "config": {"providerRef": "layout", "schema": schema},
-                },
-            ],
-        },
+            "name": "Lab report",
+            "inputSchema": {} if read else needs_units,
+            "outputSchema": schema,
+            "config": {"supportedFormats": ["application/pdf"], "estimatedCreditsPerPage": 2},
+            "definition": {
+                "version": "1.0.0",
+                "steps": [
+                    {
+                        "type": "step",
+                        "id": "read",
+                        "nodeType": "parse",
+                        "config": {"providerRef": "ocr", **(read or {})},
+                    },
+                    {
+                        "type": "step",
+                        "id": "fields",
+                        "nodeType": "extract",
+                        "config": {"providerRef": "layout", "schema": schema},
+                    },
+                ],
+            },
+        }
     )

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from docmill.domain.errors import Fault, InvalidArgument, Reason
-from docmill.domain.models import EventKind, Flow, FlowLimits, FlowVersion, Mode, Priority, Run, RunEvent, RunPage
+from docmill.domain.models import EventKind, Flow, Mode, Priority, Run, RunEvent, RunPage
 from docmill.domain.pages import Box, Line, Page, Unit, Word
 from docmill.domain.states import PageState, RunState
-from docmill.engine import FlowSpec, Heartbeat, RunOutput, RunRequest
+from docmill.engine import Heartbeat, RunOutput, RunRequest
 from docmill.extract import Evidence
 from docmill.rpc.convert import common, documents, flows, runs
 from docmill.v1 import flows_pb2, runs_pb2
@@ -228,22 +228,10 @@ def test_documents_in_requests_arrive(content: bytes, filename: str) -> None:
 
 
 @given(objects, objects, objects)
-def test_flow_versions_arrive(variables: dict[str, Any], output: dict[str, Any], definition: dict[str, Any]) -> None:
-    """A flow version that is created has the schemas, the limits and the recipe that were sent."""
-    limits = FlowLimits(
-        supported_formats=("application/pdf",), max_file_size_mb=7, max_pages=8, estimated_credits_per_page=9
-    )
-    spec = FlowSpec(
-        flow_id="f",
-        version="1.0.0",
-        name="F",
-        description="d",
-        hidden=True,
-        input_schema=variables,
-        output_schema=output,
-        limits=limits,
-        definition=definition,
-    )
+def test_flow_versions_arrive(variables: dict[str, Any], output: dict[str, Any], extra: dict[str, Any]) -> None:
+    """A flow version that is created, and shown, has the schemas, the limits and the recipe that were sent."""
+    read = {"type": "step", "id": "read", "nodeType": "parse", "config": {"extra": extra}}
+    definition = {"version": "1.0.0", "steps": [read]}
     message = flows_pb2.CreateFlowRequest(
         id="f",
         version="1.0.0",
@@ -257,25 +245,16 @@ def test_flow_versions_arrive(variables: dict[str, Any], output: dict[str, Any],
         ),
         definition=common.to_struct(definition),
     )
-    assert flows.from_create_flow(message) == spec
-    version = FlowVersion(
-        flow_id="f",
-        org_id="",
-        version="1.0.0",
-        name="F",
-        description="d",
-        hidden=True,
-        input_schema=variables,
-        output_schema=output,
-        limits=limits,
-        definition=definition,
-        created_at=datetime(2026, 1, 1, tzinfo=UTC),
-    )
+    version = flows.from_create_flow(message).published(org_id="", at=datetime(2026, 1, 1, tzinfo=UTC))
+    assert (version.flow_id, version.version, version.name, version.description) == ("f", "1.0.0", "F", "d")
+    assert (version.input_schema, version.output_schema, version.definition) == (variables, output, definition)
+    assert version.hidden
     older = replace(version, version="0.9.0", created_at=datetime(2025, 1, 1, tzinfo=UTC))
     shown = flows.to_flow(Flow(id="f", versions=(older, version)), version)
     assert shown.config == message.config
-    assert shown.schema.output == message.output_schema
-    assert shown.definition == message.definition
+    assert shown.input_schema == common.to_struct(version.input_schema)
+    assert shown.schema.output == common.to_struct(version.output_schema)
+    assert shown.definition == common.to_struct(version.definition)
     assert list(shown.versions) == ["0.9.0", "1.0.0"]
     assert shown.created_at.ToDatetime(UTC) == older.created_at
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
 
+from docmill.domain.flow_specs import FlowSpec
 from docmill.domain.messages import Beat, Hint
 from docmill.domain.models import Caller, Document, Flow, FlowVersion, Run, RunEvent, RunPage
 from docmill.domain.pages import Page
@@ -24,7 +25,7 @@ from docmill.engine import (
     watch,
 )
 from docmill.engine.context import Context
-from docmill.engine.requests import FlowSpec, Heartbeat, Listing, RunFilter, RunOutput, RunRequest
+from docmill.engine.requests import Heartbeat, Listing, RunFilter, RunOutput, RunRequest
 from docmill.store import StoreUnavailable, jobs
 
 _EXTEND_EVERY = timedelta(seconds=15)

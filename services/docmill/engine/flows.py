@@ -6,14 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from docmill.domain.errors import AlreadyExists, InvalidArgument, NotFound, Reason
-from docmill.domain.flow_specs import FlowSpec as CheckedSpec
-from docmill.domain.flow_specs import parse_flow
+from docmill.domain.flow_specs import FlowSpec
 from docmill.domain.flows import parse_version
 from docmill.domain.models import Caller, Flow, FlowVersion
 from docmill.engine import page_tokens
 from docmill.engine.catalog import Recipe
 from docmill.engine.context import Context
-from docmill.engine.requests import FlowSpec, Listing
+from docmill.engine.requests import Listing
 from docmill.extract.validate import check_schema
 from docmill.store import Op, flows
 
@@ -65,27 +64,9 @@ async def get_recipe(ctx: Context, caller: Caller, flow_id: str, version: str) -
 
 async def create_flow(ctx: Context, caller: Caller, spec: FlowSpec) -> FlowVersion:
     """Publish a version for the caller's organization."""
-    checked = parse_flow(
-        {
-            "id": spec.flow_id,
-            "version": spec.version,
-            "name": spec.name,
-            "description": spec.description,
-            "hidden": spec.hidden,
-            "inputSchema": dict(spec.input_schema),
-            **({"outputSchema": dict(spec.output_schema)} if spec.output_schema else {}),
-            "config": {
-                "supportedFormats": list(spec.limits.supported_formats),
-                "maxFileSizeMB": spec.limits.max_file_size_mb,
-                "maxPages": spec.limits.max_pages,
-                "estimatedCreditsPerPage": spec.limits.estimated_credits_per_page,
-            },
-            "definition": dict(spec.definition),
-        }
-    )
-    check_schema(checked.input_schema, "inputSchema")
-    check_schema(checked.output_schema, "outputSchema")
-    version = checked.published(org_id=caller.org_id, at=ctx.now())
+    check_schema(spec.input_schema, "inputSchema")
+    check_schema(spec.output_schema, "outputSchema")
+    version = spec.published(org_id=caller.org_id, at=ctx.now())
     await _refuse_takeover(ctx, version)
     if not await ctx.store.write(lambda: flows.insert(version)):
         raise AlreadyExists(
@@ -96,7 +77,7 @@ async def create_flow(ctx: Context, caller: Caller, spec: FlowSpec) -> FlowVersi
     return version
 
 
-async def publish_builtin(ctx: Context, specs: Iterable[CheckedSpec]) -> None:
+async def publish_builtin(ctx: Context, specs: Iterable[FlowSpec]) -> None:
     """Make sure that the installation has the flows that come with docmill."""
     now = ctx.now()
     versions = [spec.published(org_id="", at=now) for spec in specs]

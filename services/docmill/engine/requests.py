@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from docmill.domain.models import FlowLimits, JsonObject, Priority
+from docmill.domain.models import JsonObject, Priority
 from docmill.domain.states import RunState
 from docmill.extract import Evidence
 
@@ -23,21 +23,6 @@ class Listing(Generic[T]):
     """All that match, not only these."""
     next_page_token: str = ""
     """Empty on the last page."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FlowSpec:
-    """A new flow, or a new version of one."""
-
-    flow_id: str
-    version: str
-    name: str
-    description: str = ""
-    hidden: bool = False
-    input_schema: JsonObject = field(default_factory=dict)
-    output_schema: JsonObject = field(default_factory=dict)
-    limits: FlowLimits
-    definition: JsonObject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from docmill.domain.models import Flow, FlowLimits, FlowVersion, JsonObject, Priority
-from docmill.engine import FlowSpec, Listing, RunRequest
+from docmill.domain.flow_specs import FlowSpec, parse_flow
+from docmill.domain.models import Flow, FlowVersion, JsonObject, Priority
+from docmill.engine import Listing, RunRequest
 from docmill.rpc.convert.common import from_struct, to_struct, to_timestamp
 from docmill.v1 import flows_pb2
 
@@ -96,23 +97,25 @@ def input_schema(variables: JsonObject) -> dict[str, Any]:
 
 
 def from_create_flow(request: flows_pb2.CreateFlowRequest) -> FlowSpec:
-    """A flow version to create."""
+    """A flow version to create: the request in the shape of a flow file, checked as one."""
     config = request.config
-    return FlowSpec(
-        flow_id=request.id,
-        version=request.version,
-        name=request.name,
-        description=request.description,
-        hidden=request.hidden,
-        input_schema=from_struct(request.input_schema, "input_schema", max_bytes=MAX_VARIABLES),
-        output_schema=from_struct(request.output_schema, "output_schema", max_bytes=MAX_VARIABLES),
-        limits=FlowLimits(
-            supported_formats=tuple(config.supported_formats),
-            max_file_size_mb=config.max_file_size_mb,
-            max_pages=config.max_pages,
-            estimated_credits_per_page=config.estimated_credits_per_page,
-        ),
-        definition=from_struct(request.definition, "definition", max_bytes=MAX_DEFINITION),
+    return parse_flow(
+        {
+            "id": request.id,
+            "version": request.version,
+            "name": request.name,
+            "description": request.description,
+            "hidden": request.hidden,
+            "inputSchema": from_struct(request.input_schema, "input_schema", max_bytes=MAX_VARIABLES),
+            "outputSchema": from_struct(request.output_schema, "output_schema", max_bytes=MAX_VARIABLES),
+            "config": {
+                "supportedFormats": list(config.supported_formats),
+                "maxFileSizeMB": config.max_file_size_mb,
+                "maxPages": config.max_pages,
+                "estimatedCreditsPerPage": config.estimated_credits_per_page,
+            },
+            "definition": from_struct(request.definition, "definition", max_bytes=MAX_DEFINITION),
+        }
     )
 
 
