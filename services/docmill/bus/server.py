@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import json
-import os
 import secrets
 import shutil
 import signal
@@ -14,15 +12,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from docmill.lifeline import before_exec
+
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
-    from collections.abc import Callable
 
 __all__ = ["NatsServer", "ServerFailed", "find_nats_server"]
 
 _POLL_SECONDS = 0.01
 _LOG_TAIL_BYTES = 2000
-_PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 _USER = "docmill"
 
 _CONFIG = """\
@@ -120,7 +118,7 @@ class NatsServer:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,  # a Ctrl-C on the terminal is the supervisor's business
-                preexec_fn=_die_with_parent(),
+                preexec_fn=before_exec(),
             )
         try:
             async with asyncio.timeout(timeout):
@@ -202,18 +200,3 @@ class NatsServer:
                 if text:
                     return text.splitlines()[-1]
         return f"see {self.log}"
-
-
-def _die_with_parent() -> Callable[[], None] | None:
-    """For the child, before it becomes nats-server: end when the supervisor ends, also when that is killed."""
-    if sys.platform != "linux":
-        return None
-    prctl = ctypes.CDLL(None).prctl  # looked up here: between fork and exec as little as possible may happen
-    parent = os.getpid()
-
-    def prepare() -> None:
-        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it died in between
-            os._exit(1)
-
-    return prepare

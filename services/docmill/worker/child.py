@@ -13,23 +13,19 @@ A failure is {error: {reason, message, details, retryable}}, with a `traceback` 
 
 from __future__ import annotations
 
-import ctypes
 import os
-import signal
-import sys
 import traceback
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
 from docmill.domain.errors import DocmillError, InvalidArgument, Reason, WorkFailed
+from docmill.lifeline import die_with_parent
 from docmill.ocr import EngineUnavailable
 from docmill.worker import faults, frames
 
-__all__ = ["Task", "die_with", "main", "serve", "take_pipes"]
+__all__ = ["Task", "main", "serve", "take_pipes"]
 
 Task = Callable[[dict[str, Any], bytes], tuple[dict[str, Any], bytes]]
-
-_PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 def main() -> None:
@@ -38,7 +34,7 @@ def main() -> None:
     start = frames.read(requests)
     if start is None:
         return
-    die_with(int(start.header["parent"]))
+    die_with_parent(int(start.header["parent"]))
     from docmill.worker.reading import Reading  # noqa: PLC0415 - nothing of it is imported without a parent
 
     try:
@@ -60,14 +56,6 @@ def take_pipes() -> tuple[BinaryIO, BinaryIO]:
         os.dup2(nothing.fileno(), 0)
     os.dup2(2, 1)
     return requests, replies
-
-
-def die_with(parent: int) -> None:
-    """Have the kernel kill this process when its parent ends, however that happens (prctl(2), Linux)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:  # it ended before we asked
-        os._exit(1)
 
 
 def serve(requests: BinaryIO, replies: BinaryIO, tasks: dict[str, Task]) -> None:
