@@ -11,17 +11,26 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from docmill.blobs import BlobStore
 from docmill.bus import Bus
+from docmill.domain.errors import FailedPrecondition, Reason
 from docmill.engine.operate import Operator
 from docmill.settings import Settings
 from docmill.store import Store
 
+if TYPE_CHECKING:
+    from grpc import ServerCredentials
+
+    from docmill.engine import Engine
+    from docmill.rpc.server import RpcServer
+
 log = structlog.get_logger(__name__)
+
+_HEALTH_SECONDS = 5.0
 
 
 def serve(role: str, settings: Settings) -> int:
@@ -72,16 +81,44 @@ async def serve_services(settings: Settings, stop: asyncio.Event) -> None:
         engine = Engine(Context(store=store, blobs=blobs, bus=bus, options=options))
         await engine.prepare()
         loops = asyncio.create_task(engine.serve(), name="engine")
-        server = RpcServer(engine, ServerOptions(listen=(settings.grpc,), reflection=settings.reflection))
+        server = RpcServer(
+            engine,
+            ServerOptions(listen=(settings.grpc,), reflection=settings.reflection, credentials=_tls(settings)),
+        )
         (address,) = await server.start()
+        health = asyncio.create_task(_watch_health(engine, server))
         _ready(settings, {"role": "services", "grpc": address, "pid": os.getpid()})
         log.info("the services serve", event_key="services.ready", grpc=address)
         try:
             await _first(loops, stop)
         finally:
+            health.cancel()
             await server.stop(grace_s=min(5.0, settings.shutdown_grace_s))
             loops.cancel()
-            await asyncio.gather(loops, return_exceptions=True)
+            await asyncio.gather(loops, health, return_exceptions=True)
+
+
+async def _watch_health(engine: Engine, server: RpcServer) -> None:
+    """Health checks hear NOT_SERVING while the record is away."""
+    while True:
+        await asyncio.sleep(_HEALTH_SECONDS)
+        try:
+            async with asyncio.timeout(_HEALTH_SECONDS):
+                await engine.ping()
+        except OSError:  # StoreUnavailable and TimeoutError are some
+            await server.set_serving(serving=False)
+        else:
+            await server.set_serving(serving=True)
+
+
+def _tls(settings: Settings) -> ServerCredentials | None:
+    """The credentials of the listeners, where the settings name a certificate and its key (PEM)."""
+    if settings.grpc_tls_cert is None or settings.grpc_tls_key is None:
+        return None
+    import grpc  # noqa: PLC0415 - the other roles need none of it
+
+    pair = (settings.grpc_tls_key.read_bytes(), settings.grpc_tls_cert.read_bytes())
+    return grpc.ssl_server_credentials([pair])
 
 
 async def serve_worker(settings: Settings, stop: asyncio.Event) -> None:
@@ -144,7 +181,12 @@ def migrate(settings: Settings) -> None:
 async def open_store(settings: Settings) -> AsyncIterator[Store]:
     """The record."""
     from docmill.store import sql  # noqa: PLC0415 - a worker has no database
+    from docmill.store.sql.migrate import pending  # noqa: PLC0415
 
+    if await asyncio.to_thread(pending, settings.store_url):
+        raise FailedPrecondition(
+            Reason.OVERLOADED, "The database is not at this release's schema; run `docmill migrate` first"
+        )
     store = await sql.open_store(settings.store_url)
     try:
         yield store

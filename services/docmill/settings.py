@@ -44,6 +44,10 @@ class Settings(BaseSettings):
 
     grpc: str = "127.0.0.1:50051"
     """Where the services listen: `host:port` (port 0 = any) or `unix:/path`."""
+    grpc_tls_cert: Path | None = None
+    """Certificate chain (PEM) of the listeners; with `grpc_tls_key`."""
+    grpc_tls_key: Path | None = None
+    """Its private key (PEM)."""
     reflection: bool = True
     """Answer gRPC server reflection."""
 

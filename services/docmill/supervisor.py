@@ -107,11 +107,11 @@ async def _start(stack: AsyncExitStack, settings: Settings, run: Path) -> tuple[
     nats = await stack.enter_async_context(_bus(settings))
     api_key = await _development_key(settings)
     env = {**_environment(settings), "DOCMILL_BUS_URL": nats.url}
-    services = Part("services", run, env)
+    services = Part("services", run, env, settings.shutdown_grace_s)
     await stack.enter_async_context(services.running())
     address = str((await services.ready())["grpc"])
     services.env["DOCMILL_GRPC"] = address  # after a crash it comes back where its clients look for it
-    worker = Part("worker", run, env)
+    worker = Part("worker", run, env, settings.shutdown_grace_s)
     await stack.enter_async_context(worker.running())
     await worker.ready()
     return {"grpc": address, "pid": os.getpid(), "data": str(settings.data), "api_key": api_key}, nats.url
@@ -165,8 +165,9 @@ async def _keep(server: NatsServer) -> None:
 class Part:
     """A role in a child process of its own: started, watched, brought back, stopped."""
 
-    def __init__(self, role: str, run: Path, env: dict[str, str]) -> None:
+    def __init__(self, role: str, run: Path, env: dict[str, str], grace: float) -> None:
         self.env = dict(env)
+        self._grace = grace
         self._role = role
         self._ready_file = run / f"{role}.json"
         self._process: asyncio.subprocess.Process | None = None
@@ -199,7 +200,11 @@ class Part:
         deaths = 0
         while True:
             began = asyncio.get_running_loop().time()
-            code = await self._live()
+            try:
+                code = await self._live()
+            except OSError as error:  # no process or memory to be had now
+                log.warning("a part cannot be started now", event_key="up.failed", part=self._role, error=str(error))
+                code = -1
             deaths = 0 if asyncio.get_running_loop().time() - began > _STEADY else deaths + 1
             pause = _BACK_OFF[min(deaths, len(_BACK_OFF) - 1)]
             log.warning("a part died and is started again", event_key="up.restart", part=self._role, code=code)
@@ -225,7 +230,7 @@ class Part:
             return
         process.terminate()
         try:
-            async with asyncio.timeout(40):
+            async with asyncio.timeout(self._grace + 20):
                 await process.wait()
         except TimeoutError:
             log.warning("a part did not stop and is killed", event_key="up.killed", part=self._role)

@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from docmill.blobs.memory import MemoryBlobStore
 from docmill.bus.memory import MemoryBroker, MemoryBus
 from docmill.domain.errors import FailedPrecondition, Fault, Reason
-from docmill.domain.messages import JobMessage, ProbeFacts
+from docmill.domain.messages import Beat, JobMessage, ProbeFacts
 from docmill.domain.models import (
     Document,
     EventKind,
@@ -32,6 +32,7 @@ from docmill.domain.pages import Unit
 from docmill.domain.states import RunState
 from docmill.engine import cancel, collect, dispatch, flow_files, flows, ids, submit, sweep
 from docmill.engine.context import Context
+from docmill.engine.workers import Workers
 from docmill.store import Op, Statement, documents, jobs, ledger, runs
 from docmill.store.sql import open_store
 from docmill.store.sql.migrate import migrate
@@ -58,8 +59,10 @@ class RunLife(RuleBasedStateMachine):
             blobs=MemoryBlobStore(),
             bus=MemoryBus(MemoryBroker()),
             now=lambda: self.clock,
+            workers=Workers(clock=lambda: 0.0),
         )
         self.runner.run(flows.publish_builtin(self.ctx, flow_files.builtin_flows()))
+        self.ctx.workers.saw(Beat(worker_id="peer", slots=4))
         self.known: list[str] = []
         self.on_the_bus: list[JobMessage] = []
 

@@ -129,5 +129,14 @@ def test_retries_back_off_and_end() -> None:
     """A retryable fault is tried three times, further apart each time; another fault is final at once."""
     policy = RetryPolicy()
     crash = Fault(reason=Reason.WORKER_CRASHED, message="", retryable=True)
-    assert [policy.delay_after(attempt, crash) for attempt in (1, 2, 3)] == [0.5, 2.0, None]
+    assert [policy.delay_after(failures, crash) for failures in (1, 2, 3)] == [0.5, 2.0, None]
     assert policy.delay_after(1, Fault(reason=Reason.MEDIA_CORRUPT, message="")) is None
+
+
+def test_an_outage_is_waited_out_longer_than_a_crash() -> None:
+    """While a part is away, a job is tried for minutes."""
+    policy = RetryPolicy()
+    away = Fault(reason=Reason.OVERLOADED, message="", retryable=True)
+    delays = [policy.delay_after(failures, away) for failures in range(1, policy.max_outages)]
+    assert sum(delay for delay in delays if delay) > 180
+    assert policy.delay_after(policy.max_outages, away) is None

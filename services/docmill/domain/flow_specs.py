@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from docmill.domain.errors import Reason
 from docmill.domain.flows import FlowDefinition, parse_definition, parse_version
 from docmill.domain.models import FlowLimits, FlowVersion, JsonObject
-from docmill.domain.schemas import invalid
+from docmill.domain.schemas import MAX_SCHEMA_BYTES, check_size, invalid
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -28,11 +28,13 @@ SUPPORTED_FORMATS = (
 )
 """Media types that can be read."""
 
-_FLOW_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+FLOW_ID_PATTERN = "[a-z0-9][a-z0-9_-]*"
+MAX_FLOW_ID, MAX_NAME, MAX_DESCRIPTION = 64, 200, 2000  # characters
+MAX_DEFINITION_BYTES = 256 * 1024  # as JSON in UTF-8 without spaces
+MAX_FILE_SIZE_MB, MAX_PAGES, MAX_CREDITS_PER_PAGE = 1024, 10_000, 1000
 _KEYS = frozenset(
     {"id", "version", "name", "description", "hidden", "inputSchema", "outputSchema", "config", "definition"}
 )
-_MAX_MB, _MAX_PAGES, _MAX_CREDITS = 1024, 10_000, 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,18 +80,19 @@ def parse_flow(document: Any) -> FlowSpec:
     if unknown:
         raise invalid(unknown[0], f"no such key; a flow has {', '.join(sorted(_KEYS))}")
     flow_id = _text(document, "id", required=True)
-    if not _FLOW_ID.fullmatch(flow_id):
-        raise invalid("id", "use 1 to 64 lower-case letters, digits, '-' or '_', starting with a letter or digit")
+    if len(flow_id) > MAX_FLOW_ID or not re.fullmatch(FLOW_ID_PATTERN, flow_id):
+        raise invalid("id", f"use 1 to {MAX_FLOW_ID} lower-case letters, digits, '-' or '_', starting with a letter or digit")
     version = _text(document, "version", required=True)
     parse_version(version)
     if "definition" not in document:
         raise invalid("definition", "is missing", reason=Reason.FIELD_MISSING)
+    check_size(document["definition"], "definition", most=MAX_DEFINITION_BYTES)
     definition = parse_definition(document["definition"])
     return FlowSpec(
         id=flow_id,
         version=version,
-        name=_text(document, "name") or flow_id,
-        description=_text(document, "description"),
+        name=_text(document, "name", most=MAX_NAME) or flow_id,
+        description=_text(document, "description", most=MAX_DESCRIPTION),
         hidden=_flag(document, "hidden"),
         input_schema=_schema(document, "inputSchema"),
         output_schema=_schema(document, "outputSchema") or _extract_schema(definition),
@@ -116,16 +119,18 @@ def _limits(config: Any, definition: FlowDefinition) -> FlowLimits:
             )
     return FlowLimits(
         supported_formats=tuple(formats),
-        max_file_size_mb=_number(config, "maxFileSizeMB", default=50, most=_MAX_MB),
-        max_pages=_number(config, "maxPages", default=500, most=_MAX_PAGES),
-        estimated_credits_per_page=_number(config, "estimatedCreditsPerPage", default=1, most=_MAX_CREDITS, least=0),
+        max_file_size_mb=_number(config, "maxFileSizeMB", default=50, most=MAX_FILE_SIZE_MB),
+        max_pages=_number(config, "maxPages", default=500, most=MAX_PAGES),
+        estimated_credits_per_page=_number(config, "estimatedCreditsPerPage", default=1, most=MAX_CREDITS_PER_PAGE, least=0),
     )
 
 
-def _text(document: JsonObject, key: str, *, required: bool = False) -> str:
+def _text(document: JsonObject, key: str, *, required: bool = False, most: int | None = None) -> str:
     value = document.get(key, "")
     if not isinstance(value, str):
         raise invalid(key, "must be a string")
+    if most is not None and len(value) > most:
+        raise invalid(key, f"has more than {most} characters")
     if required and not value:
         raise invalid(key, "is missing", reason=Reason.FIELD_MISSING)
     return value
@@ -142,6 +147,7 @@ def _schema(document: JsonObject, key: str) -> JsonObject:
     value = document.get(key, {})
     if not isinstance(value, Mapping):
         raise invalid(key, "must be a JSON Schema object")
+    check_size(value, key, most=MAX_SCHEMA_BYTES)
     return value
 
 

@@ -165,6 +165,8 @@ def _config(node_type: str, raw: JsonObject, path: str) -> JsonObject:
         raise invalid(f"{path}.consensus", "consensus is not supported yet")
     match node_type:
         case "parse":
+            if config.get("onPageFailure", "fail") not in {"fail", "skip"}:
+                raise invalid(f"{path}.onPageFailure", "must be 'fail' or 'skip'")
             if "languages" in config:
                 config["languages"] = list(_strings(config["languages"], f"{path}.languages"))
         case "categorize":

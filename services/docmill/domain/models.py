@@ -132,9 +132,9 @@ class FlowLimits:
     """What a flow accepts (`config` of the flow file)."""
 
     supported_formats: Sequence[str]
-    max_file_size_mb: int = 50
-    max_pages: int = 100
-    estimated_credits_per_page: int = 1
+    max_file_size_mb: int
+    max_pages: int
+    estimated_credits_per_page: int
 
     @property
     def max_file_size(self) -> int:
@@ -224,6 +224,8 @@ class Job:
     state: JobState
     attempt: int
     """1 for the first; fences results of earlier attempts."""
+    failures: int = 0
+    """Attempts that failed; one that nobody answered is none."""
     ready_at: datetime | None = None
     """Not dispatched before this (back-off)."""
     lease_until: datetime | None = None

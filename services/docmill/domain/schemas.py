@@ -1,12 +1,13 @@
 """The JSON Schemas that an `extract` step may carry: a strict, closed subset that every provider can follow.
 
-Rules (contract/doclo.md 8.3): every node has a string `type`, arrays have `items`, nothing is deeper than 50 nodes,
-and nothing refers elsewhere. Whether the rest is a valid JSON Schema is checked where a validator is at hand.
+Rules (contract/doclo.md 8.3): every node has a string `type`, arrays have `items`, nothing is deeper than 50 nodes or
+larger than 128 KiB, and nothing refers elsewhere. Whether the rest is a valid JSON Schema is checked where a validator is at hand.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from json import JSONEncoder
 from typing import TYPE_CHECKING, Any
 
 from docmill.domain.errors import InvalidArgument, Reason
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
 
 SCHEMA_TYPES = frozenset({"object", "array", "string", "number", "integer", "boolean", "null"})
 MAX_SCHEMA_DEPTH = 50
+MAX_SCHEMA_BYTES = 128 * 1024
+"""As JSON in UTF-8 without spaces; also of the schemas of a flow's variables and output."""
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef", "ref")
+_JSON = JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def invalid(field: str, message: str, *, reason: Reason = Reason.FIELD_INVALID) -> InvalidArgument:
@@ -24,8 +28,26 @@ def invalid(field: str, message: str, *, reason: Reason = Reason.FIELD_INVALID) 
     return InvalidArgument(reason, f"{field}: {message}", {"field": field})
 
 
+def check_size(value: Any, field: str, *, most: int) -> None:
+    """`InvalidArgument` naming `field` unless `value` is JSON of at most `most` bytes (UTF-8, no spaces).
+
+    It stops at the limit: the aliases of a small YAML file can stand for more than any memory holds.
+    """
+    size = 0
+    try:
+        for part in _JSON.iterencode(value):
+            size += len(part.encode())
+            if size > most:
+                raise invalid(field, f"is larger than {most // 1024} KiB as JSON")
+    except (TypeError, ValueError) as error:  # a date of YAML, NaN, an object inside itself, half a surrogate pair
+        raise invalid(field, "must hold JSON values only") from error
+    except RecursionError as error:
+        raise invalid(field, "is nested too deeply") from error
+
+
 def check_extract_schema(schema: Any, field: str) -> JsonObject:
     """`schema` if it follows the rules above and describes an object; else `InvalidArgument` naming the node."""
+    check_size(schema, field, most=MAX_SCHEMA_BYTES)
     nodes = [(schema, field, 1)]
     while nodes:
         node, path, depth = nodes.pop()

@@ -77,8 +77,19 @@ def page_lost(run: Run, recipe: Recipe, job: Job, fault: Fault, now: datetime) -
 
 def attempt_retried(run: Run, job: Job, fault: Fault, delay: float, now: datetime) -> Op[Run | None]:
     """An attempt failed; another follows in `delay` seconds."""
-    if not (yield from jobs.retry(job.id, job.attempt, later(now, delay))):
+    if not (yield from jobs.retry(job, later(now, delay), failed=True)):
         return None
+    return (yield from _tell_retried(run, job, fault, delay, now))
+
+
+def attempt_lapsed(run: Run, job: Job, fault: Fault, now: datetime) -> Op[Run | None]:
+    """Nobody answered an attempt; another follows at once."""
+    if not (yield from jobs.retry(job, now, failed=False)):
+        return None
+    return (yield from _tell_retried(run, job, fault, 0.0, now))
+
+
+def _tell_retried(run: Run, job: Job, fault: Fault, delay: float, now: datetime) -> Op[Run | None]:
     payload: dict[str, Any] = {"attempt": job.attempt, "retryInMs": int(delay * 1000), **_of_fault(fault)}
     if job.kind is JobKind.PAGE:
         payload["page"] = job.page

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 
 import structlog
 
-from docmill.bus import BusUnavailable, ResultDelivery
+from docmill.bus import ResultDelivery
 from docmill.domain.errors import Fault, Reason
 from docmill.domain.messages import Hint, HintKind, JobResult
 from docmill.domain.models import Job, JobKind, Run
-from docmill.domain.states import JobState
 from docmill.engine import advance, cancel
 from docmill.engine.catalog import Recipe
 from docmill.engine.context import Context
@@ -68,10 +67,7 @@ async def _collect(ctx: Context, group: Sequence[ResultDelivery]) -> None:
         log.exception("a result could not be recorded", event_key="collect.failed", job=results[0].job_id)
         return
     for delivery in group:
-        try:
-            await delivery.ack()
-        except BusUnavailable:
-            log.info("a result will come twice", event_key="collect.unacked", job=delivery.result.job_id)
+        await delivery.ack()
     await tell(ctx, collected)
 
 
@@ -103,7 +99,9 @@ def record(ctx: Context, *results: JobResult) -> Op[Collected]:
         if run.state.is_terminal:
             break
         if result.fault is not None:
-            changed = (yield from attempt_failed(ctx, run, recipe, _job_of(result), result.fault)) or changed
+            job = yield from _job_of(result)
+            if job is not None:
+                changed = (yield from attempt_failed(ctx, run, recipe, job, result.fault)) or changed
         elif result.kind is JobKind.DOCUMENT:
             changed = (yield from advance.document_made(run, recipe, result, ctx.now())) or changed
     return Collected(runs=(changed,) if changed else ())
@@ -112,9 +110,15 @@ def record(ctx: Context, *results: JobResult) -> Op[Collected]:
 def attempt_failed(ctx: Context, run: Run, recipe: Recipe, job: Job, fault: Fault) -> Op[Run | None]:
     """An attempt of a job of the locked, open run failed: once more, or what its end means for the run."""
     now = ctx.now()
-    delay = ctx.options.retry.delay_after(job.attempt, fault)
+    delay = ctx.options.retry.delay_after(job.failures + 1, fault)
     if delay is not None:
         return (yield from advance.attempt_retried(run, job, fault, delay, now))
+    return (yield from attempts_used_up(ctx, run, recipe, job, fault))
+
+
+def attempts_used_up(ctx: Context, run: Run, recipe: Recipe, job: Job, fault: Fault) -> Op[Run | None]:
+    """No further attempt of the job follows: what that means for the locked, open run."""
+    now = ctx.now()
     if job.kind is JobKind.PAGE:
         return (yield from advance.page_lost(run, recipe, job, fault, now))
     if not (yield from jobs.fail(job.id, job.attempt, fault)):
@@ -124,10 +128,15 @@ def attempt_failed(ctx: Context, run: Run, recipe: Recipe, job: Job, fault: Faul
 
 def probe_failed(ctx: Context, job: Job, fault: Fault) -> Op[Collected]:
     """An attempt to look at a document failed: once more, or the document is rejected."""
-    delay = ctx.options.retry.delay_after(job.attempt, fault)
+    delay = ctx.options.retry.delay_after(job.failures + 1, fault)
     if delay is not None:
-        yield from jobs.retry(job.id, job.attempt, advance.later(ctx.now(), delay))
+        yield from jobs.retry(job, advance.later(ctx.now(), delay), failed=True)
         return Collected()
+    return (yield from probe_used_up(ctx, job, fault))
+
+
+def probe_used_up(ctx: Context, job: Job, fault: Fault) -> Op[Collected]:
+    """Nobody will look at the document again: it is rejected, and so are the runs that wait for it."""
     if not (yield from jobs.fail(job.id, job.attempt, fault)):
         return Collected()
     yield from documents.set_rejected(job.document_id, fault)
@@ -137,7 +146,8 @@ def probe_failed(ctx: Context, job: Job, fault: Fault) -> Op[Collected]:
 def _probe(ctx: Context, result: JobResult) -> Op[Collected]:
     if result.fault is not None or result.probe is None:
         fault = result.fault or Fault(reason=Reason.INTERNAL, message="The document could not be looked at")
-        return (yield from probe_failed(ctx, _job_of(result), fault))
+        job = yield from _job_of(result)
+        return (yield from probe_failed(ctx, job, fault)) if job else Collected()
     if not (yield from jobs.succeed(result)):
         return Collected()
     yield from documents.set_probed(result.document_id, result.probe)
@@ -167,15 +177,7 @@ def _recipe(ctx: Context, run: Run) -> Op[Recipe]:
     return recipe
 
 
-def _job_of(result: JobResult) -> Job:
-    """The attempt that the result speaks of; the guarded update decides whether it counts."""
-    return Job(
-        id=result.job_id,
-        kind=result.kind,
-        org_id=result.org_id,
-        run_id=result.run_id,
-        document_id=result.document_id,
-        page=result.page,
-        state=JobState.PUBLISHED,
-        attempt=result.attempt,
-    )
+def _job_of(result: JobResult) -> Op[Job | None]:
+    """The job, if the result is of the attempt that counts."""
+    job = yield from jobs.get(result.job_id)
+    return job if job is not None and job.attempt == result.attempt else None

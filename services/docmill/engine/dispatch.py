@@ -28,12 +28,13 @@ async def run(ctx: Context) -> None:
     while True:
         try:
             moved = await dispatch_once(ctx)
+            idle = 0.0 if moved else await _until_due(ctx)
         except (BusUnavailable, StoreUnavailable) as error:
             log.warning("dispatch is waiting", event_key="dispatch.waiting", error=str(error))
             await wait(ctx.work, _PAUSE)
             continue
         if not moved:
-            await wait(ctx.work, await _until_due(ctx))
+            await wait(ctx.work, idle)
 
 
 async def dispatch_once(ctx: Context) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import timedelta
 
 from docmill.domain.flow_specs import FlowSpec
 from docmill.domain.messages import Beat, Hint
@@ -28,12 +27,13 @@ from docmill.engine.context import Context
 from docmill.engine.requests import Heartbeat, Listing, RunFilter, RunOutput, RunRequest
 from docmill.store import StoreUnavailable, jobs
 
-_EXTEND_EVERY = timedelta(seconds=15)
-
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """Every method raises `docmill.domain.errors` only; a caller sees its own organization and mode."""
+    """A caller sees its own organization and mode.
+
+    Methods raise `docmill.domain.errors`; `OSError` when the store, the bus or the blobs are away: try again.
+    """
 
     ctx: Context
 
@@ -100,6 +100,10 @@ class Engine:
         """A page's progress, and its text once it is read."""
         return await reads.get_page(self.ctx, caller, run_id, number)
 
+    async def ping(self) -> None:
+        """Raise if the record cannot be used now."""
+        await self.ctx.store.ping()
+
     async def prepare(self) -> None:
         """Publish the built-in flows, and take back what was on a bus that may be gone."""
         await flows.publish_builtin(self.ctx, flow_files.builtin_flows())
@@ -124,7 +128,7 @@ class Engine:
         self.ctx.notifier.notify(hint.run_id)
 
     async def _republish(self) -> None:
-        """The bus lost its queues: everything published goes there again."""
+        """The bus lost its queues: everything published goes there again. The bus calls until it works."""
         await self.ctx.store.write(jobs.unclaim_all)
         self.ctx.work.set()
 
@@ -132,11 +136,12 @@ class Engine:
         """Leases go on for what workers hold; a few writes a minute and worker are enough."""
         extended: dict[str, float] = {}
         clock = asyncio.get_running_loop().time
+        pause = self.ctx.options.lease.total_seconds() / 4
         while True:
             beat = await beats.get()
             self.ctx.workers.saw(beat)
             self.ctx.work.set()  # a first beat opens the window
-            if not beat.holding or clock() - extended.get(beat.worker_id, 0.0) < _EXTEND_EVERY.total_seconds():
+            if not beat.holding or clock() - extended.get(beat.worker_id, 0.0) < pause:
                 continue
             until = self.ctx.now() + self.ctx.options.lease
             try:

@@ -75,7 +75,7 @@ class Operator:
 
         def create() -> Op[ApiKey]:
             if (yield from accounts.get_organization(org_id)) is None:
-                raise NotFound(Reason.FIELD_INVALID, f"There is no organization {org_id}", {"field": "org"})
+                raise NotFound(Reason.ORGANIZATION_NOT_FOUND, f"There is no organization {org_id}", {"field": "org"})
             known = yield from accounts.find_key(key.sha256)
             if known is not None:
                 return known
@@ -100,7 +100,7 @@ class Operator:
         """The key, refused from now on."""
         revoked = await self.store.write(lambda: accounts.revoke_key(key_id, utc_now()))
         if revoked is None:
-            raise NotFound(Reason.FIELD_INVALID, f"There is no key {key_id}", {"field": "key"})
+            raise NotFound(Reason.KEY_NOT_FOUND, f"There is no key {key_id}", {"field": "key"})
         return revoked
 
 

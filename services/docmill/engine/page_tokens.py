@@ -21,7 +21,12 @@ def decode(token: str, parts: int) -> list[str]:
     except (ValueError, binascii.Error):
         found = None
     if not isinstance(found, list) or len(found) != parts or not all(isinstance(part, str) for part in found):
-        raise InvalidArgument(
-            Reason.FIELD_INVALID, "The page token is not one that this list gave", {"field": "page_token"}
-        )
+        raise refused()
     return found
+
+
+def refused() -> InvalidArgument:
+    """The error for a token that no list gave."""
+    return InvalidArgument(
+        Reason.FIELD_INVALID, "The page token is not one that this list gave", {"field": "page_token"}
+    )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 
 from docmill.blobs import BlobNotFound
-from docmill.domain.errors import InvalidArgument, NotFound, Reason
+from docmill.domain.errors import NotFound, Reason
 from docmill.domain.models import Caller, Run, RunPage
 from docmill.domain.pages import Page
 from docmill.engine import page_tokens
@@ -33,9 +34,11 @@ async def get_output(ctx: Context, run: Run) -> RunOutput:
     if not run.output_key:
         return RunOutput()
     try:
-        outcome = outcome_from_json(await ctx.blobs.get(run.output_key))
+        stored = await ctx.blobs.get(run.output_key)
     except BlobNotFound:
         return RunOutput(warnings=["The output is no longer kept"])
+    # A long document's output takes a good part of a second to parse: not on the loop that serves others.
+    outcome = await asyncio.to_thread(outcome_from_json, stored)
     return RunOutput(output=outcome.output, evidence=outcome.evidence, warnings=outcome.warnings)
 
 
@@ -66,11 +69,12 @@ async def list_runs(ctx: Context, caller: Caller, filter_: RunFilter, *, limit: 
 def _position(token: str) -> tuple[datetime, str]:
     moment, run_id = page_tokens.decode(token, 2)
     try:
-        return datetime.fromisoformat(moment), run_id
+        at = datetime.fromisoformat(moment)
     except ValueError:
-        raise InvalidArgument(
-            Reason.FIELD_INVALID, "The page token is not one that this list gave", {"field": "page_token"}
-        ) from None
+        raise page_tokens.refused() from None
+    if at.tzinfo is None:
+        raise page_tokens.refused()
+    return at, run_id
 
 
 async def list_pages(ctx: Context, caller: Caller, run_id: str, *, limit: int, page_token: str) -> Listing[RunPage]:
@@ -88,10 +92,8 @@ async def list_pages(ctx: Context, caller: Caller, run_id: str, *, limit: int, p
 
 
 def _page_number(text: str) -> int:
-    if not text.isdecimal():
-        raise InvalidArgument(
-            Reason.FIELD_INVALID, "The page token is not one that this list gave", {"field": "page_token"}
-        )
+    if not text.isascii() or not text.isdecimal() or len(text) > 6:  # no document has a million pages
+        raise page_tokens.refused()
     return int(text)
 
 

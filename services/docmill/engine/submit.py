@@ -53,16 +53,17 @@ async def _document(ctx: Context, caller: Caller, request: RunRequest) -> Docume
 
 async def _probed(ctx: Context, document: Document) -> Document:
     """The document as soon as it is probed, or as it is when the wait is over."""
+    if document.probe is not ProbeState.PENDING:
+        return document
     deadline = ctx.now() + ctx.options.probe_wait
     with ctx.notifier.listen(document.id) as news:
-        while document.probe is ProbeState.PENDING:
-            left = (deadline - ctx.now()).total_seconds()
-            if left <= 0:
-                break
-            await wait(news, left)
+        while True:  # looked at after listening began: a probe that ended before is seen here, a later one wakes us
             found = await ctx.store.read(lambda: documents.get(document.id))  # noqa: B023 - awaited at once
             document = document if found is None else found
-    return document
+            left = (deadline - ctx.now()).total_seconds()
+            if document.probe is not ProbeState.PENDING or left <= 0:
+                return document
+            await wait(news, left)
 
 
 def _new_run(ctx: Context, caller: Caller, request: RunRequest, recipe: Recipe, document: Document) -> Run:

@@ -7,8 +7,9 @@ import asyncio
 import structlog
 
 from docmill.domain.errors import Fault, Reason
-from docmill.domain.models import JobKind
-from docmill.engine import advance, cancel, collect
+from docmill.domain.models import Job, JobKind
+from docmill.domain.states import JobState
+from docmill.engine import advance, collect
 from docmill.engine.collect import Collected
 from docmill.engine.context import Context
 from docmill.store import Op, StoreUnavailable, jobs, runs
@@ -33,31 +34,47 @@ async def run(ctx: Context) -> None:
 
 async def sweep_once(ctx: Context) -> None:
     """Take back jobs whose lease ran out; fail runs whose deadline passed."""
-    for job_id, _, attempt in await ctx.store.read(lambda: jobs.lapsed(ctx.now(), _BATCH)):
-        log.warning("a lease ran out", event_key="sweep.lease", job=job_id, attempt=attempt)
-        await collect.tell(ctx, await ctx.store.write(lambda: _lapsed(ctx, job_id, attempt)))  # noqa: B023 - awaited at once
+    for lapsed in await ctx.store.read(lambda: jobs.lapsed(ctx.now(), _BATCH)):
+        log.warning("a lease ran out", event_key="sweep.lease", job=lapsed.id, attempt=lapsed.attempt)
+        await collect.tell(ctx, await ctx.store.write(lambda: _lapsed(ctx, lapsed)))  # noqa: B023 - awaited at once
         ctx.work.set()
     for run_id in await ctx.store.read(lambda: runs.overdue(ctx.now(), _BATCH)):
-        collected = await ctx.store.write(lambda: _overdue(ctx, run_id))  # noqa: B023 - awaited at once
-        await collect.tell(ctx, collected)
-        for ended in collected.runs:
-            await cancel.stop_work(ctx, ended)
+        await collect.tell(ctx, await ctx.store.write(lambda: _overdue(ctx, run_id)))  # noqa: B023 - awaited at once
 
 
-def _lapsed(ctx: Context, job_id: str, attempt: int) -> Op[Collected]:
-    job = yield from jobs.get(job_id)
-    if job is None or job.attempt != attempt:
+def _lapsed(ctx: Context, seen: Job) -> Op[Collected]:
+    if seen.kind is JobKind.PROBE:
+        return (yield from _probe_lapsed(ctx, seen))
+    run = yield from runs.get(seen.run_id, lock=True)
+    job = yield from jobs.get(seen.id)
+    if not _is_lapsed(ctx, job, seen):
         return Collected()
-    if job.kind is JobKind.PROBE:
-        return (yield from collect.probe_failed(ctx, job, _LOST))
-    run = yield from runs.get(job.run_id, lock=True)
     if run is None or run.state.is_terminal:
-        yield from jobs.cancel_open(job.run_id)
+        yield from jobs.cancel_open(seen.run_id)
         return Collected()
     recipe = yield from ctx.catalog.recipe(run.org_id, run.flow_id, run.flow_version)
     assert recipe is not None
-    changed = yield from collect.attempt_failed(ctx, run, recipe, job, _LOST)
+    if ctx.options.retry.may_lapse(seen.attempt):
+        changed = yield from advance.attempt_lapsed(run, seen, _LOST, ctx.now())
+    else:
+        changed = yield from collect.attempts_used_up(ctx, run, recipe, seen, _LOST)
     return Collected(runs=(changed,) if changed else ())
+
+
+def _probe_lapsed(ctx: Context, seen: Job) -> Op[Collected]:
+    if not _is_lapsed(ctx, (yield from jobs.get(seen.id)), seen):
+        return Collected()
+    if ctx.options.retry.may_lapse(seen.attempt):
+        yield from jobs.retry(seen, ctx.now(), failed=False)
+        return Collected()
+    return (yield from collect.probe_used_up(ctx, seen, _LOST))
+
+
+def _is_lapsed(ctx: Context, job: Job | None, seen: Job) -> bool:
+    """Whether it still is: since the look, a worker may have given a sign of life, or a lost bus taken it back."""
+    if job is None or job.state is not JobState.PUBLISHED or job.lease_until is None:
+        return False
+    return job.attempt == seen.attempt and job.lease_until < ctx.now()
 
 
 def _overdue(ctx: Context, run_id: str) -> Op[Collected]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 
@@ -35,7 +36,11 @@ async def upload_document(
         blob_key=blob_key,
         created_at=ctx.now(),
     )
-    await ctx.store.write(lambda: _record(document))
+    try:
+        await ctx.store.write(lambda: _record(document))
+    except BaseException:
+        await asyncio.shield(ctx.blobs.delete(blob_key))  # nothing names these bytes
+        raise
     ctx.work.set()
     return document
 

@@ -16,6 +16,8 @@ from docmill.domain.states import JobState, PageState
 from docmill.store import Many, Op, Row, Statement
 from docmill.store._codec import dump_fault, load, load_fault, micros, moment
 
+_JOB = "id, kind, org_id, run_id, document_id, page, state, attempt, ready_at, lease_until, created_at, failures"
+
 
 def insert(jobs: Sequence[tuple[Job, int]]) -> Op[None]:
     """Record READY jobs with their dispatch weight; a job that is there already stays as it is."""
@@ -108,13 +110,13 @@ def extend(holding: Sequence[tuple[str, int]], lease_until: datetime) -> Op[None
     )
 
 
-def lapsed(now: datetime, limit: int) -> Op[Sequence[tuple[str, str, int]]]:
-    """(job id, run id, attempt) of jobs whose lease ran out."""
+def lapsed(now: datetime, limit: int) -> Op[Sequence[Job]]:
+    """Jobs whose lease ran out."""
     rows = yield Statement(
-        "SELECT id, run_id, attempt FROM jobs WHERE state = 'PUBLISHED' AND lease_until < $1 LIMIT $2",
+        f"SELECT {_JOB} FROM jobs WHERE state = 'PUBLISHED' AND lease_until < $1 LIMIT $2",  # noqa: S608 - constant columns
         (micros(now), limit),
     )
-    return [(row[0], row[1], row[2]) for row in rows]
+    return [_job(row) for row in rows]
 
 
 def succeed(result: JobResult) -> Op[bool]:
@@ -139,12 +141,15 @@ def succeed(result: JobResult) -> Op[bool]:
     return bool(rows)
 
 
-def retry(job_id: str, attempt: int, ready_at: datetime) -> Op[bool]:
-    """This attempt -> READY as the next attempt, due at `ready_at`; False if somebody was first."""
+def retry(job: Job, ready_at: datetime, *, failed: bool) -> Op[bool]:
+    """This attempt -> READY as the next attempt, due at `ready_at`; False if somebody was first.
+
+    `failed`: the attempt counts as a failure; else nobody answered it.
+    """
     rows = yield Statement(
-        "UPDATE jobs SET state = 'READY', lease_until = NULL, attempt = attempt + 1, ready_at = $3 "
-        "WHERE id = $1 AND attempt = $2 AND state IN ('READY', 'PUBLISHED') RETURNING id",
-        (job_id, attempt, micros(ready_at)),
+        "UPDATE jobs SET state = 'READY', lease_until = NULL, attempt = attempt + 1, failures = failures + $4, "
+        "ready_at = $3 WHERE id = $1 AND attempt = $2 AND state IN ('READY', 'PUBLISHED') RETURNING id",
+        (job.id, job.attempt, micros(ready_at), int(failed)),
     )
     return bool(rows)
 
@@ -169,11 +174,7 @@ def cancel_open(run_id: str) -> Op[None]:
 
 def get(job_id: str) -> Op[Job | None]:
     """One job."""
-    rows = yield Statement(
-        "SELECT id, kind, org_id, run_id, document_id, page, state, attempt, ready_at, lease_until, created_at "
-        "FROM jobs WHERE id = $1",
-        (job_id,),
-    )
+    rows = yield Statement(f"SELECT {_JOB} FROM jobs WHERE id = $1", (job_id,))  # noqa: S608 - constant columns
     return _job(rows[0]) if rows else None
 
 
@@ -257,4 +258,5 @@ def _job(row: Row) -> Job:
         ready_at=moment(row[8]),
         lease_until=moment(row[9]),
         created_at=moment(row[10]),
+        failures=row[11],
     )

@@ -174,6 +174,7 @@ jobs = Table(
     _text("state"),
     _count("priority"),
     _count("attempt", default=1),
+    _count("failures", default=0),
     _time("ready_at"),
     _time("lease_until", null=True),
     _time("created_at"),

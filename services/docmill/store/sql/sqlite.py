@@ -179,9 +179,11 @@ class SqliteStore:
                 raise
             raise mapped from error
         finally:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            self._idle.put(connection)
+            try:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+            finally:
+                self._idle.put(connection)
 
 
 class _TransactionLostError(Exception):

@@ -1,0 +1,70 @@
+"""The window of published jobs follows the workers that live and the rate at which jobs end."""
+
+from __future__ import annotations
+
+from docmill.domain.messages import Beat
+from docmill.engine.workers import Workers
+
+
+class Clock:
+    """Time that the test moves."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def workers_at(clock: Clock, slots: int = 2) -> Workers:
+    """One worker that just gave a sign of life."""
+    workers = Workers(clock=clock)
+    workers.saw(Beat(worker_id="a", slots=slots))
+    return workers
+
+
+def test_nothing_is_published_while_no_worker_lives() -> None:
+    """Without workers jobs stay in the record, where no lease runs; a worker that falls silent counts for ten seconds."""
+    clock = Clock()
+    assert Workers(clock=clock).window == 0
+    workers = workers_at(clock)
+    assert workers.window == 5
+    clock.now += 11
+    assert workers.window == 0
+
+
+def test_slow_pages_get_no_more_than_workers_take_ahead() -> None:
+    """Two a slot and one more: what a worker holds, and what it takes next."""
+    clock = Clock()
+    workers = workers_at(clock)
+    for _ in range(20):
+        clock.now += 3
+        workers.saw(Beat(worker_id="a", slots=2))
+        workers.ended(2)
+    assert workers.window <= 6
+
+
+def test_quick_jobs_get_half_a_second_of_work() -> None:
+    """At a thousand jobs a second some five hundred are published."""
+    clock = Clock()
+    workers = workers_at(clock)
+    for _ in range(100):
+        clock.now += 0.1
+        workers.saw(Beat(worker_id="a", slots=2))
+        workers.ended(100)
+    assert 400 < workers.window < 600
+
+
+def test_the_rate_of_a_burst_is_forgotten_with_it() -> None:
+    """After a burst of quick jobs, slow ones do not find hundreds of others published before them."""
+    clock = Clock()
+    workers = workers_at(clock)
+    for _ in range(50):
+        clock.now += 0.1
+        workers.ended(100)
+    clock.now += 3
+    workers.saw(Beat(worker_id="a", slots=2))
+    assert workers.window <= 100
+    clock.now += 3
+    workers.saw(Beat(worker_id="a", slots=2))
+    assert workers.window == 5
