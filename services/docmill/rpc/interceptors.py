@@ -80,7 +80,7 @@ class Errors(Layer):
             await _abort(call, error)
         except grpc.aio.AbortError:
             raise
-        except ConnectionError as error:  # the record or the bus is away, and nobody below could wait for it
+        except OSError as error:  # the record, the bus or the blobs are away, and nobody below could wait for them
             log.warning("a part is away", event_key="rpc.unavailable", error=str(error))
             message = "A part of docmill is away for a moment; try again"
             await _abort(call, errors.Unavailable(Reason.OVERLOADED, message))

@@ -12,6 +12,7 @@ import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from docmill.domain.errors import Reason, Unavailable
 from docmill.engine import Engine
 from docmill.rpc.documents import DocumentService
 from docmill.rpc.flows import FlowService
@@ -45,7 +46,7 @@ class ServerOptions:
     max_concurrent_calls: int = 1000
     """Further calls are refused with RESOURCE_EXHAUSTED; an open watch counts as one."""
     max_message_bytes: int = 64 * MIB
-    """Largest message either way: a document of 50 MiB fits into RunFlow."""
+    """Largest message taken: a document of 50 MiB fits into RunFlow."""
     call_timeout_s: float = 60.0
     """Longest life of a call with one request and one answer."""
     stream_timeout_s: float = 3600.0
@@ -90,7 +91,7 @@ class RpcServer:
         return self._addresses
 
     async def start(self) -> tuple[str, ...]:
-        """Listen and serve; gives `addresses`. Raises `RuntimeError` if an address cannot be had."""
+        """Listen and serve; gives `addresses`. Raises `Unavailable` if an address cannot be had."""
         await self.set_serving(serving=True)
         self._addresses = tuple(self._listen(address) for address in self._options.listen)
         await self._server.start()
@@ -98,14 +99,21 @@ class RpcServer:
         return self._addresses
 
     def _listen(self, address: str) -> str:
-        if address.startswith("unix:"):
-            self._server.add_insecure_port(address)
-            return address
-        host, _, _ = address.rpartition(":")
-        credentials = self._options.credentials
-        if credentials is None:
-            return f"{host}:{self._server.add_insecure_port(address)}"
-        return f"{host}:{self._server.add_secure_port(address, credentials)}"
+        try:
+            if address.startswith("unix:"):
+                self._server.add_insecure_port(address)
+                return address
+            host, _, _ = address.rpartition(":")
+            credentials = self._options.credentials
+            if credentials is None:
+                return f"{host}:{self._server.add_insecure_port(address)}"
+            return f"{host}:{self._server.add_secure_port(address, credentials)}"
+        except RuntimeError as error:
+            raise Unavailable(
+                Reason.OVERLOADED,
+                f"Nobody can listen on {address}: another program does, or it is no address of this machine."
+                " Choose another (DOCMILL_GRPC, --grpc)",
+            ) from error
 
     async def set_serving(self, *, serving: bool) -> None:
         """What health checks hear."""
@@ -129,7 +137,7 @@ class RpcServer:
 def _channel_options(options: ServerOptions) -> list[tuple[str, int]]:
     return [
         ("grpc.max_receive_message_length", options.max_message_bytes),
-        ("grpc.max_send_message_length", options.max_message_bytes),
+        ("grpc.max_send_message_length", -1),  # our own answers: a long document's output is large
         ("grpc.max_metadata_size", 16 * 1024),
         ("grpc.so_reuseport", int(options.reuse_port)),
         # A silent peer (a lost network, a sleeping laptop) is noticed within 40 s, an idle watch stays open.

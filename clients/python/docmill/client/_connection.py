@@ -20,8 +20,8 @@ R = TypeVar("R")
 TLS = bool | grpc.ChannelCredentials
 """False: plain text. True: TLS with the system's certificate authorities. Credentials: TLS as they say."""
 
-MAX_MESSAGE = 64 * 1024 * 1024
-"""Largest answer taken, in bytes: the output of a run of many pages is more than gRPC's default of 4 MiB."""
+MAX_MESSAGE = 512 * 1024 * 1024
+"""Largest answer taken, in bytes: the text of thousands of pages with all boxes; gRPC's default is 4 MiB."""
 
 _NEVER_TWICE = [
     {"service": "docmill.v1.FlowService", "method": "RunFlow"},

@@ -31,7 +31,7 @@ class FlowConfig:
     supported_formats: Sequence[str]
     """Media types."""
     max_file_size_mb: int = 50
-    max_pages: int = 100
+    max_pages: int = 500
     estimated_credits_per_page: int = 1
 
 
