@@ -67,7 +67,8 @@ def _only_one(data: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise FailedPrecondition(
-                Reason.OVERLOADED, f"Another `docmill up` is running on {data}; stop it first or choose another --data"
+                Reason.ALREADY_RUNNING,
+                f"Another `docmill up` is running on {data}; stop it first or choose another --data",
             ) from None
         yield
 

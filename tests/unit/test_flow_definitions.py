@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import random
+from datetime import date
 from typing import Any
 
 import pytest
@@ -88,6 +90,10 @@ def test_read_options_name_an_engine_only_when_the_flow_does(config: dict[str, A
         (definition(step("categorize", categories=[])), "definition.steps.0.config.categories"),
         (definition(step("categorize", categories=["a", "a"])), "definition.steps.0.config.categories.1.name"),
         (definition(step("extract", schema=SCHEMA, consensus={"runs": 3})), "definition.steps.0.config.consensus"),
+        ({"version": [], "steps": [READ]}, "definition.version"),
+        (definition(step("parse", onPageFailure="skipp")), "definition.steps.0.config.onPageFailure"),
+        (definition(step("parse", onPageFailure=["skip"])), "definition.steps.0.config.onPageFailure"),
+        (definition(READ, EXTRACT, step("validate", "v", onInvalid=["warn"])), "definition.steps.2.config.onInvalid"),
     ],
 )  # fmt: skip
 def test_a_wrong_definition_is_refused_with_the_path_of_what_is_wrong(bad: Any, field: str) -> None:
@@ -148,8 +154,15 @@ def test_a_flow_takes_its_output_schema_from_its_extract_step() -> None:
         ({"version": "1.0"}, "version", Reason.FIELD_INVALID),
         ({"version": 1.0}, "version", Reason.FIELD_INVALID),
         ({"hidden": "yes"}, "hidden", Reason.FIELD_INVALID),
+        ({"id": "a" * 65}, "id", Reason.FIELD_INVALID),
+        ({"name": "a" * 201}, "name", Reason.FIELD_INVALID),
+        ({"description": "a" * 2001}, "description", Reason.FIELD_INVALID),
         ({"inputSchema": []}, "inputSchema", Reason.FIELD_INVALID),
+        ({"inputSchema": {"default": date(2026, 1, 1)}}, "inputSchema", Reason.FIELD_INVALID),
+        ({"outputSchema": {"default": float("nan")}}, "outputSchema", Reason.FIELD_INVALID),
         ({"config": {"maxPages": 0}}, "config.maxPages", Reason.FIELD_INVALID),
+        ({"config": {"maxPages": 10_001}}, "config.maxPages", Reason.FIELD_INVALID),
+        ({"config": {"estimatedCreditsPerPage": 1001}}, "config.estimatedCreditsPerPage", Reason.FIELD_INVALID),
         ({"config": {"supportedFormats": ["text/html"]}}, "config.supportedFormats", Reason.FIELD_INVALID),
         ({"colour": "red"}, "colour", Reason.FIELD_INVALID),
     ],
@@ -160,3 +173,51 @@ def test_a_wrong_flow_names_its_field(change: dict[str, Any], field: str, reason
     with pytest.raises(InvalidArgument) as refused:
         parse_flow(flow)
     assert (refused.value.details["field"], refused.value.reason) == (field, reason)
+
+
+@pytest.mark.parametrize(
+    ("key", "most"), [("definition", 256 * 1024), ("inputSchema", 128 * 1024), ("outputSchema", 128 * 1024)]
+)
+def test_what_a_flow_carries_has_a_size(key: str, most: int) -> None:
+    """JSON of exactly the limit is taken, one byte more is refused with the name of the part."""
+
+    def flow(size: int) -> dict[str, Any]:
+        read = {"type": "step", "id": "read", "nodeType": "parse"}
+        empty: dict[str, Any] = {**definition(read), "note": ""} if key == "definition" else {"description": ""}
+        filled = {**empty, list(empty)[-1]: "é" * ((size - len(compact(empty))) // 2)}
+        filled[list(empty)[-1]] += "x" * (size - len(compact(filled)))
+        assert len(compact(filled)) == size
+        return {"id": "lab", "version": "1.0.0", "definition": definition(READ), key: filled}
+
+    parse_flow(flow(most))
+    with pytest.raises(InvalidArgument, match=f"larger than {most // 1024} KiB") as refused:
+        parse_flow(flow(most + 1))
+    assert refused.value.details == {"field": key}
+
+
+def compact(value: Any) -> bytes:
+    """The shortest JSON."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def test_the_schema_of_an_extract_step_has_a_size() -> None:
+    """It becomes the schema of the flow's output, so the same limit holds."""
+    large = {**SCHEMA, "description": "x" * 128 * 1024}
+    with pytest.raises(InvalidArgument, match="larger than 128 KiB") as refused:
+        parse_definition(definition(READ, {**EXTRACT, "config": {"schema": large}}))
+    assert refused.value.details == {"field": "definition.steps.1.config.schema"}
+
+
+def test_a_small_file_that_stands_for_a_large_flow_is_refused() -> None:
+    """Aliases of YAML share one object many times over; what they stand for is bounded, and refused at once."""
+    bomb: Any = ["x"] * 10
+    for _ in range(30):
+        bomb = [bomb] * 10
+    deep: Any = []
+    for _ in range(100_000):
+        deep = [deep]
+    for key in ("definition", "inputSchema"):
+        for value in (bomb, deep):
+            with pytest.raises(InvalidArgument, match=r"larger than|nested too deeply") as refused:
+                parse_flow({"id": "lab", "version": "1.0.0", "definition": definition(READ), key: {"steps": value}})
+            assert refused.value.details == {"field": key}

@@ -6,12 +6,16 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 from google.api import annotations_pb2
 from google.protobuf import descriptor_pb2, descriptor_pool
 
+from buf.validate import validate_pb2
+from docmill.client import FlowConfig
+from docmill.domain import flow_specs
 from docmill.domain.models import EventKind
 from docmill.domain.states import PageState, ProbeState, RunState
 from docmill.rpc.scopes import SCOPES, is_public
@@ -118,6 +122,25 @@ def test_json_names_of_flows() -> None:
     assert json_names(flows_pb2.RunFlowRequest) >= {"input", "version", "metadata"}
     assert json_names(flows_pb2.RunInput) >= {"document", "variables"}
     assert json_names(flows_pb2.InlineDocument) == {"base64", "filename", "mimeType"}
+
+
+def test_limits_of_flows_are_those_of_the_domain() -> None:
+    """What the contract's rules let pass, the domain takes, and the other way round; so are the client's defaults."""
+
+    def rules(message: type, name: str) -> validate_pb2.FieldRules:
+        return message.DESCRIPTOR.fields_by_name[name].GetOptions().Extensions[validate_pb2.field]
+
+    create, config = flows_pb2.CreateFlowRequest, flows_pb2.FlowConfig
+    assert rules(create, "id").string.max_len == flow_specs.MAX_FLOW_ID
+    assert rules(create, "id").string.pattern == f"^{flow_specs.FLOW_ID_PATTERN}$"
+    assert rules(create, "name").string.max_len == flow_specs.MAX_NAME
+    assert rules(create, "description").string.max_len == flow_specs.MAX_DESCRIPTION
+    assert rules(config, "max_file_size_mb").int32.lte == flow_specs.MAX_FILE_SIZE_MB
+    assert rules(config, "max_pages").int32.lte == flow_specs.MAX_PAGES
+    assert rules(config, "estimated_credits_per_page").int32.lte == flow_specs.MAX_CREDITS_PER_PAGE
+    read = {"version": "1.0.0", "steps": [{"id": "read", "nodeType": "parse"}]}
+    limits = flow_specs.parse_flow({"id": "f", "version": "1.0.0", "definition": read}).limits
+    assert asdict(limits) == asdict(FlowConfig(supported_formats=flow_specs.SUPPORTED_FORMATS))
 
 
 def test_scope_table_is_complete() -> None:

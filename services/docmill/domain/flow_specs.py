@@ -81,7 +81,9 @@ def parse_flow(document: Any) -> FlowSpec:
         raise invalid(unknown[0], f"no such key; a flow has {', '.join(sorted(_KEYS))}")
     flow_id = _text(document, "id", required=True)
     if len(flow_id) > MAX_FLOW_ID or not re.fullmatch(FLOW_ID_PATTERN, flow_id):
-        raise invalid("id", f"use 1 to {MAX_FLOW_ID} lower-case letters, digits, '-' or '_', starting with a letter or digit")
+        raise invalid(
+            "id", f"use 1 to {MAX_FLOW_ID} lower-case letters, digits, '-' or '_', starting with a letter or digit"
+        )
     version = _text(document, "version", required=True)
     parse_version(version)
     if "definition" not in document:
@@ -121,7 +123,9 @@ def _limits(config: Any, definition: FlowDefinition) -> FlowLimits:
         supported_formats=tuple(formats),
         max_file_size_mb=_number(config, "maxFileSizeMB", default=50, most=MAX_FILE_SIZE_MB),
         max_pages=_number(config, "maxPages", default=500, most=MAX_PAGES),
-        estimated_credits_per_page=_number(config, "estimatedCreditsPerPage", default=1, most=MAX_CREDITS_PER_PAGE, least=0),
+        estimated_credits_per_page=_number(
+            config, "estimatedCreditsPerPage", default=1, most=MAX_CREDITS_PER_PAGE, least=0
+        ),
     )
 
 

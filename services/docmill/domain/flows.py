@@ -115,7 +115,7 @@ class FlowDefinition:
 def parse_definition(definition: JsonObject) -> FlowDefinition:
     """The recipe in `definition`, or `InvalidArgument` whose `details.field` is the dotted path of what is wrong."""
     definition = _object(definition, "definition")
-    if definition.get("version", FORMAT_VERSION) not in {FORMAT_VERSION, "1.0"}:
+    if definition.get("version", FORMAT_VERSION) not in (FORMAT_VERSION, "1.0"):
         raise invalid("definition.version", f"only format version {FORMAT_VERSION} is known")
     raw_steps = definition.get("steps")
     if not isinstance(raw_steps, Sequence) or isinstance(raw_steps, str) or not raw_steps:
@@ -165,7 +165,7 @@ def _config(node_type: str, raw: JsonObject, path: str) -> JsonObject:
         raise invalid(f"{path}.consensus", "consensus is not supported yet")
     match node_type:
         case "parse":
-            if config.get("onPageFailure", "fail") not in {"fail", "skip"}:
+            if config.get("onPageFailure", "fail") not in ("fail", "skip"):
                 raise invalid(f"{path}.onPageFailure", "must be 'fail' or 'skip'")
             if "languages" in config:
                 config["languages"] = list(_strings(config["languages"], f"{path}.languages"))
@@ -174,7 +174,7 @@ def _config(node_type: str, raw: JsonObject, path: str) -> JsonObject:
         case "extract":
             config["schema"] = check_extract_schema(config.get("schema"), f"{path}.schema")
         case "validate":
-            if config.get("onInvalid", "fail") not in {"fail", "warn"}:
+            if config.get("onInvalid", "fail") not in ("fail", "warn"):
                 raise invalid(f"{path}.onInvalid", "must be 'fail' or 'warn'")
         case _:
             _check_output(config, path)

@@ -87,6 +87,14 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The work needed more memory than one piece of work may use."""
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 30
     """Our fault."""
+    ERROR_REASON_ORGANIZATION_NOT_FOUND: _ErrorReason.ValueType  # 31
+    """No such organization."""
+    ERROR_REASON_KEY_NOT_FOUND: _ErrorReason.ValueType  # 32
+    """No such API key."""
+    ERROR_REASON_ALREADY_RUNNING: _ErrorReason.ValueType  # 33
+    """Another docmill runs on the same data."""
+    ERROR_REASON_SCHEMA_OUTDATED: _ErrorReason.ValueType  # 34
+    """The database is not at this release's schema; `docmill migrate` brings it there."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """What was wrong, for programs. A failed call carries `google.rpc.ErrorInfo` with domain `docmill` and, as its reason,
@@ -155,6 +163,14 @@ ERROR_REASON_WORKER_MEMORY: ErrorReason.ValueType  # 29
 """The work needed more memory than one piece of work may use."""
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 30
 """Our fault."""
+ERROR_REASON_ORGANIZATION_NOT_FOUND: ErrorReason.ValueType  # 31
+"""No such organization."""
+ERROR_REASON_KEY_NOT_FOUND: ErrorReason.ValueType  # 32
+"""No such API key."""
+ERROR_REASON_ALREADY_RUNNING: ErrorReason.ValueType  # 33
+"""Another docmill runs on the same data."""
+ERROR_REASON_SCHEMA_OUTDATED: ErrorReason.ValueType  # 34
+"""The database is not at this release's schema; `docmill migrate` brings it there."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 
 @_typing.final

@@ -385,7 +385,7 @@ class CreateFlowRequest(_message.Message):
     CONFIG_FIELD_NUMBER: _builtins.int
     DEFINITION_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """Id of the flow: letters, digits, `-` and `_`."""
+    """Id of the flow: lower-case letters, digits, `-` and `_`."""
     version: _builtins.str
     """Version to create, as in Semantic Versioning 2.0.0: `1.2.0`."""
     name: _builtins.str
@@ -396,11 +396,11 @@ class CreateFlowRequest(_message.Message):
     """Whether to leave it out of lists; it runs by its id."""
     @_builtins.property
     def input_schema(self) -> _struct_pb2.Struct:
-        """JSON Schema of the variables; empty when the flow takes none."""
+        """JSON Schema of the variables, at most 128 KiB of JSON; empty when the flow takes none."""
 
     @_builtins.property
     def output_schema(self) -> _struct_pb2.Struct:
-        """JSON Schema of the output; empty when it is that of the recipe."""
+        """JSON Schema of the output, at most 128 KiB of JSON; empty when it is that of the recipe."""
 
     @_builtins.property
     def config(self) -> Global___FlowConfig:
@@ -408,7 +408,7 @@ class CreateFlowRequest(_message.Message):
 
     @_builtins.property
     def definition(self) -> _struct_pb2.Struct:
-        """The recipe: `version` of the format and `steps`."""
+        """The recipe: `version` of the format and `steps`; at most 256 KiB of JSON."""
 
     def __init__(
         self,
