@@ -17,6 +17,7 @@ import structlog
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
+from docmill.domain.errors import Unavailable
 from docmill.rpc import RpcServer, ServerOptions
 from docmill.v1 import flows_pb2, flows_pb2_grpc, runs_pb2
 from tests.fixtures.rpc import PDF, Api, error_info, inline, refusal, served, to_the_end, until
@@ -192,9 +193,9 @@ async def test_unix_socket_and_two_listeners(api: Api, tmp_path: Path) -> None:
 
 
 async def test_a_taken_port_is_an_error(api: Api) -> None:
-    """A second server on the same port does not start in silence."""
+    """A second server on the same port does not start in silence: the error names the address."""
     second = RpcServer(api.bench.engine, ServerOptions(listen=api.server.addresses))
-    with pytest.raises(RuntimeError):
+    with pytest.raises(Unavailable, match=api.server.addresses[0]):
         await second.start()
 
 
