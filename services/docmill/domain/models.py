@@ -224,6 +224,8 @@ class Job:
     state: JobState
     attempt: int
     """1 for the first; fences results of earlier attempts."""
+    failures: int = 0
+    """Attempts that failed; one that nobody answered is none."""
     ready_at: datetime | None = None
     """Not dispatched before this (back-off)."""
     lease_until: datetime | None = None
