@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +19,7 @@ import structlog
 
 from docmill.blobs import BlobStore
 from docmill.bus import Bus
-from docmill.domain.errors import FailedPrecondition, Reason
+from docmill.domain.errors import DocmillError, FailedPrecondition, Reason
 from docmill.engine.operate import Operator
 from docmill.settings import Settings
 from docmill.store import Store
@@ -42,6 +44,9 @@ def serve(role: str, settings: Settings) -> int:
     try:
         with _runner() as runner:
             runner.run(_until_signalled(run, settings))
+    except DocmillError as error:  # its message says what to do
+        log.error(error.message, event_key="app.failed", reason=error.reason)  # noqa: TRY400
+        return 1
     except Exception:
         log.exception("the role failed", event_key="app.failed")
         return 1
@@ -133,17 +138,18 @@ async def serve_worker(settings: Settings, stop: asyncio.Event) -> None:
         ack_wait=settings.ack_wait_s,
         grace=settings.shutdown_grace_s,
     )
-    setup = worker.WorkerSetup(
-        options=options,
-        cache_folder=settings.data / "cache",
-        engine=settings.ocr_engine,
-        weights_dir=str(settings.ocr_weights or ""),
-        limits={"max_pixels": settings.max_pixels},
-        memory_limit=settings.child_memory_mb * 1024 * 1024,
-        recycle_after=settings.recycle_pages,
-        timeouts=Timeouts(page=settings.page_timeout_s),
-    )
     async with AsyncExitStack() as stack:
+        folder = stack.enter_context(_own_folder(settings.data / "cache"))
+        setup = worker.WorkerSetup(
+            options=options,
+            cache_folder=folder,
+            engine=settings.ocr_engine,
+            weights_dir=str(settings.ocr_weights or ""),
+            limits={"max_pixels": settings.max_pixels},
+            memory_limit=settings.child_memory_mb * 1024 * 1024,
+            recycle_after=settings.recycle_pages,
+            timeouts=Timeouts(page=settings.page_timeout_s),
+        )
         blobs = await stack.enter_async_context(open_blobs(settings))
         bus = await stack.enter_async_context(open_bus(settings, "worker"))
         ready = asyncio.Event()
@@ -152,6 +158,20 @@ async def serve_worker(settings: Settings, stop: asyncio.Event) -> None:
             await worker.serve_worker(bus, blobs, setup, stop, ready=ready)
         finally:
             telling.cancel()
+
+
+@contextmanager
+def _own_folder(parent: Path) -> Iterator[Path]:
+    """A folder that no other worker on this machine has; one that a killed worker left is taken over."""
+    parent.mkdir(parents=True, exist_ok=True)
+    for number in count():
+        with (parent / f"{number}.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            yield parent / str(number)
+            return
 
 
 async def _tell_ready(settings: Settings, ready: asyncio.Event) -> None:

@@ -185,9 +185,11 @@ class Part:
             await self._stop()
 
     async def ready(self) -> dict[str, Any]:
-        """What it says once it serves. Unavailable when it does not within the time."""
+        """What it says once it serves for the first time. Unavailable when it dies instead, or is late."""
         deadline = asyncio.get_running_loop().time() + _START_SECONDS
         while asyncio.get_running_loop().time() < deadline:
+            if self._process is not None and self._process.returncode is not None:
+                raise Unavailable(Reason.OVERLOADED, f"The {self._role} did not start; the last lines above say why")
             with suppress(OSError, ValueError):
                 facts: dict[str, Any] = json.loads(self._ready_file.read_text())
                 if self._process is not None and facts["pid"] == self._process.pid:  # not left by an earlier start
