@@ -59,7 +59,7 @@ class Cluster:
         own = self.folder / name
         own.mkdir()
         ready = own / "ready.json"
-        env = {**self.env, "DOCMILL_DATA": str(own / "data"), "DOCMILL_READY_FILE": str(ready)}
+        env = {**self.env, "DOCMILL_READY_FILE": str(ready)}
         with (own / "log").open("wb") as log:
             process = subprocess.Popen([DOCMILL, "serve", "--role", role], env=env, stdout=log, stderr=log)
         try:
@@ -84,6 +84,7 @@ def cluster(
         "DOCMILL_S3_SECRET_KEY": S3_KEYS["secret_access_key"],
         "DOCMILL_BUS_URL": nats_server.url,
         "DOCMILL_GRPC": "127.0.0.1:0",
+        "DOCMILL_DATA": str(tmp_path / "data"),  # one for all: they may run on one machine
         "DOCMILL_WORKERS": "1",
     }
     cluster = Cluster(env, tmp_path)
@@ -125,3 +126,27 @@ def test_replicas_are_one_docmill(cluster: Cluster, tmp_path: Path) -> None:
             assert three.stop() == 0
         assert worker.stop() == 0
         assert two.stop() == 0
+
+
+def test_workers_share_the_work(cluster: Cluster, tmp_path: Path) -> None:
+    """A second worker on the same machine takes its part of a run that goes on; when the first is killed, all pages are read."""
+    org = json.loads(cluster.docmill("orgs", "create", "Harbour Supplies", "--plan", "doclo.pro", "--json"))["id"]
+    key = json.loads(cluster.docmill("keys", "create", "--org", org, "--json"))["key"]
+    document = mixed_pdf(tmp_path / "twelve.pdf", PAGES, scanned_every=1)
+    with (
+        cluster.role("services", "services") as services,
+        cluster.role("worker", "first") as first,
+        Docmill(services.facts["grpc"], key) as client,
+    ):
+        handle = client.flows.run("document-text", document)
+        next(event for event in handle.watch() if event.kind == "page.done")
+        with cluster.role("worker", "second") as second:
+            next(event for event in handle.watch() if event.pages_done == 5)
+            first.process.kill()
+            run = handle.result(timeout=60)
+            assert [f"Page {n}" for n in range(1, PAGES + 1)] == [
+                page["lines"][0]["text"] for page in run.output["pages"]
+            ]
+            assert {page.attempts for page in client.runs.pages(run.id)} == {1}
+            assert second.stop() == 0
+        assert services.stop() == 0

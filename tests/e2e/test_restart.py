@@ -37,7 +37,7 @@ def test_stop_in_the_middle_and_go_on(tmp_path: Path) -> None:
     assert first.stop() == 0
     assert not [process.command for process in family if process.alive]
     assert not (tmp_path / "data" / "ready.json").exists()
-    assert not list((tmp_path / "data").glob("cache/**/*"))
+    assert [path.suffix for path in (tmp_path / "data").glob("cache/**/*")] == [".lock"]
 
     second = start_stack(tmp_path / "data")
     try:
@@ -98,3 +98,16 @@ def test_ready_file(stack: Stack) -> None:
     assert re.fullmatch(r"dc_test_\w{8}_\w{40}", facts["api_key"])
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert eventually(lambda: stack.docmill("flows", "list", "--json").returncode == 0, 10)
+
+
+@pytest.mark.xdist_group("stack")
+def test_address_in_use(stack: Stack, tmp_path: Path) -> None:
+    """Where another program listens, `docmill up` says so, ends at once and leaves no process behind."""
+    refused = stack.docmill("up", "--data", tmp_path / "data", "--grpc", stack.grpc)
+    assert refused.returncode not in {0, 1}
+    assert f"Nobody can listen on {stack.grpc}" in refused.stderr
+    assert "--grpc" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert not (tmp_path / "data" / "run" / "up.json").exists()
+    with stack.connect() as client:
+        assert list(client.flows.list())
