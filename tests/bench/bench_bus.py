@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from docmill.bus import Publication
 from docmill.bus.nats import NatsBus
 from docmill.bus.server import NatsServer
 from docmill.domain.messages import JobMessage, JobResult
@@ -53,8 +54,8 @@ def result(done: JobMessage) -> JobResult:
 async def publish(bus: NatsBus, first: int, count: int, batch: int) -> None:
     """Publish in batches."""
     for start in range(first, first + count, batch):
-        flags = await bus.publish_jobs([job(n) for n in range(start, min(start + batch, first + count))])
-        assert all(flags)
+        publications = await bus.publish_jobs([job(n) for n in range(start, min(start + batch, first + count))])
+        assert all(word is Publication.TAKEN for word in publications)
 
 
 async def work(bus: NatsBus, count: int, batch: int) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from docmill.bus import BusUnavailable
+from docmill.bus import BusUnavailable, Publication, codec
 from docmill.bus.nats import NatsBus
 from docmill.domain.messages import Beat, Hint, HintKind
 from tests.fixtures.bus import ACK_WAIT
@@ -32,11 +32,11 @@ async def publish(bus: NatsBus, jobs: Sequence[JobMessage]) -> None:
     async with asyncio.timeout(SOON):
         while left:
             try:
-                flags = await bus.publish_jobs(left)
+                publications = await bus.publish_jobs(left)
             except BusUnavailable:
                 await asyncio.sleep(0.05)
             else:
-                left = [one for one, taken in zip(left, flags, strict=True) if not taken]
+                left = [one for one, word in zip(left, publications, strict=True) if word is not Publication.TAKEN]
 
 
 async def test_jobs_and_results_survive_a_crash(nats_buses: NatsHarness) -> None:
@@ -165,20 +165,19 @@ async def test_publishing_while_the_server_is_away(nats_buses: NatsHarness) -> N
 
 
 async def test_publishing_while_the_server_dies(nats_buses: NatsHarness) -> None:
-    """Jobs whose word was cut off are flagged False, and published again they count once."""
+    """Jobs whose answer was cut off count as refused, and published again they count once."""
     bus = await nats_buses.connect()
     jobs = [job(n) for n in range(2000)]
     publishing = asyncio.create_task(bus.publish_jobs(jobs))
     await asyncio.sleep(0.02)
     await nats_buses.server.kill()
-    flags = await publishing
-    assert len(flags) == len(jobs)
-    assert not all(flags)
+    publications = await publishing
+    assert len(publications) == len(jobs)
+    assert Publication.REFUSED in publications
     await nats_buses.server.start()
-    await publish(bus, [one for one, taken in zip(jobs, flags, strict=True) if not taken])
+    await publish(bus, [one for one, word in zip(jobs, publications, strict=True) if word is Publication.REFUSED])
     async with bus.jobs() as source:
-        found = [delivery for delivery in await collect(source, len(jobs)) if not delivery.redelivered]
-        assert pages(found) == list(range(2000))
+        assert pages(await collect(source, len(jobs))) == list(range(2000))
 
 
 async def test_hints_are_heard_again_after_a_crash(nats_buses: NatsHarness) -> None:
@@ -219,7 +218,7 @@ async def test_a_server_that_hangs(nats_buses: NatsHarness) -> None:
         try:
             async with asyncio.timeout(2 * SOON):
                 assert list(await source.fetch(1, 0.3)) == []
-                assert await bus.publish_jobs([job(1), job(2)]) == [False, False]
+                assert await bus.publish_jobs([job(1), job(2)]) == [Publication.REFUSED] * 2
                 with pytest.raises(BusUnavailable):
                     await bus.publish_result(result())
                 with pytest.raises(BusUnavailable):
@@ -328,21 +327,29 @@ async def test_rubbish_on_the_bus_is_passed_over(nats_buses: NatsHarness) -> Non
         assert list(await jobs.fetch(1, ACK_WAIT + 0.3)) == []
 
 
-async def test_a_job_too_large_for_the_bus_is_flagged(nats_buses: NatsHarness) -> None:
-    """It is False for that job alone; the others go through."""
+async def test_a_job_just_too_large_costs_no_connection(nats_buses: NatsHarness) -> None:
+    """Also a job that only its headers make too large is found before it is sent: the server would hang up."""
     bus = await nats_buses.connect()
-    large = replace(job(1), variables={"text": "x" * 2_000_000})
-    assert await bus.publish_jobs([large, job(2)]) == [False, True]
+    limit = bus._connection.client.max_payload
+    beside = len(codec.encode_job(replace(job(1), variables={"text": "x" * 7_000_000}))) - 7_000_000
+    large = replace(job(1), variables={"text": "x" * (limit - beside)})
+    assert len(codec.encode_job(large)) == limit
+    lost = asyncio.Event()
+    bus._connection.on_lost.append(lost.set)
+    assert await bus.publish_jobs([large, job(2)]) == [Publication.TOO_LARGE, Publication.TAKEN]
+    fits = replace(job(3), variables={"text": "x" * (limit - beside - 100)})
+    assert await bus.publish_jobs([fits, job(4)]) == [Publication.TAKEN] * 2
+    assert not lost.is_set()
 
 
 async def test_a_full_queue_refuses(nats_buses: NatsHarness) -> None:
-    """When the stream is at its bound, new jobs are flagged False, and nothing accepted is lost."""
+    """When the stream is at its bound, new jobs are refused, and nothing accepted is lost."""
     bus = await nats_buses.connect()
     js = bus._connection.js
     info = await js.stream_info("docmill_jobs")
     await js.update_stream(info.config, max_msgs=3)
-    flags = await bus.publish_jobs([job(n) for n in range(5)])
-    assert sum(flags) == 3
+    publications = await bus.publish_jobs([job(n) for n in range(5)])
+    assert sorted(word.name for word in publications) == ["REFUSED"] * 2 + ["TAKEN"] * 3
     async with bus.jobs() as source:
-        accepted = [n for n, taken in enumerate(flags) if taken]
+        accepted = [n for n, word in enumerate(publications) if word is Publication.TAKEN]
         assert pages(await collect(source, 3)) == accepted

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from docmill.bus import Publication
 from docmill.domain.messages import JobMessage
 from docmill.domain.models import JobKind
 from tests.fixtures.bus import ACK_WAIT
@@ -16,6 +18,8 @@ from tests.fixtures.bus_messages import NOT, SOON, collect, job, pages
 if TYPE_CHECKING:
     from docmill.bus import Bus
     from tests.fixtures.bus import BusHarness
+
+TAKEN = Publication.TAKEN
 
 
 async def test_a_job_arrives_as_it_was_sent(bus: Bus) -> None:
@@ -42,10 +46,9 @@ async def test_a_job_arrives_as_it_was_sent(bus: Bus) -> None:
         trace={"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},
     )
     async with bus.jobs() as source:
-        assert await bus.publish_jobs([sent]) == [True]
+        assert await bus.publish_jobs([sent]) == [TAKEN]
         [delivery] = await source.fetch(1, SOON)
     assert delivery.job == sent
-    assert not delivery.redelivered
 
 
 async def test_a_probe_needs_no_run(bus: Bus) -> None:
@@ -59,7 +62,7 @@ async def test_a_probe_needs_no_run(bus: Bus) -> None:
 
 async def test_jobs_wait_for_workers(bus: Bus) -> None:
     """Jobs published before any worker took part are delivered to the first one."""
-    assert await bus.publish_jobs([job(n) for n in range(3)]) == [True] * 3
+    assert await bus.publish_jobs([job(n) for n in range(3)]) == [TAKEN] * 3
     async with bus.jobs() as source:
         assert pages(await collect(source, 3)) == [0, 1, 2]
 
@@ -104,14 +107,13 @@ async def test_an_acked_job_never_comes_back(bus: Bus) -> None:
 
 
 async def test_a_job_without_a_sign_of_life_is_delivered_again(bus: Bus) -> None:
-    """A worker that dies with a job loses it to another one after `ack_wait`, marked as redelivered."""
+    """A worker that dies with a job loses it to another one after `ack_wait`."""
     await bus.publish_jobs([job()])
     async with bus.jobs() as source:
         await source.fetch(1, SOON)
         assert list(await source.fetch(1, ACK_WAIT / 2)) == []
         [again] = await source.fetch(1, SOON)
     assert again.job == job()
-    assert again.redelivered
 
 
 async def test_in_progress_keeps_a_job(bus: Bus) -> None:
@@ -150,9 +152,9 @@ async def test_nak_without_delay_delivers_at_once(bus: Bus) -> None:
 
 async def test_the_same_attempt_published_twice_is_delivered_once(bus: Bus) -> None:
     """A second publish with the same `dedup_id` is accepted and changes nothing; another attempt is another job."""
-    assert await bus.publish_jobs([job()]) == [True]
-    assert await bus.publish_jobs([job(), job()]) == [True, True]
-    assert await bus.publish_jobs([job(attempt=2)]) == [True]
+    assert await bus.publish_jobs([job()]) == [TAKEN]
+    assert await bus.publish_jobs([job(), job()]) == [TAKEN] * 2
+    assert await bus.publish_jobs([job(attempt=2)]) == [TAKEN]
     async with bus.jobs() as source:
         found = await collect(source, 2)
         assert sorted(delivery.job.attempt for delivery in found) == [1, 2]
@@ -162,14 +164,33 @@ async def test_the_same_attempt_published_twice_is_delivered_once(bus: Bus) -> N
 async def test_many_jobs_are_published_at_once(bus: Bus) -> None:
     """A thousand jobs go in with one call, with a flag each, and all come out once."""
     flags = await bus.publish_jobs([job(n) for n in range(1000)])
-    assert list(flags) == [True] * 1000
+    assert list(flags) == [TAKEN] * 1000
     async with bus.jobs() as source:
         found = await collect(source, 1000)
         assert pages(found) == list(range(1000))
 
 
+async def test_a_job_too_large_for_the_bus_is_told_apart(bus: Bus) -> None:
+    """It says so of that job alone, the others go through, and so do those published later."""
+    large = replace(job(1), variables={"text": "x" * 9_000_000})
+    assert await bus.publish_jobs([job(2), large, job(3)]) == [TAKEN, Publication.TOO_LARGE, TAKEN]
+    assert await bus.publish_jobs([job(4)]) == [TAKEN]
+    async with bus.jobs() as source:
+        assert pages(await collect(source, 3)) == [2, 3, 4]
+
+
+async def test_a_large_job_arrives(bus: Bus) -> None:
+    """A flow with a large schema and the keys of thousands of pages fit: some megabytes."""
+    large = replace(job(1), variables={"text": "x" * 4_000_000})
+    async with bus.jobs() as source:
+        assert await bus.publish_jobs([large] * 2 + [replace(large, attempt=2)]) == [TAKEN] * 3
+        found = await collect(source, 2)
+        assert {delivery.job.attempt for delivery in found} == {1, 2}
+        assert found[0].job.variables == large.variables
+
+
 async def test_publishing_nothing_is_nothing(bus: Bus) -> None:
-    """No jobs, no flags."""
+    """No jobs, no word on them."""
     assert list(await bus.publish_jobs([])) == []
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from docmill.bus import BusUnavailable
+from docmill.bus import BusUnavailable, Publication
 from docmill.domain.errors import Fault, Reason
 from docmill.domain.messages import Beat, DocumentFacts, Hint, HintKind, JobResult, ProbeFacts, StepFacts
 from docmill.domain.models import JobKind, PageSize
@@ -159,9 +160,60 @@ async def test_lost_queues_are_told_and_work_again(buses: BusHarness) -> None:
             await told["services"].wait()
             await told["worker"].wait()
         await held.ack()
-        assert await services.publish_jobs([job(1), job(2)]) == [True, True]
+        assert await services.publish_jobs([job(1), job(2)]) == [Publication.TAKEN] * 2
         assert pages(await collect(source, 2)) == [1, 2]
         assert not told["gone"].is_set()
+
+
+async def test_a_reset_is_told_until_it_is_heard(buses: BusHarness) -> None:
+    """A listener that fails, because its database is away, is called again until it succeeds, and then no more."""
+    bus = await buses.connect()
+    calls: list[float] = []
+
+    async def third_time() -> None:
+        calls.append(time.monotonic())
+        if len(calls) < 3:
+            raise ConnectionError("the database is away")
+
+    bus.on_reset(third_time)
+    await buses.lose_everything()
+    await eventually(lambda: len(calls) == 3)
+    assert 0.4 < calls[2] - calls[1] < SOON
+    await asyncio.sleep(2 * NOT)
+    assert len(calls) == 3
+
+
+async def test_a_closed_bus_tells_nobody(buses: BusHarness) -> None:
+    """Who has not heard of a reset when the bus is closed, or when it unsubscribes, is not called any more."""
+    bus, other = await buses.connect(), await buses.connect()
+    calls = {"closed": 0, "unsubscribed": 0}
+
+    async def failing(name: str) -> None:
+        calls[name] += 1
+        raise ConnectionError("the database is away")
+
+    bus.on_reset(lambda: failing("closed"))
+    unsubscribe = other.on_reset(lambda: failing("unsubscribed"))
+    await buses.lose_everything()
+    await eventually(lambda: min(calls.values()) > 0)
+    await bus.aclose()
+    unsubscribe()
+    before = dict(calls)
+    await asyncio.sleep(0.5 + NOT)
+    assert calls == before
+
+
+async def test_a_result_that_no_message_can_carry(bus: Bus) -> None:
+    """It is refused for good, unlike one that meets an absent bus, and the next one goes through."""
+    with pytest.raises(ValueError, match="range"):
+        await bus.publish_result(replace(result(), engine_ms=10**20))
+    keys = DocumentFacts(output_key="x" * 9_000_000)
+    with pytest.raises(ValueError, match="too large"):
+        await bus.publish_result(replace(result(), page_facts=None, document=keys))
+    await bus.publish_result(result())
+    async with bus.results() as source:
+        [delivery] = await source.fetch(1, SOON)
+        assert delivery.result == result()
 
 
 async def test_ping(bus: Bus) -> None:

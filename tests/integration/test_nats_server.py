@@ -7,7 +7,6 @@ import os
 import signal
 import stat
 import sys
-import urllib.request
 from pathlib import Path
 
 import pytest
@@ -91,19 +90,6 @@ async def test_only_who_has_the_url_gets_in(tmp_path: Path) -> None:
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert stat.S_IMODE((folder / "nats-server.conf").stat().st_mode) == 0o600
     assert url.rpartition("@")[0].rpartition(":")[2] not in server.log.read_text()
-    await server.stop()
-
-
-async def test_monitoring(tmp_path: Path) -> None:
-    """On demand it answers over HTTP, on a port of its own."""
-    server = NatsServer(tmp_path, monitoring=True)
-    await server.start()
-
-    def health() -> bytes:
-        with urllib.request.urlopen(f"{server.monitor_url}/healthz", timeout=5) as answer:
-            return bytes(answer.read())
-
-    assert b"ok" in await asyncio.to_thread(health)
     await server.stop()
 
 

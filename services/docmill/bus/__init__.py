@@ -4,22 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from enum import Enum, auto
 from typing import Protocol
 
 from docmill.domain.messages import Beat, Hint, JobMessage, JobResult
 
-__all__ = ["Bus", "BusUnavailable", "JobDelivery", "JobSource", "ResultDelivery", "ResultSource"]
+__all__ = ["Bus", "BusUnavailable", "JobDelivery", "JobSource", "Publication", "ResultDelivery", "ResultSource"]
 
 
 class BusUnavailable(ConnectionError):
     """The bus does not answer now; what was sent may or may not have arrived. Try again."""
 
 
+class Publication(Enum):
+    """What became of a job that was to be published."""
+
+    TAKEN = auto()
+    """The bus has it, now or since before (a duplicate)."""
+    REFUSED = auto()
+    """The bus did not say that it has it: publish it again."""
+    TOO_LARGE = auto()
+    """Larger than a message may be; it was not sent, and publishing it again cannot help."""
+
+
 class JobDelivery(Protocol):
-    """A job in a worker's hands until it acks, or until `ack_wait` passes without a sign of life."""
+    """A job in a worker's hands until it acks, or until `ack_wait` passes without a sign of life.
+
+    Nothing here raises for an absent bus: a verdict that is lost on its way means that the job is delivered again.
+    """
 
     job: JobMessage
-    redelivered: bool
 
     async def ack(self) -> None:
         """Done (the result is published): never deliver it again."""
@@ -43,7 +57,7 @@ class JobSource(Protocol):
 
 
 class ResultDelivery(Protocol):
-    """A result in the services' hands."""
+    """A result in the services' hands. `ack` never raises for an absent bus: the result is then delivered again."""
 
     result: JobResult
 
@@ -65,8 +79,8 @@ class Bus(Protocol):
     same `dedup_id` within the de-duplication window is delivered once.
     """
 
-    async def publish_jobs(self, jobs: Sequence[JobMessage]) -> Sequence[bool]:
-        """Publish all, at the same time; one flag a job: True if the bus has it (also as a duplicate).
+    async def publish_jobs(self, jobs: Sequence[JobMessage]) -> Sequence[Publication]:
+        """Publish all, at the same time; what became of each, in their order. One does not keep others from the bus.
 
         Raises `BusUnavailable` only when none could be sent.
         """
@@ -78,7 +92,11 @@ class Bus(Protocol):
         """Drop the run's jobs that no worker has taken yet. Best effort."""
 
     async def publish_result(self, result: JobResult) -> None:
-        """Returns once the bus has it; raises `BusUnavailable` else (publish it again: it counts once)."""
+        """Returns once the bus has it; raises `BusUnavailable` else (publish it again: it counts once).
+
+        Raises `ValueError` for what no message can carry, too many bytes or a number beyond its range: publishing it
+        again cannot help.
+        """
 
     def results(self) -> AbstractAsyncContextManager[ResultSource]:
         """Take part in collecting results."""
@@ -96,7 +114,10 @@ class Bus(Protocol):
         """Call `listener` for every beat from now on; the result unsubscribes."""
 
     def on_reset(self, listener: Callable[[], Awaitable[None]]) -> Callable[[], None]:
-        """Call `listener` after the queues had to be made anew: whatever was published before is gone."""
+        """Call `listener` after the queues had to be made anew: whatever was published before is gone.
+
+        A listener that raises is called again, every half second, until it succeeds, unsubscribes or the bus is closed.
+        """
 
     async def ping(self) -> None:
         """Raise `BusUnavailable` if the bus cannot be reached now."""

@@ -12,7 +12,7 @@ import structlog
 from nats.aio.client import Client
 
 from docmill.bus import BusUnavailable
-from docmill.bus.listeners import Registry, tell_waiting
+from docmill.bus.listeners import ResetListeners
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -45,7 +45,7 @@ class Connection:
         self._name = name
         self.streams = streams
         self.consumers: set[PullConsumer] = set()
-        self.resets: Registry[Callable[[], Awaitable[None]]] = Registry()
+        self.resets = ResetListeners()
         self.on_attach: list[Callable[[Client], Awaitable[None]]] = []
         """Called with every new client, for what must be subscribed."""
         self.on_lost: list[Callable[[], None]] = []
@@ -107,6 +107,7 @@ class Connection:
         watcher, self._watcher = self._watcher, None
         if watcher is not None:
             await _end(watcher)
+        await self.resets.aclose()
         await self._close_client()
 
     async def _connect(self) -> None:
@@ -151,18 +152,18 @@ class Connection:
                 if self._client.is_connected and (suspected or not await self.streams.unchanged(self._js)):
                     await self.restore()
             except BUS_ERRORS as error:
-                log.debug("bus.restore_failed", error=str(error))
+                log.debug("the streams cannot be looked after", event_key="bus.restore_failed", error=str(error))
                 await asyncio.sleep(_RETRY_SECONDS)
                 self._suspicion.set()
                 continue
             except Exception:  # nobody else looks after the streams: go on
-                log.exception("bus.watch_failed")
+                log.exception("a look at the streams failed", event_key="bus.watch_failed")
                 await asyncio.sleep(_CHECK_SECONDS)
                 continue
             if self._reset:
                 self._reset = False
-                log.warning("bus.reset", servers=self.where)
-                await tell_waiting(self.resets)
+                log.warning("the bus lost its queues; they were made anew", event_key="bus.reset", servers=self.where)
+                self.resets.tell()
 
     async def _wait_for_suspicion(self) -> bool:
         with suppress(TimeoutError):
@@ -175,18 +176,18 @@ class Connection:
     async def _on_error(self, error: Exception) -> None:
         text = str(error) or type(error).__name__
         if text != self._last_error:  # while the server is away, the same one comes four times a second
-            log.debug("bus.error", error=text)
+            log.debug("the connection to the bus has an error", event_key="bus.error", error=text)
         self._last_error = text
 
     async def _on_disconnected(self) -> None:
         if self._watcher is not None:
-            log.warning("bus.disconnected", servers=self.where)
+            log.warning("the connection to the bus is lost", event_key="bus.disconnected", servers=self.where)
         for lost in self.on_lost:
             lost()
         self.pull_again()
 
     async def _on_reconnected(self) -> None:
-        log.info("bus.reconnected", servers=self.where)
+        log.info("the connection to the bus is back", event_key="bus.reconnected", servers=self.where)
         self.pull_again()
         self._suspicion.set()
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from docmill.bus import BusUnavailable, codec
-from docmill.bus.listeners import Registry, tell, tell_waiting
+from docmill.bus import BusUnavailable, Publication, codec
+from docmill.bus.listeners import Registry, ResetListeners, tell
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -32,7 +32,6 @@ class _Entry:
     payload: bytes
     group: str
     visible_at: float = 0.0
-    deliveries: int = 0
 
 
 class _Queue:
@@ -93,7 +92,6 @@ class _Queue:
         self._seen.clear()
 
     def _hold(self, entry: _Entry) -> _Entry:
-        entry.deliveries += 1
         self.touch(entry, self._ack_wait)
         self._held.add(entry)
         return entry
@@ -112,9 +110,10 @@ class _Queue:
 class MemoryBroker:
     """What the buses of one process share."""
 
-    def __init__(self, *, ack_wait: float = 10.0) -> None:
-        """`ack_wait`: seconds until a job without a sign of life is delivered again."""
+    def __init__(self, *, ack_wait: float = 10.0, max_payload: int = 8 * 1024 * 1024) -> None:
+        """Seconds until a job without a sign of life is delivered again: `ack_wait`; bytes of a message: `max_payload`."""
         self.ack_wait = ack_wait
+        self.max_payload = max_payload
         self.results = _Queue(ack_wait)
         self.buses: set[MemoryBus] = set()
         self._pools: dict[str, _Queue] = {}
@@ -133,7 +132,7 @@ class MemoryBroker:
         for queue in (self.results, *self._pools.values()):
             queue.lose()
         for bus in tuple(self.buses):
-            await tell_waiting(bus.resets)
+            bus.resets.tell()
 
 
 class MemoryBus:
@@ -141,7 +140,7 @@ class MemoryBus:
 
     def __init__(self, broker: MemoryBroker, *, pool_of: Callable[[JobMessage], str] = lambda _: "cpu") -> None:
         """`pool_of` says which pool's queue a job goes to."""
-        self.resets: Registry[Callable[[], Awaitable[None]]] = Registry()
+        self.resets = ResetListeners()
         self.hints: Registry[Callable[[Hint], None]] = Registry()
         self.beats: Registry[Callable[[Beat], None]] = Registry()
         self._broker = broker
@@ -149,13 +148,10 @@ class MemoryBus:
         self._closed = False
         broker.buses.add(self)
 
-    async def publish_jobs(self, jobs: Sequence[JobMessage]) -> Sequence[bool]:
-        """Always all of them."""
+    async def publish_jobs(self, jobs: Sequence[JobMessage]) -> Sequence[Publication]:
+        """All of them but the too large."""
         await self.ping()
-        for job in jobs:
-            queue = self._broker.pool(self._pool_of(job))
-            await queue.put(codec.encode_job(job), dedup_id=job.dedup_id, group=job.run_id)
-        return [True] * len(jobs)
+        return [await self._put(job) for job in jobs]
 
     @asynccontextmanager
     async def jobs(self, pool: str = "cpu") -> AsyncIterator[_JobSource]:
@@ -169,8 +165,10 @@ class MemoryBus:
     async def publish_result(self, result: JobResult) -> None:
         """At once."""
         await self.ping()
-        dedup_id = f"{result.job_id}.{result.attempt}"
-        await self._broker.results.put(codec.encode_result(result), dedup_id=dedup_id, group="")
+        payload = codec.encode_result(result)
+        if len(payload) > self._broker.max_payload:
+            raise ValueError("the result is too large for a message")
+        await self._broker.results.put(payload, dedup_id=f"{result.job_id}.{result.attempt}", group="")
 
     @asynccontextmanager
     async def results(self) -> AsyncIterator[_ResultSource]:
@@ -206,6 +204,15 @@ class MemoryBus:
         """Leave the broker."""
         self._closed = True
         self._broker.buses.discard(self)
+        await self.resets.aclose()
+
+    async def _put(self, job: JobMessage) -> Publication:
+        payload = codec.encode_job(job)
+        if len(payload) > self._broker.max_payload:
+            return Publication.TOO_LARGE
+        queue = self._broker.pool(self._pool_of(job))
+        await queue.put(payload, dedup_id=job.dedup_id, group=job.run_id)
+        return Publication.TAKEN
 
     async def _to_all(self, call: Callable[[MemoryBus], None]) -> None:
         """Later, as a message would arrive, so that a listener never runs inside the sender."""
@@ -230,7 +237,6 @@ class _JobDelivery:
 
     def __init__(self, queue: _Queue, entry: _Entry, ack_wait: float) -> None:
         self.job = codec.decode_job(entry.payload)
-        self.redelivered = entry.deliveries > 1
         self._queue = queue
         self._entry = entry
         self._ack_wait = ack_wait

@@ -10,11 +10,11 @@ import structlog
 from nats.errors import MaxPayloadError
 from nats.js.errors import NoStreamResponseError
 
-from docmill.bus import BusUnavailable, codec
+from docmill.bus import BusUnavailable, Publication, codec
 from docmill.bus.connection import BUS_ERRORS, Connection
 from docmill.bus.listeners import Registry, tell
 from docmill.bus.publisher import Outgoing, Publisher
-from docmill.bus.pull import ACK, IN_PROGRESS, TERM, PullConsumer, answer, deliveries, nak
+from docmill.bus.pull import ACK, IN_PROGRESS, TERM, PullConsumer, answer, nak
 from docmill.bus.streams import Streams
 
 if TYPE_CHECKING:
@@ -77,8 +77,8 @@ class NatsBus:
         await bus._connection.open(timeout)
         return bus
 
-    async def publish_jobs(self, jobs: Sequence[JobMessage]) -> Sequence[bool]:
-        """One flag a job: True if JetStream has it."""
+    async def publish_jobs(self, jobs: Sequence[JobMessage]) -> Sequence[Publication]:
+        """Taken is what JetStream has acknowledged."""
         if jobs:
             self._require_connection()
         outcomes = await self._publish(
@@ -87,12 +87,14 @@ class NatsBus:
                 for job in jobs
             ]
         )
-        for job, outcome in zip(jobs, outcomes, strict=True):
-            if isinstance(outcome, MaxPayloadError):  # trying again will not help: somebody must see it
-                log.error("bus.job_too_large", job_id=job.job_id, run_id=job.run_id)
         if failures := [outcome for outcome in outcomes if outcome is not None]:
-            log.info("bus.jobs_not_published", jobs=len(failures), error=str(failures[0]))
-        return [outcome is None for outcome in outcomes]
+            log.info(
+                "jobs were not published",
+                event_key="bus.jobs_not_published",
+                jobs=len(failures),
+                error=str(failures[0]),
+            )
+        return [_publication(outcome) for outcome in outcomes]
 
     @asynccontextmanager
     async def jobs(self, pool: str = "cpu") -> AsyncIterator[_JobSource]:
@@ -105,7 +107,7 @@ class NatsBus:
         try:
             await self._connection.js.purge_stream(self._streams.jobs, subject=self._streams.jobs_of_run(run_id))
         except BUS_ERRORS as error:
-            log.info("bus.jobs_not_discarded", run_id=run_id, error=str(error))
+            log.info("jobs were not discarded", event_key="bus.jobs_not_discarded", run_id=run_id, error=str(error))
 
     async def publish_result(self, result: JobResult) -> None:
         """Returns once JetStream has it."""
@@ -113,6 +115,8 @@ class NatsBus:
         dedup_id = f"{result.job_id}.{result.attempt}"
         message = Outgoing(self._streams.result_subject, codec.encode_result(result), dedup_id)
         [outcome] = await self._publish([message])
+        if _publication(outcome) is Publication.TOO_LARGE:
+            raise ValueError(f"the result of {dedup_id} is too large for a message") from outcome
         if outcome is not None:
             raise BusUnavailable(f"NATS did not take the result of {dedup_id}: {outcome}") from outcome
 
@@ -209,6 +213,12 @@ class NatsBus:
                 await client.publish(subject, payload)
 
 
+def _publication(outcome: Outcome) -> Publication:
+    if outcome is None:
+        return Publication.TAKEN
+    return Publication.TOO_LARGE if isinstance(outcome, MaxPayloadError) else Publication.REFUSED
+
+
 class _JobSource:
     """`docmill.bus.JobSource`."""
 
@@ -224,7 +234,7 @@ class _JobSource:
             try:
                 found.append(_JobDelivery(client, message))
             except codec.Unreadable:
-                log.error("bus.job_unreadable", subject=message.subject)  # noqa: TRY400 - no stack needed
+                log.error("a job cannot be read", event_key="bus.job_unreadable", subject=message.subject)  # noqa: TRY400 - no stack needed
                 await answer(client, message, TERM)
         return found
 
@@ -234,7 +244,6 @@ class _JobDelivery:
 
     def __init__(self, client: Client, message: Msg) -> None:
         self.job = codec.decode_job(message.data)
-        self.redelivered = deliveries(message) > 1
         self._client = client
         self._message = message
 
@@ -267,7 +276,7 @@ class _ResultSource:
             try:
                 found.append(_ResultDelivery(client, message))
             except codec.Unreadable:
-                log.error("bus.result_unreadable", subject=message.subject)  # noqa: TRY400 - no stack needed
+                log.error("a result cannot be read", event_key="bus.result_unreadable", subject=message.subject)  # noqa: TRY400 - no stack needed
                 await answer(client, message, TERM)
         return found
 

@@ -15,12 +15,13 @@ import orjson
 from nats.js.errors import APIError, NoStreamResponseError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from nats.aio.client import Client
     from nats.aio.msg import Msg
 
 _AT_ONCE = 512
+_BYTES_AT_ONCE = 8 * 1024 * 1024
 _ANSWER_SECONDS = 2.0
 
 Outcome = Exception | None
@@ -33,6 +34,11 @@ class Outgoing(NamedTuple):
     subject: str
     payload: bytes
     dedup_id: str
+
+    @property
+    def size(self) -> int:
+        """Bytes as the server counts them against its `max_payload`: headers included."""
+        return len(f"NATS/1.0\r\nNats-Msg-Id: {self.dedup_id}\r\n\r\n") + len(self.payload)
 
 
 class Publisher:
@@ -58,8 +64,8 @@ class Publisher:
     async def publish(self, messages: Sequence[Outgoing]) -> list[Outcome]:
         """One outcome a message. A message without an answer may have arrived nevertheless."""
         outcomes: list[Outcome] = []
-        for start in range(0, len(messages), _AT_ONCE):
-            answers = [await self._send(message) for message in messages[start : start + _AT_ONCE]]
+        for batch in _batches(messages):
+            answers = [await self._send(message) for message in batch]
             await asyncio.wait(answers, timeout=_ANSWER_SECONDS)
             for answer in answers:
                 if not answer.done():
@@ -75,6 +81,8 @@ class Publisher:
         try:
             if self._client is None or not self._client.is_connected:  # it would be sent, stale, later
                 raise nats.errors.ConnectionClosedError
+            if message.size > self._client.max_payload:  # the server would close the connection
+                raise nats.errors.MaxPayloadError
             await self._client.publish(
                 message.subject,
                 message.payload,
@@ -98,6 +106,20 @@ class Publisher:
         answer = self._waiting.get(token)
         if answer is not None and not answer.done():
             answer.set_result(outcome)
+
+
+def _batches(messages: Sequence[Outgoing]) -> Iterator[Sequence[Outgoing]]:
+    """As many at once as can be answered in time; a batch holds at least one."""
+    batch: list[Outgoing] = []
+    size = 0
+    for message in messages:
+        if batch and (len(batch) == _AT_ONCE or size + message.size > _BYTES_AT_ONCE):
+            yield batch
+            batch, size = [], 0
+        batch.append(message)
+        size += message.size
+    if batch:
+        yield batch
 
 
 def _error_of(data: bytes) -> Exception:

@@ -34,23 +34,12 @@ _GRACE_SECONDS = 0.1
 _PAUSE_SECONDS = 0.1
 
 _NOTHING_CAME = ("404", "408")
-_SHORT_REPLY = 9
 _NANOSECONDS = 1_000_000_000
 
 
 def nak(delay: float) -> bytes:
     """Give back, to be delivered again after `delay` seconds."""
     return b"-NAK" if delay <= 0 else b"-NAK " + orjson.dumps({"delay": int(delay * _NANOSECONDS)})
-
-
-def deliveries(message: Msg) -> int:
-    """How often the message was delivered, this time included.
-
-    In the reply subject, `$JS.ACK.<stream>.<consumer>.<delivered>....`, with domain and account before the stream in
-    newer and larger servers (ADR-15).
-    """
-    tokens = message.reply.split(".")
-    return int(tokens[4] if len(tokens) == _SHORT_REPLY else tokens[6])
 
 
 async def answer(client: Client, message: Msg, verdict: bytes) -> None:

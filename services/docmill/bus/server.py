@@ -26,8 +26,8 @@ _USER = "docmill"
 _CONFIG = """\
 # Written at every start by docmill: changes here are lost.
 listen: {listen}
-{monitoring}
 ports_file_dir: {folder}
+max_payload: 8MB  # of a job with a large flow and many pages; the server advises against more
 log_file: {log}
 log_size_limit: 16MB
 log_max_num: 2
@@ -61,13 +61,11 @@ def find_nats_server() -> Path:
 class NatsServer:
     """One nats-server with JetStream on a folder. `start` may be called again after it ended: same port, same data."""
 
-    def __init__(self, folder: Path, *, host: str = "127.0.0.1", port: int = 0, monitoring: bool = False) -> None:
+    def __init__(self, folder: Path, *, host: str = "127.0.0.1", port: int = 0) -> None:
         """Everything is kept in `folder`; `port` 0 takes a free one at the first start and keeps it."""
         self.folder = folder
         self._host = host
         self._port = port
-        self._monitoring = monitoring
-        self._monitor_url = ""
         self._password = secrets.token_urlsafe(24)
         self._process: Process | None = None
 
@@ -77,11 +75,6 @@ class NatsServer:
         if not self._port:
             raise ServerFailed("nats-server was not started yet")
         return f"nats://{_USER}:{self._password}@{self._host}:{self._port}"
-
-    @property
-    def monitor_url(self) -> str:
-        """The HTTP monitoring endpoint (`/healthz`, `/jsz`, ...), or empty."""
-        return self._monitor_url
 
     @property
     def store(self) -> Path:
@@ -167,7 +160,6 @@ class NatsServer:
         quoted = json.dumps  # the config's strings are quoted as JSON's are
         text = _CONFIG.format(
             listen=quoted(f"{self._host}:{self._port or -1}"),
-            monitoring=f"http: {quoted(f'{self._host}:-1')}" if self._monitoring else "",
             folder=quoted(str(self.folder)),
             log=quoted(str(self.log)),
             store=quoted(str(self.store)),
@@ -189,7 +181,6 @@ class NatsServer:
             with contextlib.suppress(FileNotFoundError, ValueError):  # not there, or not whole yet
                 ports = json.loads(path.read_text())
                 self._port = int(ports["nats"][0].rpartition(":")[2])
-                self._monitor_url = (ports.get("monitoring") or [""])[0]
                 return
             await asyncio.sleep(_POLL_SECONDS)
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import structlog
 
-from docmill.bus import BusUnavailable
+from docmill.bus import BusUnavailable, Publication
 from docmill.domain.messages import JobMessage
 from docmill.domain.models import JobKind
 from docmill.engine.catalog import Recipe
@@ -44,11 +44,11 @@ async def dispatch_once(ctx: Context) -> int:
     if not messages:
         return 0
     try:
-        taken = await ctx.bus.publish_jobs(messages)
+        publications = await ctx.bus.publish_jobs(messages)
     except BusUnavailable:
         await _give_back(ctx, messages)
         raise
-    refused = [message for message, ok in zip(messages, taken, strict=True) if not ok]
+    refused = [message for message, word in zip(messages, publications, strict=True) if word is not Publication.TAKEN]
     if refused:
         await _give_back(ctx, refused)
         raise BusUnavailable(f"the bus did not take {len(refused)} jobs")
