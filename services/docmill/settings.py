@@ -6,21 +6,27 @@ Only this file knows pydantic, and only this file reads the environment.
 from __future__ import annotations
 
 import os
+import tomllib
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
+from urllib.parse import quote
 
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import (
-    BaseSettings,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    TomlConfigSettingsSource,
-)
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from docmill.domain.errors import InvalidArgument, Reason
+from docmill.masking import masked
 
 __all__ = ["Settings", "load_settings"]
+
+_URLS = {
+    "database_url": ("sqlite:///", "postgresql://", "postgres://"),
+    "blobs_url": ("file:///", "s3://", "memory://"),
+    "bus_url": ("nats://", "tls://", "memory://"),
+}
+"""How each of them may begin."""
 
 
 class Settings(BaseSettings):
@@ -58,7 +64,7 @@ class Settings(BaseSettings):
     ocr_weights: Path | None = None
     """Folder with model weights, for engines that take one."""
     page_timeout_s: float = Field(300, gt=0, le=3600)
-    """An attempt of one page that takes longer is killed."""
+    """For one attempt to read a page: it is killed then, and the page is tried again with as much time."""
     child_memory_mb: int = Field(4096, ge=256)
     """A reading process that grows beyond is killed."""
     recycle_pages: int = Field(2000, ge=1)
@@ -69,7 +75,8 @@ class Settings(BaseSettings):
     """Of one image, before it is decoded."""
     probe_wait_s: float = Field(1.0, ge=0, le=30)
     run_timeout_s: float = Field(86_400, gt=0)
-    lease_s: float = Field(120, ge=5, le=3600)
+    lease_s: float = Field(120, ge=30, le=3600)
+    """A job whose worker is not heard of for so long goes to another one."""
     ack_wait_s: float = Field(10, ge=1, le=600)
     """A worker that is silent for so long has lost its jobs to the others."""
     shutdown_grace_s: float = Field(20, ge=0, le=600)
@@ -90,9 +97,24 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments win over the environment, the environment over the file `DOCMILL_CONFIG` names."""
         del dotenv_settings, file_secret_settings
-        file = os.environ.get("DOCMILL_CONFIG")
-        sources = (init_settings, env_settings)
-        return (*sources, TomlConfigSettingsSource(settings_cls, Path(file))) if file else sources
+        return init_settings, env_settings, InitSettingsSource(settings_cls, _config_file())
+
+    @field_validator(*_URLS)
+    @classmethod
+    def _known_scheme(cls, url: str, info: ValidationInfo) -> str:
+        name = str(info.field_name)
+        if url and not url.startswith(_URLS[name]):
+            raise _wrong(name, f"a URL that begins with {', '.join(_URLS[name])} is expected")
+        return url
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        if (self.grpc_tls_cert is None) != (self.grpc_tls_key is None):
+            missing = "grpc_tls_key" if self.grpc_tls_key is None else "grpc_tls_cert"
+            raise _wrong(missing, "is missing: TLS needs a certificate and its key")
+        if self.ack_wait_s > self.lease_s:
+            raise _wrong("ack_wait_s", "must not be longer than DOCMILL_LEASE_S")
+        return self
 
     @property
     def store_url(self) -> str:
@@ -102,7 +124,7 @@ class Settings(BaseSettings):
     @property
     def blob_url(self) -> str:
         """Where the bytes are."""
-        return self.blobs_url or f"file://{(self.data / 'blobs').absolute()}"
+        return self.blobs_url or f"file://{quote(str((self.data / 'blobs').absolute()))}"
 
     @property
     def up_file(self) -> Path:
@@ -122,31 +144,37 @@ class Settings(BaseSettings):
     def describe(self) -> dict[str, Any]:
         """Everything in force as JSON values; secrets masked, also those inside URLs."""
         plain = self.model_dump(mode="json")
-        for name in ("database_url", "bus_url", "blobs_url"):
-            plain[name] = _masked(plain[name])
-        return plain | {"store_url": _masked(self.store_url), "blob_url": _masked(self.blob_url), "slots": self.slots}
+        urls = {name: getattr(self, name) for name in (*_URLS, "store_url", "blob_url")}
+        return plain | {name: masked(url) for name, url in urls.items()} | {"slots": self.slots}
 
 
 def load_settings(**given: Any) -> Settings:
-    """The settings in force, with `given` over them. InvalidArgument names the setting that is wrong."""
+    """The settings in force, with `given` over them. InvalidArgument names the setting or the file that is wrong."""
     try:
         return Settings(**given)
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = first.get("ctx", {}).get("setting") or ".".join(str(part) for part in first["loc"])
+        wrong = "there is no such setting" if first["type"] == "extra_forbidden" else first["msg"]
         raise InvalidArgument(
-            Reason.FIELD_INVALID, f"Setting DOCMILL_{name.upper()}: {first['msg']}", {"field": name}
+            Reason.FIELD_INVALID, f"Setting DOCMILL_{name.upper()}: {wrong}", {"field": name}
         ) from None
 
 
-def _masked(url: str) -> str:
-    scheme, colon, rest = url.partition("://")
-    credentials, at, host = rest.rpartition("@")
-    user = credentials.partition(":")[0]
-    return (
-        f"{scheme}{colon}{user}:***@{host}"
-        if at and ":" in credentials
-        else url
-        if not at
-        else f"{scheme}{colon}***@{host}"
-    )
+def _config_file() -> dict[str, Any]:
+    """What the file that `DOCMILL_CONFIG` names says."""
+    name = os.environ.get("DOCMILL_CONFIG")
+    if not name:
+        return {}
+    try:
+        return tomllib.loads(Path(name).read_text("utf-8"))
+    except OSError as error:
+        message = f"DOCMILL_CONFIG names {name}, which cannot be read: {error.strerror}"
+        raise InvalidArgument(Reason.FIELD_INVALID, message, {"field": "config", "file": name}) from None
+    except ValueError as error:  # TOMLDecodeError says the line; UnicodeDecodeError is the other one
+        message = f"{name}, named by DOCMILL_CONFIG, is no TOML: {error}"
+        raise InvalidArgument(Reason.BODY_MALFORMED, message, {"field": "config", "file": name}) from None
+
+
+def _wrong(setting: str, message: str) -> PydanticCustomError:
+    return PydanticCustomError("docmill", "{message}", {"message": message, "setting": setting})

@@ -1,0 +1,102 @@
+"""Settings: where they come from, and how wrong ones are told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from docmill.domain.errors import InvalidArgument, Reason
+from docmill.settings import load_settings
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment of whoever runs the tests says nothing."""
+    for name in ("DATA", "CONFIG", "DATABASE_URL", "BLOBS_URL", "BUS_URL", "GRPC", "WORKERS", "LEASE_S"):
+        monkeypatch.delenv(f"DOCMILL_{name}", raising=False)
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file that DOCMILL_CONFIG names; not there yet."""
+    path = tmp_path / "docmill.toml"
+    monkeypatch.setenv("DOCMILL_CONFIG", str(path))
+    return path
+
+
+def test_arguments_win_over_the_environment_and_that_over_the_file(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The nearest word counts."""
+    config.write_text("workers = 1\ngrpc = '0.0.0.0:1'\ndata = '/srv/docmill'\n")
+    monkeypatch.setenv("DOCMILL_GRPC", "0.0.0.0:2")
+    monkeypatch.setenv("DOCMILL_DATA", "/srv/environment")
+    settings = load_settings(data=Path("/srv/argument"))
+    assert (settings.workers, settings.grpc, settings.data) == (1, "0.0.0.0:2", Path("/srv/argument"))
+
+
+def test_a_file_that_is_not_there_is_told(config: Path) -> None:
+    """A mistyped DOCMILL_CONFIG never means the defaults."""
+    with pytest.raises(InvalidArgument, match="DOCMILL_CONFIG") as refused:
+        load_settings()
+    assert str(config) in refused.value.message
+    assert refused.value.details == {"field": "config", "file": str(config)}
+
+
+@pytest.mark.parametrize(("content", "says"), [(b"workers = 2\ngrpc 1\n", "line 2"), (b"grpc = '\xff'", "utf-8")])
+def test_a_file_that_is_no_toml_is_told_with_its_line(config: Path, content: bytes, says: str) -> None:
+    """File and line, in docmill's own error."""
+    config.write_bytes(content)
+    with pytest.raises(InvalidArgument) as refused:
+        load_settings()
+    assert refused.value.reason is Reason.BODY_MALFORMED
+    assert str(config) in refused.value.message
+    assert says in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("content", "field"),
+    [
+        ("workres = 2", "workres"),
+        ("workers = -1", "workers"),
+        ("lease_s = 20", "lease_s"),
+        ("lease_s = 30\nack_wait_s = 31", "ack_wait_s"),
+        ("grpc_tls_cert = 'a.pem'", "grpc_tls_key"),
+        ("grpc_tls_key = 'a.pem'", "grpc_tls_cert"),
+        ("database_url = 'mysql://u:hunter2@db/x'", "database_url"),
+        ("blobs_url = '/srv/blobs'", "blobs_url"),
+        ("bus_url = 'localhost:4222'", "bus_url"),
+    ],
+)
+def test_a_wrong_setting_is_named(config: Path, content: str, field: str) -> None:
+    """The setting's name as in the environment; its value, which may be a secret, is not repeated."""
+    config.write_text(content)
+    with pytest.raises(InvalidArgument, match=f"DOCMILL_{field.upper()}: ") as refused:
+        load_settings()
+    assert refused.value.details == {"field": field}
+    assert "hunter2" not in refused.value.message
+
+
+def test_settings_that_go_together_are_taken(config: Path) -> None:
+    """A certificate with its key, the least lease, and every kind of URL."""
+    config.write_text(
+        "grpc_tls_cert = 'a.pem'\ngrpc_tls_key = 'b.pem'\nlease_s = 30\nack_wait_s = 30\n"
+        "database_url = 'postgresql:///docmill?host=/tmp&password=hunter2'\n"
+        "blobs_url = 's3://bucket/p?endpoint=http://minio:9000'\nbus_url = 'tls://u:hunter2@a:4222'\n"
+        "s3_secret_key = 'hunter2'\n"
+    )
+    settings = load_settings()
+    assert (settings.grpc_tls_cert, settings.grpc_tls_key) == (Path("a.pem"), Path("b.pem"))
+    shown = settings.describe()
+    assert "hunter2" not in str(shown)
+    assert shown["store_url"] == "postgresql:///docmill?host=/tmp&password=***"
+
+
+def test_any_folder_can_hold_the_data(tmp_path: Path) -> None:
+    """Also one whose name looks percent-encoded."""
+    from docmill.blobs.factory import open_blobs
+
+    data = tmp_path / "100%25 docmill?#"
+    open_blobs(load_settings(data=data).blob_url)
+    assert (data / "blobs").is_dir()
