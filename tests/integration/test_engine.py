@@ -245,6 +245,16 @@ async def test_variables_must_fit_the_flows_schema(bench: Bench) -> None:
         assert "units" in str(refused.value.details) + refused.value.message
 
 
+async def test_a_job_that_no_message_can_hold_fails_its_run(store: Store) -> None:
+    """A run whose work does not fit into a message ends with that reason, and others go on."""
+    async with serving(store, QUICK, max_message=8000) as bench:
+        wordy = RunRequest(flow_id="document-text", content=b"%PDF", variables={"note": "x" * 9000})
+        refused = await bench.events(await bench.run(wordy))
+        taken = await bench.events(await bench.run())
+    assert refused[-1].payload["reason"] == "MEDIA_TOO_LARGE"
+    assert taken[-1].kind is EventKind.RUN_SUCCEEDED
+
+
 async def test_another_organization_sees_nothing(bench: Bench) -> None:
     """Runs and documents of another organization, or of the other mode, do not exist."""
     document_id = await bench.upload()

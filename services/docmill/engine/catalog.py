@@ -46,7 +46,10 @@ class Recipe:
 
 
 class Catalog:
-    """Least recently used first out. Operations call it from the store's threads: each access is one dict operation."""
+    """The recipes read last; the oldest makes room for a new one, used or not.
+
+    Operations call it from the store's threads: each access is one dict operation.
+    """
 
     def __init__(self) -> None:
         self._recipes: OrderedDict[tuple[str, str, str], Recipe] = OrderedDict()

@@ -52,6 +52,11 @@ def _by_run(deliveries: Sequence[ResultDelivery]) -> Iterable[Sequence[ResultDel
     return groups.values()
 
 
+async def collect(ctx: Context, result: JobResult) -> None:
+    """Record a result that did not come over the bus, and tell who waits."""
+    await tell(ctx, await ctx.store.write(lambda: record(ctx, result)))
+
+
 async def _collect(ctx: Context, group: Sequence[ResultDelivery]) -> None:
     """One operation for all results of a run: its row is read and locked once, and its watchers are told once."""
     results = [delivery.result for delivery in group]

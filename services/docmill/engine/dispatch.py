@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 
 import structlog
 
 from docmill.bus import BusUnavailable, Publication
-from docmill.domain.messages import JobMessage
+from docmill.domain.errors import Fault, Reason
+from docmill.domain.messages import JobMessage, JobResult
 from docmill.domain.models import JobKind
+from docmill.engine import collect
 from docmill.engine.catalog import Recipe
 from docmill.engine.context import Context
 from docmill.engine.notify import wait
@@ -48,11 +51,33 @@ async def dispatch_once(ctx: Context) -> int:
     except BusUnavailable:
         await _give_back(ctx, messages)
         raise
-    refused = [message for message, word in zip(messages, publications, strict=True) if word is not Publication.TAKEN]
-    if refused:
+    by_word: defaultdict[Publication, list[JobMessage]] = defaultdict(list)
+    for message, word in zip(messages, publications, strict=True):
+        by_word[word].append(message)
+    for message in by_word[Publication.TOO_LARGE]:
+        await collect.collect(ctx, _too_large(message))
+    if refused := by_word[Publication.REFUSED]:
         await _give_back(ctx, refused)
         raise BusUnavailable(f"the bus did not take {len(refused)} jobs")
     return len(messages)
+
+
+def _too_large(message: JobMessage) -> JobResult:
+    """The result of a job that no worker will ever get: publishing it again cannot help."""
+    return JobResult(
+        job_id=message.job_id,
+        attempt=message.attempt,
+        kind=message.kind,
+        org_id=message.org_id,
+        run_id=message.run_id,
+        document_id=message.document_id,
+        page=message.page,
+        fault=Fault(
+            reason=Reason.MEDIA_TOO_LARGE,
+            message="The flow's definition, the variables and the list of pages are more than the bus carries in one "
+            "message; split the document, or let the operator raise the bus's max_payload",
+        ),
+    )
 
 
 async def _give_back(ctx: Context, messages: Sequence[JobMessage]) -> None:
