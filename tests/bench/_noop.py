@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
 import tempfile
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from docmill import app
 from docmill.bus.server import NatsServer
 from docmill.domain.models import Mode, Scope
 from docmill.settings import load_settings
-from docmill.supervisor import Part
 from tests.bench import _stack
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
 
 __all__ = ["DurablePath", "durable_path"]
+
+_START_SECONDS = 60.0
+_STOP_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,23 +49,40 @@ async def durable_path(*, pages: int, slots: int = 2) -> AsyncIterator[DurablePa
         nats = NatsServer(data / "nats")
         await nats.start()
         stack.push_async_callback(nats.stop)
-        own = {"DATA": str(data), "GRPC": settings.grpc, "BUS_URL": nats.url, "LOG_LEVEL": "warning"}
-        services = Part("services", data, {**os.environ, **{f"DOCMILL_{name}": value for name, value in own.items()}})
-        await stack.enter_async_context(services.running())
-        facts = await services.ready()
-        worker_pid = await stack.enter_async_context(_no_op_worker(nats.url, slots, pages))
+        ready = data / "services.json"
+        own = {"DATA": data, "GRPC": settings.grpc, "BUS_URL": nats.url, "READY_FILE": ready, "LOG_LEVEL": "warning",
+               "PARENT": os.getpid()}  # fmt: skip
+        env = {f"DOCMILL_{name}": str(value) for name, value in own.items()}
+        services_pid = await stack.enter_async_context(_process("docmill.role", "services", env=env))
+        facts = await _facts(ready)
+        arguments = (nats.url, str(slots), str(pages), str(os.getpid()))
+        worker_pid = await stack.enter_async_context(_process("tests.bench._noop_worker", *arguments))
         api = await stack.enter_async_context(_stack.connected(facts["grpc"], key))
-        yield DurablePath(api, int(facts["pid"]), worker_pid)
+        yield DurablePath(api, services_pid, worker_pid)
 
 
 @asynccontextmanager
-async def _no_op_worker(url: str, slots: int, pages: int) -> AsyncIterator[int]:
+async def _process(module: str, *arguments: str, env: Mapping[str, str] = MappingProxyType({})) -> AsyncIterator[int]:
+    """A Python process that runs `module` and is stopped at the end; its id."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.bench._noop_worker", url, str(slots), str(pages), str(os.getpid()),
-        stdin=asyncio.subprocess.DEVNULL,
-    )  # fmt: skip
+        sys.executable, "-m", module, *arguments, env={**os.environ, **env}, stdin=asyncio.subprocess.DEVNULL
+    )
     try:
         yield process.pid
     finally:
         process.terminate()
-        await process.wait()
+        try:
+            async with asyncio.timeout(_STOP_SECONDS):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+
+async def _facts(ready: Path) -> dict[str, Any]:
+    """What the services say once they serve."""
+    async with asyncio.timeout(_START_SECONDS):
+        while not ready.exists():  # noqa: ASYNC110 - a file of another process
+            await asyncio.sleep(0.02)
+    facts: dict[str, Any] = json.loads(ready.read_text())
+    return facts
