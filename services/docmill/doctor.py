@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import platform
 import shutil
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from docmill import app
+from docmill.domain.errors import FailedPrecondition, Reason
+from docmill.masking import masked
 from docmill.settings import Settings
 
 _PARTS = {"docmill": "", "grpcio": "", "nats-py": "server", "pypdfium2": "ocr", "onnxruntime": "ocr", "rapidocr": "ocr"}
@@ -72,45 +77,52 @@ def _nats_program() -> Check:
 
 
 async def _connections(settings: Settings) -> list[Check]:
-    disk = shutil.disk_usage(settings.data if settings.data.exists() else settings.data.absolute().anchor)
+    disk = shutil.disk_usage(_nearest(settings.data))
     return [
         Check(name="disk", ok=disk.free > 1 << 30, detail=f"{disk.free / (1 << 30):.1f} GiB free"),
-        await _reach("database", lambda: _ping_store(settings)),
-        await _reach("blobs", lambda: _ping_blobs(settings)),
-        await _reach("bus", lambda: _ping_bus(settings)),
+        await _reach("database", lambda: _look_at_database(settings)),
+        await _reach("blobs", lambda: _look_at_blobs(settings)),
+        await _reach("bus", lambda: _look_at_bus(settings)),
     ]
 
 
-async def _reach(name: str, ping: Callable[[], Awaitable[str]]) -> Check:
+async def _reach(name: str, look: Callable[[], Awaitable[str]]) -> Check:
     try:
         async with asyncio.timeout(10):
-            return Check(name=name, ok=True, detail=await ping())
+            return Check(name=name, ok=True, detail=await look())
     except Exception as error:
-        return Check(name=name, ok=False, detail=str(error) or type(error).__name__)
+        return Check(name=name, ok=False, detail=getattr(error, "message", str(error)) or type(error).__name__)
 
 
-async def _ping_store(settings: Settings) -> str:
+async def _look_at_database(settings: Settings) -> str:
+    from docmill.store.sql.migrate import pending  # noqa: PLC0415 - needs the server extra
+
     if not settings.database_url and not (settings.data / "docmill.db").exists():
-        return f"none yet in {settings.data}; `docmill up` makes it"
-    async with app.open_store(settings) as store:
-        await store.ping()
+        return _to_be_made(settings.data)
+    if await asyncio.to_thread(pending, settings.store_url):
+        raise FailedPrecondition(Reason.SCHEMA_OUTDATED, "not at this release's schema: run `docmill migrate`")
     return str(settings.describe()["store_url"])
 
 
-async def _ping_blobs(settings: Settings) -> str:
+async def _look_at_blobs(settings: Settings) -> str:
+    url = urlsplit(settings.blob_url)
+    if url.scheme == "file":
+        folder = Path(unquote(url.path))
+        return _writable(folder) if folder.exists() else _to_be_made(folder)
     async with app.open_blobs(settings) as blobs:
-        await blobs.ping()
+        await blobs.ping()  # S3 is asked for an object that need not be there
     return str(settings.describe()["blob_url"])
 
 
-async def _ping_bus(settings: Settings) -> str:
-    if not settings.bus_url:
-        settings = settings.model_copy(update={"bus_url": _bus_of_up(settings)})
-    if not settings.bus_url:
+async def _look_at_bus(settings: Settings) -> str:
+    from docmill.bus.ping import ping  # noqa: PLC0415 - needs the server extra
+
+    url = settings.bus_url or _bus_of_up(settings)
+    if not url:
         return f"none runs on {settings.data}; `docmill up` starts one"
-    async with app.open_bus(settings, "doctor") as bus:
-        await bus.ping()
-    return str(settings.describe()["bus_url"])
+    if not url.startswith("memory:"):
+        await ping(url)
+    return masked(url)
 
 
 def _bus_of_up(settings: Settings) -> str:
@@ -119,3 +131,19 @@ def _bus_of_up(settings: Settings) -> str:
         return str(json.loads(settings.up_file.read_text())["bus_url"])
     except FileNotFoundError:
         return ""
+
+
+def _to_be_made(folder: Path) -> str:
+    _writable(_nearest(folder))
+    return f"none yet in {folder}; `docmill up` makes it"
+
+
+def _nearest(folder: Path) -> Path:
+    """The folder, or the nearest one above it that is there."""
+    return next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+
+
+def _writable(folder: Path) -> str:
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(f"{folder} cannot be written by this user")
+    return str(folder)

@@ -12,9 +12,12 @@ from pathlib import Path
 import pytest
 from cyclopts import App
 
+from docmill.bus import BusUnavailable
+from docmill.bus.server import ServerFailed
 from docmill.cli import failures, main
 from docmill.client import errors
-from docmill.domain.errors import NotFound, Reason
+from docmill.domain.errors import InternalError, InvalidArgument, NotFound, Reason, Unauthenticated, Unavailable
+from docmill.store import StoreUnavailable
 
 
 def commands(app: App, *path: str) -> Iterator[tuple[str, ...]]:
@@ -123,11 +126,23 @@ def test_a_file_that_cannot_be_read_exits_with_2(capsys: pytest.CaptureFixture[s
         (errors.UnavailableError("x"), failures.BROKEN),
         (errors.ServerError("x"), failures.BROKEN),
         (NotFound(Reason.RUN_NOT_FOUND, "x"), failures.REFUSED),
+        (InvalidArgument(Reason.FIELD_INVALID, "x"), failures.REFUSED),
+        (Unauthenticated(Reason.CREDENTIAL_INVALID, "x"), failures.CREDENTIALS),
+        (Unavailable(Reason.OVERLOADED, "x"), failures.BROKEN),
+        (InternalError("x"), failures.BROKEN),
+        (ServerFailed("x"), failures.BROKEN),
+        (StoreUnavailable("x"), failures.UNREACHABLE),
+        (BusUnavailable("x"), failures.UNREACHABLE),
+        (TimeoutError("x"), failures.UNREACHABLE),
+        (FileNotFoundError(2, "x", "there"), failures.USAGE),
+        (OSError(28, "x"), failures.BROKEN),
+        (KeyError("x"), failures.BROKEN),
     ],
 )
 def test_exit_codes(error: Exception, code: int) -> None:
-    """Errors of the client and of docmill itself end a command with the documented codes."""
+    """Errors of the client, of docmill itself and of Python end a command with the documented codes."""
     assert failures.exit_code(error) == code
+    assert failures.report(error, as_json=False) == code
     assert f"\n  {code}    " in (main.__doc__ or "")
 
 
@@ -136,3 +151,20 @@ def test_a_package_that_is_not_installed_is_named(capsys: pytest.CaptureFixture[
     missing = ModuleNotFoundError("No module named 'sqlalchemy'", name="sqlalchemy")
     assert failures.report(missing, as_json=False) == failures.USAGE
     assert "pip install" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (StoreUnavailable("the database is away"), "docmill: the database is away\n"),
+        (ServerFailed("nats-server is not installed"), "docmill: nats-server is not installed\n"),
+        (Unavailable(Reason.OVERLOADED, "try again"), "docmill: try again (OVERLOADED)\n"),
+        (FileNotFoundError(2, "No such file or directory", "there"), "docmill: there: No such file or directory\n"),
+        (OSError(28, "No space left on device"), "docmill: No space left on device\n"),
+        (KeyError("surprise"), "docmill: unexpected KeyError: 'surprise'\n"),
+    ],
+)
+def test_failures_of_parts_are_said_plainly(error: Exception, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """One line with what was wrong; only what nobody foresaw is called unexpected."""
+    failures.report(error, as_json=False)
+    assert capsys.readouterr().err == said

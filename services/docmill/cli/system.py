@@ -1,4 +1,5 @@
 """`docmill up`, `serve`, `migrate`, `config` and `doctor`: running docmill itself."""
+# ruff: noqa: D417 - the options that many commands share say in options.py what they do
 
 from json import dumps
 from pathlib import Path
@@ -14,7 +15,7 @@ from docmill.cli.output import Styled, json_line, table
 
 def up(
     *,
-    data: Path = Path(".docmill"),
+    data: Data = None,
     grpc: str | None = None,
     workers: Annotated[int | None, Parameter(validator=Number(gte=1, lte=256))] = None,
     ready_file: Path | None = None,
@@ -24,14 +25,14 @@ def up(
     Bus, services and workers work on one data folder. What dies is started again; a second start on the same folder goes on with the runs that had not ended.
 
     Args:
-        data: Folder for everything that is kept.
         grpc: Where to listen, `host:port` (port 0 picks a free one) or `unix:/path`; the settings say it otherwise.
         workers: Reading processes; one for each core when not given.
         ready_file: Written as JSON once everything serves: address, process id, data folder and development key.
     """
     from docmill.supervisor import UpOptions, run_up  # noqa: PLC0415 - the server loads in operator commands only
 
-    return run_up(UpOptions(data=data, grpc=grpc, workers=workers, ready_file=ready_file), announce=_announce)
+    folder = settings_of(data).data
+    return run_up(UpOptions(data=folder, grpc=grpc, workers=workers, ready_file=ready_file), announce=_announce)
 
 
 def serve(*, role: Literal["services", "worker"]) -> int:

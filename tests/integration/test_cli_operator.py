@@ -1,0 +1,139 @@
+"""The operator's commands without a running docmill: whose data they work on, and how they end."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import nats
+import pytest
+
+from docmill.bus.server import NatsServer
+from docmill.cli import failures
+from docmill.doctor import Check, doctor
+from docmill.settings import load_settings
+
+
+def docmill(*arguments: str | Path, **settings: str | Path) -> tuple[int, str, dict[str, Any]]:
+    """Run a command with these settings and `--json`: exit code, standard output, and the error if there is one."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("DOCMILL_")}
+    done = subprocess.run(
+        [sys.executable, "-c", "from docmill.cli.main import main; raise SystemExit(main())", *arguments],
+        env=clean | {f"DOCMILL_{name.upper()}": str(value) for name, value in settings.items()},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return (
+        done.returncode,
+        done.stdout,
+        json.loads(done.stderr)["error"] if "--json" in arguments and done.stderr else {},
+    )
+
+
+def test_up_works_on_the_data_of_the_other_commands(tmp_path: Path) -> None:
+    """DOCMILL_DATA says where for `up` too: it refuses a folder on which another one runs, with its own reason."""
+    with (tmp_path / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = subprocess.run(
+            [sys.executable, "-c", "from docmill.cli.main import main; raise SystemExit(main())", "up"],
+            env={**os.environ, "DOCMILL_DATA": str(tmp_path)},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == failures.REFUSED
+    assert str(tmp_path) in done.stderr
+    assert "(ALREADY_RUNNING)" in done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["lock"]
+
+
+def test_a_database_that_is_away_exits_with_3(unused_tcp_port: int) -> None:
+    """The command line was right; the message has no password."""
+    url = f"postgresql://docmill:hunter2@127.0.0.1:{unused_tcp_port}/docmill"
+    code, out, error = docmill("orgs", "list", "--json", database_url=url)
+    assert (code, out, error["reason"]) == (failures.UNREACHABLE, "", "UNREACHABLE")
+    assert "hunter2" not in error["message"]
+
+
+def test_what_is_not_there_has_its_reason(tmp_path: Path) -> None:
+    """An unknown organization and an unknown key are refused, each with a reason of its own."""
+    code, _, error = docmill("keys", "create", "--org", "org_nobody", "--json", data=tmp_path)
+    assert (code, error["reason"], error["details"]) == (failures.REFUSED, "ORGANIZATION_NOT_FOUND", {"field": "org"})
+    code, _, error = docmill("keys", "revoke", "key_nobody", "--json", data=tmp_path)
+    assert (code, error["reason"], error["details"]) == (failures.REFUSED, "KEY_NOT_FOUND", {"field": "key"})
+
+
+def test_a_mistyped_config_file_stops_every_command(tmp_path: Path) -> None:
+    """Nothing runs on the defaults instead."""
+    code, out, error = docmill("config", "--json", config=tmp_path / "absent.toml")
+    assert (code, out, error["details"]["field"]) == (failures.REFUSED, "", "config")
+
+
+def test_config_shows_no_password() -> None:
+    """Neither in a URL's login nor in its options."""
+    code, out, _ = docmill(
+        "config",
+        "--json",
+        database_url="postgresql:///docmill?host=/tmp&password=hunter2",
+        bus_url="nats://docmill:hunter2@127.0.0.1:4222",
+        s3_secret_key="hunter2",
+    )
+    assert code == failures.DONE
+    assert "hunter2" not in out
+    assert json.loads(out)["bus_url"] == "nats://***@127.0.0.1:4222"
+
+
+def checks(**settings: Any) -> dict[str, Check]:
+    """What doctor finds, by name."""
+    return {check.name: check for check in doctor(load_settings(**settings))}
+
+
+def test_doctor_makes_nothing(tmp_path: Path) -> None:
+    """A folder that is not there stays away, and is told as still to be made; a whole one stays as it is."""
+    data = tmp_path / "absent"
+    found = checks(data=data)
+    assert list(tmp_path.iterdir()) == []
+    for name in ("database", "blobs"):
+        assert (found[name].ok, "`docmill up` makes it" in found[name].detail) == (True, True)
+    code, _, _ = docmill("migrate", data=data)
+    assert code == failures.DONE
+    (data / "blobs").mkdir()
+    before = [(path, path.stat().st_mtime_ns) for path in sorted(tmp_path.rglob("*"))]
+    found = checks(data=data)
+    assert [(path, path.stat().st_mtime_ns) for path in sorted(tmp_path.rglob("*"))] == before
+    assert (found["database"].ok, found["blobs"].detail) == (True, str(data / "blobs"))
+
+
+def test_doctor_names_what_is_wrong(tmp_path: Path, unused_tcp_port: int) -> None:
+    """An empty database, and a bus that is away, with what to do and without passwords."""
+    (tmp_path / "docmill.db").touch()
+    found = checks(data=tmp_path, bus_url=f"nats://docmill:hunter2@127.0.0.1:{unused_tcp_port}")
+    assert (found["database"].ok, "docmill migrate" in found["database"].detail) == (False, True)
+    assert found["bus"].ok is False
+    assert f"***@127.0.0.1:{unused_tcp_port}" in found["bus"].detail
+
+
+async def test_doctor_leaves_the_bus_alone(tmp_path: Path, nats_server: NatsServer) -> None:
+    """It sees that the server is there, and makes no stream."""
+    found = await asyncio.to_thread(checks, data=tmp_path, bus_url=nats_server.url)
+    assert found["bus"].ok, found["bus"].detail
+    client = await nats.connect(nats_server.url)
+    assert (await client.jetstream().account_info()).streams == 0
+    await client.close()
+
+
+@pytest.mark.parametrize("url", ["mysql://db/x", "nonsense"])
+def test_a_url_that_nobody_knows_is_told(url: str) -> None:
+    """With the ones that are known."""
+    code, _, error = docmill("orgs", "list", "--json", database_url=url)
+    assert (code, "postgresql://" in error["message"]) == (failures.REFUSED, True)
