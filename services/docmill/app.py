@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import json
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -138,18 +136,17 @@ async def serve_worker(settings: Settings, stop: asyncio.Event) -> None:
         ack_wait=settings.ack_wait_s,
         grace=settings.shutdown_grace_s,
     )
+    setup = worker.WorkerSetup(
+        options=options,
+        cache_folder=settings.data / "cache",
+        engine=settings.ocr_engine,
+        weights_dir=str(settings.ocr_weights or ""),
+        limits={"max_pixels": settings.max_pixels},
+        memory_limit=settings.child_memory_mb * 1024 * 1024,
+        recycle_after=settings.recycle_pages,
+        timeouts=Timeouts(page=settings.page_timeout_s),
+    )
     async with AsyncExitStack() as stack:
-        folder = stack.enter_context(_own_folder(settings.data / "cache"))
-        setup = worker.WorkerSetup(
-            options=options,
-            cache_folder=folder,
-            engine=settings.ocr_engine,
-            weights_dir=str(settings.ocr_weights or ""),
-            limits={"max_pixels": settings.max_pixels},
-            memory_limit=settings.child_memory_mb * 1024 * 1024,
-            recycle_after=settings.recycle_pages,
-            timeouts=Timeouts(page=settings.page_timeout_s),
-        )
         blobs = await stack.enter_async_context(open_blobs(settings))
         bus = await stack.enter_async_context(open_bus(settings, "worker"))
         ready = asyncio.Event()
@@ -158,20 +155,6 @@ async def serve_worker(settings: Settings, stop: asyncio.Event) -> None:
             await worker.serve_worker(bus, blobs, setup, stop, ready=ready)
         finally:
             telling.cancel()
-
-
-@contextmanager
-def _own_folder(parent: Path) -> Iterator[Path]:
-    """A folder that no other worker on this machine has; one that a killed worker left is taken over."""
-    parent.mkdir(parents=True, exist_ok=True)
-    for number in count():
-        with (parent / f"{number}.lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            yield parent / str(number)
-            return
 
 
 async def _tell_ready(settings: Settings, ready: asyncio.Event) -> None:
