@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import hashlib
+import itertools
 import shutil
 from collections import OrderedDict
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -17,6 +19,7 @@ import structlog
 from docmill.blobs import BlobNotFound, BlobStore
 from docmill.domain.errors import NotFound, Reason
 from docmill.worker import faults
+from docmill.worker.outages import chunks_of
 
 __all__ = ["DocumentCache"]
 
@@ -32,19 +35,18 @@ class _Entry:
 
 
 class DocumentCache:
-    """A folder of documents, least recently used first out. It belongs to one worker and is emptied at its start.
+    """Documents of one worker on disk, least recently used first out.
 
-    Documents in use are never removed, so the folder may exceed `max_bytes` by what is in use.
+    Workers share `folder`: each takes the first of its subfolders `0`, `1`, ... that no living worker has, and empties
+    it of what a killed one left. Documents in use are never removed, so there may be more than `max_bytes` of them.
     """
 
     def __init__(self, folder: Path, blobs: BlobStore, *, max_bytes: int = 2 * 1024**3) -> None:
-        self._folder = folder
+        self._folder, self._lock = _take_subfolder(folder)
         self._blobs = blobs
         self._max_bytes = max_bytes
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
         self._bytes = 0
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
 
     @asynccontextmanager
     async def hold(self, key: str, sha256: str = "") -> AsyncIterator[Path]:
@@ -64,7 +66,7 @@ class DocumentCache:
             self._evict()
 
     async def aclose(self) -> None:
-        """Stop downloads and empty the folder."""
+        """Stop downloads, remove the documents, and let another worker have the subfolder."""
         downloads = [entry.download for entry in self._entries.values()]
         for download in downloads:
             download.cancel()
@@ -72,6 +74,7 @@ class DocumentCache:
         self._entries.clear()
         self._bytes = 0
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+        self._lock.close()
 
     def _begin(self, name: str, key: str, sha256: str) -> _Entry:
         download = asyncio.create_task(self._download(key, sha256, self._folder / name))
@@ -91,11 +94,13 @@ class DocumentCache:
         size = 0
         try:
             with part.open("wb") as file:
-                async for chunk in self._blobs.get_stream(key):
+                async for chunk in chunks_of(self._blobs, key):
                     size += len(chunk)
-                    await asyncio.to_thread(_take, file, digest, chunk)
+                    await asyncio.to_thread(_write, file, digest, chunk)
             if sha256 and digest.hexdigest() != sha256:
-                log.error("document.checksum_mismatch", key=key, size=size)
+                log.error(
+                    "a document is not what was uploaded", event_key="document.checksum_mismatch", key=key, size=size
+                )
                 raise faults.internal()
             part.replace(path)
         except BlobNotFound as error:
@@ -117,6 +122,24 @@ class DocumentCache:
             (self._folder / idle).unlink(missing_ok=True)
 
 
-def _take(file: BinaryIO, digest: hashlib._Hash, chunk: bytes) -> None:
+def _write(file: BinaryIO, digest: hashlib._Hash, chunk: bytes) -> None:
     digest.update(chunk)
     file.write(chunk)
+
+
+def _take_subfolder(folder: Path) -> tuple[Path, BinaryIO]:
+    """An empty subfolder, and the lock that makes it ours until it is closed or this process ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in itertools.count():  # it ends: every lock that is held is another living worker's
+        with ExitStack() as stack:
+            lock = stack.enter_context((folder / f"{number}.lock").open("wb"))
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            ours = folder / str(number)
+            shutil.rmtree(ours, ignore_errors=True)
+            ours.mkdir()
+            stack.pop_all()
+            return ours, lock
+    raise AssertionError  # itertools.count goes on for ever

@@ -25,7 +25,7 @@ class WorkerSetup:
 
     options: WorkerOptions
     cache_folder: Path
-    """This worker's own: emptied at its start and its end."""
+    """Workers may share it: each takes a subfolder of its own, which is emptied at its start and its end."""
     cache_bytes: int = 2 * 1024**3
     engine: str = "auto"
     """Reading engine of the children; the next three are as `docmill.ocr.reader.PageReader` takes them."""
