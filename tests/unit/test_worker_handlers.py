@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,10 @@ import pytest
 
 from docmill.blobs.memory import MemoryBlobStore
 from docmill.domain.errors import DocmillError, Reason
-from docmill.domain.messages import JobMessage
-from docmill.domain.models import JobKind
-from docmill.worker import faults
+from docmill.domain.messages import JobMessage, PageFacts, StepFacts
+from docmill.domain.models import JobKind, PageSize
+from docmill.domain.pages import Unit
+from docmill.worker import facts, faults
 from docmill.worker.cache import DocumentCache
 from docmill.worker.frames import Frame
 from docmill.worker.handlers import PageHandler
@@ -30,18 +31,75 @@ async def blobs() -> AsyncIterator[MemoryBlobStore]:
     assert await store.get("runs/other/output.json") == b"theirs"
 
 
+@pytest.fixture
+async def cache(blobs: MemoryBlobStore, tmp_path: Path) -> AsyncIterator[DocumentCache]:
+    """The worker's."""
+    cache = DocumentCache(tmp_path / "cache", blobs)
+    yield cache
+    await cache.aclose()
+
+
+def _page(header: dict[str, Any]) -> PageFacts:
+    return facts.page_facts(header, "key")
+
+
 @pytest.mark.parametrize("fingerprint", ["../../../runs/other/output.json", "a/b", "..", "", "x" * 200, 7, None])
-async def test_a_child_cannot_name_blobs(blobs: MemoryBlobStore, tmp_path: Path, fingerprint: object) -> None:
+async def test_a_child_cannot_name_blobs(blobs: MemoryBlobStore, cache: DocumentCache, fingerprint: object) -> None:
     """A taken-over child cannot have the worker write anywhere but under its job's document."""
 
     async def ask(request: dict[str, Any], body: bytes = b"", *, seconds: float) -> Frame:
-        facts = {"engine": "paddle", "confidence": 1, "words": 1, "engine_ms": 1, "fingerprint": fingerprint}
-        return Frame(facts, b"mine now")
+        said = {"engine": "paddle", "confidence": 1, "words": 1, "engine_ms": 1, "fingerprint": fingerprint}
+        return Frame(said, b"mine now")
 
-    handler = PageHandler(blobs, DocumentCache(tmp_path / "cache", blobs), 1.0)
     with pytest.raises(DocmillError) as caught:
-        await handler.handle(JOB, ask)
+        await PageHandler(blobs, cache, 1.0).handle(JOB, ask)
     assert caught.value.reason is Reason.INTERNAL
+
+
+NAN = float("nan")
+PAGE = {"engine": "paddle", "confidence": 0.9, "words": 3, "engine_ms": 7, "fingerprint": "f"}
+PROBE = {"media_type": "application/pdf", "pages": [[595.0, 842.0, "pt"]]}
+STEPS = {"steps": [["read", "parse", 12]]}
+
+
+@pytest.mark.parametrize(
+    ("believe", "header"),
+    [
+        *((_page, PAGE | {"confidence": value}) for value in (-0.1, 1.1, NAN, 1e300, 10**400, "1", None, True)),
+        *((_page, PAGE | {"words": value}) for value in (-1, 10**12, 2**63, 1.5, "3", None, True)),
+        *((_page, PAGE | {"engine": value}) for value in (7, None, "x" * 201, "a\0b", ["paddle"])),
+        *((facts.engine_ms, PAGE | {"engine_ms": value}) for value in (-1, 10**12, 2.5, NAN, "7", None)),
+        *((facts.fingerprint, PAGE | {"fingerprint": value}) for value in ("a/b", "..", "", "x" * 129, 7, None)),
+        *((facts.probe_facts, PROBE | {"media_type": value}) for value in (None, 7, "x" * 201)),
+        *((facts.probe_facts, PROBE | {"pages": value}) for value in (None, "pages", {"a": 1}, [[1, 2]], [7], [None])),
+        *((facts.probe_facts, PROBE | {"pages": [[side, 1, "pt"]]}) for side in (-1, NAN, 1e300, "595", None)),
+        *((facts.probe_facts, PROBE | {"pages": [[1, 1, unit]]}) for unit in ("inch", 7, None)),
+        (facts.probe_facts, PROBE | {"pages": [[1, 1, "pt"]] * 100_001}),
+        *((facts.step_facts, {"steps": value}) for value in (None, [["read", "parse"]], [["read", "parse", -1]])),
+        *((facts.step_facts, {"steps": [[name, "parse", 1]]}) for name in (None, 7, "x" * 201)),
+        (facts.step_facts, {"steps": [["read", "parse", 1]] * 1001}),
+        *(
+            (believe, {})
+            for believe in (_page, facts.engine_ms, facts.fingerprint, facts.probe_facts, facts.step_facts)
+        ),
+    ],
+)
+def test_a_child_is_not_believed_everything(
+    believe: Callable[[dict[str, Any]], object], header: dict[str, Any]
+) -> None:
+    """Whatever is missing, of another kind or out of its bounds is a failure of this attempt, to be tried again."""
+    with pytest.raises(DocmillError) as caught:
+        believe(header)
+    assert (caught.value.reason, caught.value.retryable) == (Reason.INTERNAL, True)
+
+
+def test_what_can_be_is_believed() -> None:
+    """Also bare pages, whole numbers for fractions, and a mean that was rounded up."""
+    assert _page(PAGE) == PageFacts(page_key="key", engine="paddle", confidence=0.9, words=3)
+    assert _page(PAGE | {"confidence": 1 + 1e-12, "words": 0, "engine": ""}).confidence == 1.0
+    assert (facts.engine_ms(PAGE), facts.fingerprint(PAGE)) == (7, "f")
+    assert facts.probe_facts(PROBE).pages == (PageSize(width=595.0, height=842.0, unit=Unit.POINT),)
+    assert facts.step_facts(STEPS) == (StepFacts(step_id="read", node_type="parse", duration_ms=12),)
 
 
 @pytest.mark.parametrize(
@@ -61,14 +119,14 @@ def test_what_is_no_error_is_internal(value: object) -> None:
 
 
 def test_errors_of_a_child_are_bounded() -> None:
-    """A child cannot fill the record with its message."""
+    """A child cannot fill the record with its message, nor make one that a database refuses."""
     error = faults.from_json(
         {
             "reason": "MEDIA_CORRUPT",
-            "message": "m" * 10_000,
+            "message": "\0" + "m" * 10_000,
             "retryable": False,
             "details": {f"k{n}": "v" * 10_000 for n in range(100)},
         }
     )
-    assert len(error.message) == 1000
+    assert error.message == "m" * 999
     assert sum(len(key) + len(text) for key, text in error.details.items()) < 20_000

@@ -179,7 +179,13 @@ class ChildProcess:
             if resident > self._spec.memory_limit:
                 self._over_memory = True
                 self.kill()
-                log.warning("child.over_memory", pid=self.pid, resident=resident, limit=self._spec.memory_limit)
+                log.warning(
+                    "a child took too much memory and was killed",
+                    event_key="child.over_memory",
+                    pid=self.pid,
+                    resident=resident,
+                    limit=self._spec.memory_limit,
+                )
                 return
 
     async def _log_stderr(self) -> None:
@@ -194,7 +200,8 @@ class ChildProcess:
                 return
             lines += 1
             if lines <= _MAX_LOG_LINES:
-                log.info("child.stderr", pid=self.pid, line=line[:_MAX_LOG_LINE].decode(errors="replace").rstrip())
+                text = line[:_MAX_LOG_LINE].decode(errors="replace").rstrip()
+                log.info("a child wrote a line", event_key="child.stderr", pid=self.pid, line=text)
 
 
 class Executor:
@@ -208,10 +215,6 @@ class Executor:
         self._worn = asyncio.Event()
         self._children: set[ChildProcess] = set()
         self._idle_deaths = 0
-        self.restarts = 0
-        """Children replaced so far, for whatever reason."""
-        self.hello: Mapping[str, Any] = {}
-        """What the latest child said of itself."""
         self.keeper: asyncio.Task[None] | None = None
         """Ends only with `ChildUnusable`: whoever owns this executor watches it."""
 
@@ -241,7 +244,12 @@ class Executor:
         if (fault := reply.header.get("error")) is None:
             return reply
         if trace := reply.header.get("traceback"):
-            self._log.error("child.exception", request=request.get("do"), traceback=str(trace)[:8000])
+            self._log.error(
+                "a child met an exception that nobody expected",
+                event_key="child.exception",
+                request=request.get("do"),
+                traceback=str(trace)[:8000],
+            )
         raise faults.from_json(fault)
 
     async def aclose(self) -> None:
@@ -267,7 +275,9 @@ class Executor:
         try:
             return await child.exchange(head, body, seconds)
         except TimeoutError as error:
-            self._log.warning("child.timeout", pid=child.pid, seconds=seconds)
+            self._log.warning(
+                "a child took too long and was killed", event_key="child.timeout", pid=child.pid, seconds=seconds
+            )
             raise faults.TryAgain(
                 Reason.WORKER_TIMEOUT, f"The work took longer than {seconds:.0f} s and was stopped"
             ) from error
@@ -277,7 +287,13 @@ class Executor:
                 raise faults.TryAgain(
                     Reason.WORKER_MEMORY, "The work needed more memory than a worker may use and was stopped"
                 ) from error
-            self._log.warning("child.crashed", pid=child.pid, status=status, cause=type(error).__name__)
+            self._log.warning(
+                "a child ended unexpectedly",
+                event_key="child.crashed",
+                pid=child.pid,
+                status=status,
+                cause=type(error).__name__,
+            )
             raise faults.TryAgain(
                 Reason.WORKER_CRASHED, "The process that worked on this ended unexpectedly"
             ) from error
@@ -293,7 +309,6 @@ class Executor:
                 finally:
                     worn.cancel()
                 await (self._succeed(child) if child.gone.done() else self._relieve(child))
-                self.restarts += 1
         except BaseException as error:
             self._give_up(error)
             raise
@@ -339,6 +354,11 @@ class Executor:
     def _install(self, child: ChildProcess) -> None:
         self._children.add(child)
         self._worn.clear()
-        self.hello = child.hello
         self._current.set_result(child)
-        self._log.info("child.started", pid=child.pid)
+        self._log.info(
+            "a child was started",
+            event_key="child.started",
+            pid=child.pid,
+            engine=child.hello.get("engine"),
+            fingerprint=child.hello.get("fingerprint"),
+        )

@@ -44,7 +44,12 @@ def from_json(value: object) -> DocmillError:
             "retryable": bool(retryable),
         } if name in Reason.__members__:
             kind = TryAgain if retryable else WorkFailed
-            kept = {str(key)[:64]: str(text)[:_MAX_MESSAGE] for key, text in list(details.items())[:_MAX_DETAILS]}
-            return kind(Reason(name), message[:_MAX_MESSAGE], kept)
+            kept = {_text(key)[:64]: _text(text) for key, text in list(details.items())[:_MAX_DETAILS]}
+            return kind(Reason(name), _text(message), kept)
         case _:
             return internal()
+
+
+def _text(value: object) -> str:
+    """Bounded, and without the one character that databases refuse."""
+    return str(value)[:_MAX_MESSAGE].replace("\0", "")

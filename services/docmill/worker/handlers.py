@@ -6,23 +6,21 @@ Outcomes have deterministic keys: an attempt that is made again writes the same 
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from docmill.blobs import BlobNotFound, BlobStore
 from docmill.domain.errors import NotFound, Reason
-from docmill.domain.messages import DocumentFacts, JobMessage, PageFacts, ProbeFacts, StepFacts
-from docmill.domain.models import JobKind, PageSize
-from docmill.domain.pages import Unit
-from docmill.worker import faults
+from docmill.domain.messages import DocumentFacts, JobMessage, PageFacts, ProbeFacts
+from docmill.domain.models import JobKind
+from docmill.worker import facts
 from docmill.worker.cache import DocumentCache
 from docmill.worker.frames import Frame
+from docmill.worker.outages import asking_for
 
 __all__ = ["Ask", "DocumentHandler", "Handler", "Outcome", "PageHandler", "ProbeHandler", "Timeouts", "handlers_of"]
 
-_SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=-]{0,127}")
 _FETCHES = 8  # pages of one document at the same time
 
 
@@ -80,11 +78,7 @@ class ProbeHandler:
         request = {"do": "probe", "declared_type": job.declared_type, "filename": job.filename}
         async with self._cache.hold(job.blob_key, job.sha256) as path:
             reply = await ask({**request, "path": str(path)}, seconds=self._timeout)
-        pages = tuple(
-            PageSize(width=float(width), height=float(height), unit=Unit(unit))
-            for width, height, unit in reply.header["pages"]
-        )
-        return Outcome(probe=ProbeFacts(media_type=str(reply.header["media_type"]), pages=pages))
+        return Outcome(probe=facts.probe_facts(reply.header))
 
 
 class PageHandler:
@@ -100,18 +94,11 @@ class PageHandler:
         request = {"do": "page", "media_type": job.media_type, "page": job.page, "read": dict(job.read)}
         async with self._cache.hold(job.blob_key, job.sha256) as path:
             reply = await ask({**request, "path": str(path)}, seconds=self._timeout)
-        facts = reply.header
-        key = f"pages/{job.org_id}/{job.sha256}/{_segment(facts['fingerprint'])}/{job.page}.json"
-        await self._blobs.put(key, reply.body)
-        return Outcome(
-            page_facts=PageFacts(
-                page_key=key,
-                engine=str(facts["engine"]),
-                confidence=float(facts["confidence"]),
-                words=int(facts["words"]),
-            ),
-            engine_ms=int(facts["engine_ms"]),
-        )
+        key = f"pages/{job.org_id}/{job.sha256}/{facts.fingerprint(reply.header)}/{job.page}.json"
+        outcome = Outcome(page_facts=facts.page_facts(reply.header, key), engine_ms=facts.engine_ms(reply.header))
+        with asking_for(key):
+            await self._blobs.put(key, reply.body)
+        return outcome
 
 
 class DocumentHandler:
@@ -135,27 +122,19 @@ class DocumentHandler:
         body = b"".join(page for page in pages if page is not None)
         reply = await ask(request, body, seconds=self._timeout)
         key = f"runs/{job.run_id}/output.json"
-        await self._blobs.put(key, reply.body)
-        steps = tuple(
-            StepFacts(step_id=str(step), node_type=str(node), duration_ms=int(duration))
-            for step, node, duration in reply.header["steps"]
-        )
-        return Outcome(document=DocumentFacts(output_key=key, steps=steps))
+        outcome = Outcome(document=DocumentFacts(output_key=key, steps=facts.step_facts(reply.header)))
+        with asking_for(key):
+            await self._blobs.put(key, reply.body)
+        return outcome
 
     async def _page(self, key: str) -> bytes | None:
         if not key:
             return None
         async with self._fetches:
             try:
-                return await self._blobs.get(key)
+                with asking_for(key):
+                    return await self._blobs.get(key)
             except BlobNotFound as error:
                 raise NotFound(
                     Reason.PAGE_NOT_FOUND, "The text of a page is gone: run the document again", {"key": key}
                 ) from error
-
-
-def _segment(value: object) -> str:
-    """`value` as one segment of a blob key: it comes from the child, which must not name other blobs."""
-    if not isinstance(value, str) or not _SEGMENT.fullmatch(value):
-        raise faults.internal()
-    return value

@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from enum import Enum, auto
 from functools import partial
 from typing import Any
 
@@ -23,6 +22,7 @@ from docmill.domain.models import JobKind
 from docmill.worker import faults
 from docmill.worker.executor import Executor
 from docmill.worker.frames import Frame
+from docmill.worker.hand import Hand, Stage
 from docmill.worker.handlers import Handler, Outcome
 from docmill.worker.slots import Slots
 from docmill.worker.stats import WorkerStats
@@ -51,47 +51,14 @@ class WorkerOptions:
     """Seconds of one fetch, and so the longest wait before an idle worker stops."""
     ack_wait: float = 30.0
     """Seconds without a sign of life after which the bus gives a job to somebody else."""
-    job_timeout: float = 900.0
-    """Seconds of everything a job may do, downloads and waiting for a slot included."""
+    transfer_timeout: float = 600.0
+    """Seconds in which a job's document must be fetched, and again what was made of it be kept. The work between the two
+    is bounded by `docmill.worker.handlers.Timeouts`; the wait for a free child counts nowhere."""
     beat_every: float = 2.0
     cancel_patience: float = 1.5
     """Seconds a page of a cancelled run may still take."""
     grace: float = 20.0
     """Seconds that running jobs may still take at shutdown."""
-
-
-class _Stage(Enum):
-    FETCHED = auto()  # its task has not begun
-    WAITING = auto()  # FETCHED -> downloading, or in the queue for a slot
-    WORKING = auto()  # WAITING -> a child has it
-    ANSWERING = auto()  # WORKING -> keeping and publishing the outcome
-
-
-@dataclass(slots=True, eq=False)
-class _Hand:
-    """A job in hand."""
-
-    delivery: JobDelivery
-    since: float
-    stage: _Stage = _Stage.FETCHED
-    takes_room: bool = True
-    """Until it is being answered: only what still needs a child counts against the prefetch."""
-    let_go: str = ""
-    """Why it was cancelled: `dropped` and `killed` jobs are of cancelled runs, `returned` ones are for others to do."""
-    task: asyncio.Task[None] | None = None
-
-    @property
-    def job(self) -> JobMessage:
-        return self.delivery.job
-
-    def release(self, why: str) -> None:
-        """End the work, unless it is as good as done; a child that has the job is killed."""
-        assert self.task is not None
-        if self.stage is _Stage.ANSWERING or self.let_go:
-            return
-        self.let_go = why
-        if self.stage is not _Stage.FETCHED:  # a task cancelled before it began would not even run to its ack
-            self.task.cancel()
 
 
 class Worker:
@@ -106,7 +73,7 @@ class Worker:
         self._executors = executors
         self._slots = Slots(executors)
         self._options = options
-        self._hands: set[_Hand] = set()
+        self._hands: set[Hand] = set()
         self._capacity = options.slots * (1 + options.prefetch)
         self._free = self._capacity
         self._most = self._capacity + options.slots * _MAX_ANSWERING
@@ -128,7 +95,8 @@ class Worker:
             watchers = [asyncio.create_task(self._touch()), asyncio.create_task(self._beat())]
             stopped = asyncio.create_task(stop.wait())
             keepers = [each.keeper for each in self._executors if each.keeper is not None]
-            log.info("worker.started", worker_id=self._options.worker_id, slots=self._options.slots)
+            who = {"worker_id": self._options.worker_id, "slots": self._options.slots}
+            log.info("the worker has started", event_key="worker.started", **who)
             try:
                 parts: set[asyncio.Future[Any]] = {stopped, self._broken, *fetchers, *watchers, *keepers}
                 await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
@@ -139,7 +107,7 @@ class Worker:
                     watcher.cancel()
                 outcomes = await asyncio.gather(*fetchers, *watchers, return_exceptions=True)
             self._raise_first([*outcomes, *(_failure(part) for part in (self._broken, *keepers))])
-            log.info("worker.stopped", worker_id=self._options.worker_id)
+            log.info("the worker has stopped", event_key="worker.stopped", **who, **self.stats.facts())
 
     # -- the fetch loop
 
@@ -168,16 +136,15 @@ class Worker:
         self._free -= jobs
         self._room.set()
 
-    def _answering(self, hand: _Hand) -> None:
-        hand.stage = _Stage.ANSWERING
+    def _answering(self, hand: Hand) -> None:
+        hand.stage = Stage.ANSWERING
         if hand.takes_room:
             hand.takes_room = False
             self._occupy(-1)
 
     async def _accept(self, delivery: JobDelivery) -> None:
-        hand = _Hand(delivery, time.monotonic())
+        hand = Hand(delivery, time.monotonic())
         self._hands.add(hand)
-        self.stats.in_hand += 1
         hand.task = asyncio.create_task(self._work(hand))
         hand.task.add_done_callback(partial(self._put_down, hand))
         if self._stopping:
@@ -185,20 +152,19 @@ class Worker:
         elif hand.job.run_id in self._cancelled:
             hand.release("dropped")
 
-    def _put_down(self, hand: _Hand, task: asyncio.Task[None]) -> None:
+    def _put_down(self, hand: Hand, task: asyncio.Task[None]) -> None:
         self._hands.discard(hand)
-        self.stats.in_hand -= 1
         self._occupy(-1 if hand.takes_room else 0)
         if not task.cancelled() and (error := task.exception()) and not self._broken.done():
             self._broken.set_exception(error)
 
     # -- one job
 
-    async def _work(self, hand: _Hand) -> None:
+    async def _work(self, hand: Hand) -> None:
         job = hand.job
         structlog.contextvars.bind_contextvars(job_id=job.job_id, attempt=job.attempt, run_id=job.run_id)
         if not hand.let_go:
-            hand.stage = _Stage.WAITING
+            hand.stage = Stage.WAITING
             try:
                 result = await self._result(hand)
             except asyncio.CancelledError:
@@ -209,20 +175,22 @@ class Worker:
                 return
         await self._let_go(hand)
 
-    async def _result(self, hand: _Hand) -> JobResult:
+    async def _result(self, hand: Hand) -> JobResult:
         """The job's outcome as a result; a failure is a result too: the engine decides what follows."""
         job = hand.job
         outcome, fault = Outcome(), None
         try:
             _seconds_left(job)
-            async with asyncio.timeout(self._options.job_timeout):
-                outcome = await self._handlers[job.kind].handle(job, partial(self._ask, hand))
+            outcome = await self._handle(hand)
         except DocmillError as error:
             fault = Fault.of(error, step=error.details.get("step", ""))
-            log.info("job.failed", kind=job.kind, page=job.page, reason=error.reason, message=error.message)
+            facts = {"kind": job.kind, "page": job.page, "reason": error.reason, "message": error.message}
+            log.info("a job failed", event_key="job.failed", **facts)
         except Exception:
             fault = Fault.of(faults.internal())
-            log.exception("job.exception", kind=job.kind, page=job.page)
+            log.exception(
+                "a job met an exception that nobody expected", event_key="job.exception", kind=job.kind, page=job.page
+            )
         self._answering(hand)
         return JobResult(
             job_id=job.job_id,
@@ -241,36 +209,65 @@ class Worker:
             fault=fault,
         )
 
-    async def _ask(self, hand: _Hand, request: dict[str, Any], body: bytes = b"", *, seconds: float) -> Frame:
-        """Have the next free child do `request`; it gets no longer than the job's deadline allows."""
-        async with self._slots.lease(str(request.get("path", ""))) as executor:
-            left = _seconds_left(hand.job)
-            hand.stage = _Stage.WORKING
-            hand.since = time.monotonic()  # a page's time is the reading, not the wait for a free child
-            try:
-                return await executor.call(request, body, seconds=min(seconds, left))
-            except faults.TryAgain:
-                _seconds_left(hand.job)
-                raise
-            finally:
-                self._answering(hand)
-
-    async def _answer(self, hand: _Hand, result: JobResult) -> None:
-        """Publish, then ack: between the two the job may be done twice, but it is never lost."""
+    async def _handle(self, hand: Hand) -> Outcome:
+        seconds = self._options.transfer_timeout
+        hand.transfer = asyncio.timeout(seconds)
         try:
-            await self._publish(result)
-        except BusUnavailable:
-            self.stats.lost += 1
-            log.exception("result.lost")
-            return  # not acked: the bus, or the sweep if the bus forgot it, brings the job again
-        self.stats.count(result)
-        await _quietly(hand.delivery.ack())
+            async with hand.transfer:
+                return await self._handlers[hand.job.kind].handle(hand.job, partial(self._ask, hand))
+        except TimeoutError as error:
+            if not hand.transfer.expired():
+                raise
+            raise faults.TryAgain(
+                Reason.WORKER_TIMEOUT,
+                f"The document could not be fetched, or its outcome kept, within {seconds:.0f} s",
+            ) from error
+
+    async def _ask(self, hand: Hand, request: dict[str, Any], body: bytes = b"", *, seconds: float) -> Frame:
+        """Have the next free child do `request`; it gets no longer than the job's deadline allows."""
+        with self._paused(hand.transfer):
+            async with self._slots.lease(str(request.get("path", ""))) as executor:
+                left = _seconds_left(hand.job)
+                hand.stage = Stage.WORKING
+                hand.since = time.monotonic()  # a page's time is the reading, not the wait for a free child
+                try:
+                    return await executor.call(request, body, seconds=min(seconds, left))
+                except faults.TryAgain:
+                    _seconds_left(hand.job)
+                    raise
+                finally:
+                    self._answering(hand)
+
+    @contextmanager
+    def _paused(self, transfer: asyncio.Timeout) -> Iterator[None]:
+        """Neither the wait for a free child nor its work is a transfer; the next one has its full time."""
+        transfer.reschedule(None)
+        try:
+            yield
+        finally:
+            transfer.reschedule(asyncio.get_running_loop().time() + self._options.transfer_timeout)
+
+    async def _answer(self, hand: Hand, result: JobResult) -> None:
+        """Publish, then ack: between the two the job may be done twice, but it is never lost."""
+        for answer in (result, _failed(result)):  # the second if no message can carry the first
+            try:
+                await self._publish(answer)
+            except BusUnavailable:
+                self.stats.lost += 1
+                log.exception("a result could not be published", event_key="result.lost")
+                return  # not acked: the bus, or the sweep if the bus forgot it, brings the job again
+            except (TypeError, ValueError):
+                log.exception("no message can carry a result", event_key="result.unsendable")
+            else:
+                self.stats.count(answer)
+                await hand.delivery.ack()
+                return
 
     async def _publish(self, result: JobResult) -> None:
         try:  # the usual way, without the machinery of the other one
             await self._bus.publish_result(result)
         except BusUnavailable:
-            log.info("bus.unavailable")
+            log.info("the bus does not take a result now", event_key="result.waiting")
         else:
             return
         patience = self._options.ack_wait * 4  # signs of life go on meanwhile
@@ -278,17 +275,18 @@ class Worker:
             with attempt:
                 await self._bus.publish_result(result)
 
-    async def _let_go(self, hand: _Hand) -> None:
+    async def _let_go(self, hand: Hand) -> None:
         if hand.let_go == "returned":
             self.stats.returned += 1
-            await _quietly(hand.delivery.nak(0))
+            await hand.delivery.nak(0)
             return
         if hand.let_go == "killed":
             self.stats.killed += 1
         else:
             self.stats.dropped += 1
-        log.info("job.let_go", why=hand.let_go, kind=hand.job.kind, page=hand.job.page)
-        await _quietly(hand.delivery.ack())
+        facts = {"why": hand.let_go, "kind": hand.job.kind, "page": hand.job.page}
+        log.info("a job of a cancelled run was let go", event_key="job.let_go", **facts)
+        await hand.delivery.ack()
 
     # -- beside the jobs
 
@@ -302,7 +300,7 @@ class Worker:
         for hand in self._hands:
             if hand.job.run_id != hint.run_id:
                 continue
-            if hand.stage is _Stage.WORKING:
+            if hand.stage is Stage.WORKING:
                 asyncio.get_running_loop().call_later(self._options.cancel_patience, hand.release, "killed")
             else:
                 hand.release("dropped")
@@ -311,7 +309,7 @@ class Worker:
         """Tell the bus that the jobs in hand are still being worked on."""
         while True:
             await asyncio.sleep(self._options.ack_wait / 3)
-            await asyncio.gather(*(_quietly(hand.delivery.in_progress()) for hand in self._hands))
+            await asyncio.gather(*(hand.delivery.in_progress() for hand in self._hands))
 
     async def _beat(self) -> None:
         """Tell the services who works here, and on what."""
@@ -328,7 +326,7 @@ class Worker:
         self._stopping = True
         self._room.set()
         for hand in self._hands:
-            if hand.stage is not _Stage.WORKING:
+            if hand.stage is not Stage.WORKING:
                 hand.release("returned")
         # A fetch is not cancelled: what it gets meanwhile would be out of reach until ack_wait has passed.
         await asyncio.wait(fetchers, timeout=self._options.fetch_timeout + 5)
@@ -350,7 +348,12 @@ class Worker:
     def _raise_first(self, outcomes: Sequence[object]) -> None:
         for outcome in outcomes:
             if isinstance(outcome, Exception):
-                log.error("worker.broken", worker_id=self._options.worker_id, error=repr(outcome))
+                log.error(
+                    "the worker cannot go on",
+                    event_key="worker.broken",
+                    worker_id=self._options.worker_id,
+                    error=repr(outcome),
+                )
                 raise outcome
 
 
@@ -368,9 +371,7 @@ def _seconds_left(job: JobMessage) -> float:
     return left
 
 
-async def _quietly(call: Any) -> None:
-    """Acks and signs of life may fail with the bus: the job then comes again, which does no harm."""
-    try:
-        await call
-    except BusUnavailable:
-        log.info("bus.unavailable")
+def _failed(result: JobResult) -> JobResult:
+    """The result of an attempt whose own result cannot be sent."""
+    fault = Fault.of(faults.internal())
+    return replace(result, probe=None, page_facts=None, document=None, engine_ms=0, fault=fault)

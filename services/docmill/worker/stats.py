@@ -1,9 +1,10 @@
-"""What a worker counted since it started, for health pages and metrics."""
+"""What a worker did in its life, for the log line at its end."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
 from docmill.domain.messages import JobResult
 
@@ -12,10 +13,8 @@ __all__ = ["WorkerStats"]
 
 @dataclass(slots=True)
 class WorkerStats:
-    """Counters; they only grow, except `in_hand`."""
+    """Counters; they only grow."""
 
-    in_hand: int = 0
-    """Jobs fetched and not yet answered."""
     done: Counter[str] = field(default_factory=Counter)
     """Published results by kind of job, faults included."""
     faults: Counter[str] = field(default_factory=Counter)
@@ -29,7 +28,7 @@ class WorkerStats:
     lost: int = 0
     """Results that could not be published; their jobs are delivered again."""
     work_ms: int = 0
-    """From taking the jobs to their results."""
+    """From the start of the work on jobs to their results."""
     engine_ms: int = 0
     """Of that, inside reading engines."""
 
@@ -40,3 +39,16 @@ class WorkerStats:
         self.engine_ms += result.engine_ms
         if result.fault is not None:
             self.faults[result.fault.reason.value] += 1
+
+    def facts(self) -> dict[str, Any]:
+        """All of them, as JSON has it."""
+        return {
+            "done": dict(self.done),
+            "faults": dict(self.faults),
+            "dropped": self.dropped,
+            "killed": self.killed,
+            "returned": self.returned,
+            "lost": self.lost,
+            "work_ms": self.work_ms,
+            "engine_ms": self.engine_ms,
+        }

@@ -1,0 +1,112 @@
+"""What a child says of its work, believed field by field: it opens untrusted bytes and may be taken over by them.
+
+Each function takes the header of a reply, and raises `faults.internal()` if what it needs is not there or out of its
+bounds: an odd number costs one attempt of one job, whether a document or an OCR plug-in made the child say it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+
+from docmill.domain.messages import PageFacts, ProbeFacts, StepFacts
+from docmill.domain.models import PageSize
+from docmill.domain.pages import Unit
+from docmill.worker import faults
+
+__all__ = ["engine_ms", "fingerprint", "page_facts", "probe_facts", "step_facts"]
+
+log = structlog.stdlib.get_logger("docmill.worker")
+
+_SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=-]{0,127}")
+_MAX_TEXT = 200  # characters of a name
+_MAX_PAGES = 100_000
+_MAX_SIDE = 1e9  # pixels or points
+_MAX_WORDS = 100_000_000  # of a page
+_MAX_STEPS = 1000
+_MAX_MS = 7 * 24 * 3600 * 1000
+_ROUNDING = 1e-6  # a mean of ones may come out a little larger
+
+Header = Mapping[str, Any]
+
+
+def probe_facts(header: Header) -> ProbeFacts:
+    """`media_type` and `pages`."""
+    with _checked():
+        pages = tuple(
+            PageSize(width=_number(width, _MAX_SIDE), height=_number(height, _MAX_SIDE), unit=Unit(_text(unit)))
+            for width, height, unit in _rows(header["pages"], _MAX_PAGES)
+        )
+        return ProbeFacts(media_type=_text(header["media_type"]), pages=pages)
+
+
+def page_facts(header: Header, page_key: str) -> PageFacts:
+    """`engine`, `confidence` and `words` of the page whose text is kept under `page_key`."""
+    with _checked():
+        return PageFacts(
+            page_key=page_key,
+            engine=_text(header["engine"]),
+            confidence=min(_number(header["confidence"], 1.0 + _ROUNDING), 1.0),
+            words=_count(header["words"], _MAX_WORDS),
+        )
+
+
+def step_facts(header: Header) -> Sequence[StepFacts]:
+    """`steps`."""
+    with _checked():
+        return tuple(
+            StepFacts(step_id=_text(step), node_type=_text(node), duration_ms=_count(duration, _MAX_MS))
+            for step, node, duration in _rows(header["steps"], _MAX_STEPS)
+        )
+
+
+def engine_ms(header: Header) -> int:
+    """Milliseconds inside a reading engine."""
+    with _checked():
+        return _count(header["engine_ms"], _MAX_MS)
+
+
+def fingerprint(header: Header) -> str:
+    """`fingerprint`, which is one segment of a blob's key: a child must not name other blobs."""
+    with _checked():
+        text = _text(header["fingerprint"])
+        if not _SEGMENT.fullmatch(text):
+            raise ValueError("not a segment of a key")
+        return text
+
+
+@contextmanager
+def _checked() -> Iterator[None]:
+    try:
+        yield
+    except (KeyError, TypeError, ValueError) as error:
+        log.warning("a child's answer is not to be believed", event_key="child.unbelievable", error=repr(error)[:500])
+        raise faults.internal() from error
+
+
+def _rows(value: object, most: int) -> Sequence[Any]:
+    if not isinstance(value, list) or len(value) > most:
+        raise ValueError(f"no list of at most {most}")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or len(value) > _MAX_TEXT or "\0" in value:
+        raise ValueError(f"no text of at most {_MAX_TEXT} characters")
+    return value
+
+
+def _count(value: object, most: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
+        raise ValueError(f"no whole number from 0 to {most}")
+    return value
+
+
+def _number(value: object, most: float) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= most:  # NaN is in no range
+        raise ValueError(f"no number from 0 to {most:g}")
+    return float(value)
