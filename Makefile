@@ -21,7 +21,7 @@ demo: $(RUN_STAMP) ## Start everything, send the sample invoice through gRPC, pr
 	@$(BIN)/python examples/demo.py
 
 up: $(RUN_STAMP) ## Run docmill on this machine until Ctrl-C; DATA=folder (default .docmill)
-	@$(BIN)/docmill up --data $(DATA)
+	@$(BIN)/docmill up --data "$(DATA)"
 
 ##@ Work on it
 setup: $(DEV_STAMP) ## Make .venv with everything that development and tests need

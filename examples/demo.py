@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -41,9 +42,10 @@ def main() -> int:
     finally:
         up.send_signal(signal.SIGINT)
         code = up.wait(60)
-        print("\nstopped." if code == 0 else f"\ndocmill ended with exit code {code}; see {log}", flush=True)
         if code == 0:
             shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(BrokenPipeError):  # `make demo | head` is fine
+            print("\nstopped." if code == 0 else f"\ndocmill ended with exit code {code}; see {log}", flush=True)
 
 
 def serves(up: subprocess.Popen[bytes], ready: Path) -> bool:

@@ -176,7 +176,7 @@ def migrate(settings: Settings) -> None:
     from docmill.store.sql.migrate import migrate as run  # noqa: PLC0415 - loads Alembic only when there is work
 
     if not settings.database_url:
-        settings.data.mkdir(parents=True, exist_ok=True)
+        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     run(settings.store_url)
 
 

@@ -51,10 +51,12 @@ def run_up(options: UpOptions, announce: Callable[[dict[str, Any]], None] = lamb
     if options.workers is not None:
         given["workers"] = options.workers
     settings = load_settings(**given)
+    if sys.stderr.isatty() and "log_level" not in settings.model_fields_set:
+        settings = settings.model_copy(update={"log_level": "warning"})  # a person wants to see what matters
     from docmill.telemetry import configure_logging  # noqa: PLC0415 - the console renderer is slow to import
 
     configure_logging(settings, "supervisor")
-    settings.data.mkdir(parents=True, exist_ok=True)
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)  # documents are their owner's
     with _only_one(settings.data):
         return asyncio.run(_supervise(settings, options.ready_file, announce))
 
@@ -119,7 +121,12 @@ async def _start(stack: AsyncExitStack, settings: Settings, run: Path) -> tuple[
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    own = {"DOCMILL_DATA": str(settings.data), "DOCMILL_GRPC": settings.grpc, "DOCMILL_WORKERS": str(settings.workers)}
+    own = {
+        "DOCMILL_LOG_LEVEL": settings.log_level,
+        "DOCMILL_DATA": str(settings.data),
+        "DOCMILL_GRPC": settings.grpc,
+        "DOCMILL_WORKERS": str(settings.workers),
+    }
     return {**os.environ, **own}
 
 

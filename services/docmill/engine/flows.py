@@ -13,6 +13,7 @@ from docmill.engine import page_tokens
 from docmill.engine.catalog import Recipe
 from docmill.engine.context import Context
 from docmill.engine.requests import Listing
+from docmill.extract.pipeline import default_providers
 from docmill.extract.validate import check_schema
 from docmill.store import Op, flows
 
@@ -63,7 +64,8 @@ async def get_recipe(ctx: Context, caller: Caller, flow_id: str, version: str) -
 
 
 async def create_flow(ctx: Context, caller: Caller, spec: FlowSpec) -> FlowVersion:
-    """Publish a version for the caller's organization."""
+    """Publish a version for the caller's organization. InvalidArgument for what would fail inside every run."""
+    _check_providers(spec)
     check_schema(spec.input_schema, "inputSchema")
     check_schema(spec.output_schema, "outputSchema")
     version = spec.published(org_id=caller.org_id, at=ctx.now())
@@ -87,6 +89,18 @@ async def publish_builtin(ctx: Context, specs: Iterable[FlowSpec]) -> None:
             yield from flows.insert(version)
 
     await ctx.store.write(insert_all)
+
+
+def _check_providers(spec: FlowSpec) -> None:
+    known = default_providers()
+    for number, step in enumerate(spec.definition.steps):
+        if step.node_type == "extract" and step.provider and step.provider not in known:
+            field = f"definition.steps[{number}].config.providerRef"
+            raise InvalidArgument(
+                Reason.FIELD_INVALID,
+                f"{field}: there is no provider {step.provider}; there is {', '.join(known)}",
+                {"field": field},
+            )
 
 
 async def _refuse_takeover(ctx: Context, version: FlowVersion) -> None:
