@@ -17,7 +17,7 @@ import structlog
 
 from docmill.blobs import BlobStore
 from docmill.bus import Bus
-from docmill.domain.errors import DocmillError, FailedPrecondition, Reason
+from docmill.domain.errors import DocmillError, FailedPrecondition, InvalidArgument, Reason
 from docmill.engine.operate import Operator
 from docmill.settings import Settings
 from docmill.store import Store
@@ -120,7 +120,12 @@ def _tls(settings: Settings) -> ServerCredentials | None:
         return None
     import grpc  # noqa: PLC0415 - the other roles need none of it
 
-    pair = (settings.grpc_tls_key.read_bytes(), settings.grpc_tls_cert.read_bytes())
+    try:
+        pair = (settings.grpc_tls_key.read_bytes(), settings.grpc_tls_cert.read_bytes())
+    except OSError as error:
+        raise InvalidArgument(
+            Reason.FIELD_INVALID, f"The TLS certificate or key cannot be read: {error.filename}: {error.strerror}"
+        ) from None
     return grpc.ssl_server_credentials([pair])
 
 
@@ -188,7 +193,7 @@ async def open_store(settings: Settings) -> AsyncIterator[Store]:
 
     if await asyncio.to_thread(pending, settings.store_url):
         raise FailedPrecondition(
-            Reason.OVERLOADED, "The database is not at this release's schema; run `docmill migrate` first"
+            Reason.SCHEMA_OUTDATED, "The database is not at this release's schema; run `docmill migrate` first"
         )
     store = await sql.open_store(settings.store_url)
     try:

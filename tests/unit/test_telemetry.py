@@ -11,7 +11,6 @@ import structlog
 from docmill.settings import Settings
 from docmill.telemetry import configure_logging
 
-
 URL = "postgresql://docmill:hunter2@host/db"
 
 
