@@ -62,7 +62,7 @@ test-easyocr: ## EasyOCR with its real weights on a page; installs PyTorch into 
 bench: $(DEV_STAMP) ## Print the figures of docs/benchmarks.md, measured here and now
 	@$(BIN)/python -m tests.bench
 
-ci: check test ## What CI runs
+ci: check demo test-easyocr test ## What CI runs
 
 clean: ## Remove the environment and caches; data stays
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

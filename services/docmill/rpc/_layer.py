@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -42,12 +43,12 @@ class Layer(grpc.aio.ServerInterceptor):
         self._wrapped: dict[str, tuple[Handler, Handler]] = {}
         """Method to its handler and the wrapped one: made at the first call, not at each."""
 
+    @abstractmethod
     async def serve(self, call: Call, request: Any, proceed: Proceed) -> Any:
         """Serve `call`: `return await proceed(request)`, with something around it. Raises to refuse.
 
         The request is a message, or an asynchronous iterator of messages.
         """
-        raise NotImplementedError
 
     async def intercept_service(
         self,
