@@ -7,7 +7,7 @@ import pytest
 from google.protobuf import any_pb2
 from google.rpc import error_details_pb2, status_pb2
 
-from docmill.client import errors
+from docmill.client import AsyncDocmill, errors
 from docmill.client.run import Fault, Run, RunStatus
 from docmill.domain.errors import Reason
 from docmill.v1 import errors_pb2
@@ -48,6 +48,54 @@ def test_a_broken_connection_names_the_target() -> None:
     assert isinstance(error, errors.ConnectionFailedError)
     assert error.message == "cannot reach docmill at docmill.example:1: Connection refused"
     assert error.retryable
+
+
+NEVER_CONNECTED = "failed to connect to all addresses; last error: "
+TLS_FAILED = (
+    "UNKNOWN: ipv4:10.0.0.1:1: Tls handshake failed (TSI_PROTOCOL_FAILURE): SSL_ERROR_SSL: error:1:SSL routines:"
+)
+NO_LOOKUP = "errors resolving no.example:1: [field:hostname lookup error:address lookup failed for no.example:1: "
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        (NO_LOOKUP + "Domain name not found]", "Domain name not found"),
+        (NO_LOOKUP + "Misformatted domain name]", "that is no address; write host:port"),
+        (
+            NEVER_CONNECTED + TLS_FAILED + "OPENSSL_internal:WRONG_VERSION_NUMBER: Invalid certificate: OK",
+            "the server does not speak TLS",
+        ),
+        (
+            NEVER_CONNECTED + TLS_FAILED + "OPENSSL_internal:CERTIFICATE_VERIFY_FAILED: self signed certificate: OK",
+            "the server's certificate is not trusted on this machine",
+        ),
+        (
+            NEVER_CONNECTED + "UNAVAILABLE: ipv4:10.0.0.1:1: Socket closed",
+            "the server closes the connection; does it want TLS?",
+        ),
+        ("Socket closed", "Socket closed"),
+    ],
+)
+def test_why_there_is_no_connection_is_said_in_words(said: str, meant: str) -> None:
+    """Neither gRPC's punctuation nor OpenSSL's inner life reaches a user."""
+    error = errors.from_rpc_error(failure(grpc.StatusCode.UNAVAILABLE, said), "docmill.example:1")
+    assert error.message == f"cannot reach docmill at docmill.example:1: {meant}"
+
+
+def test_a_web_server_is_no_docmill() -> None:
+    """An answer of plain HTTP is a connection to the wrong place, whatever code gRPC makes of it."""
+    answer = failure(grpc.StatusCode.UNIMPLEMENTED, "Received http2 header with status: 404")
+    error = errors.from_rpc_error(answer, "docmill.example:1")
+    assert isinstance(error, errors.ConnectionFailedError)
+    assert error.message.endswith("something else answers there (HTTP 404)")
+
+
+@pytest.mark.parametrize("target", ["", "http://localhost:50051", "HTTPS://docmill.example"])
+def test_a_web_address_is_no_target(target: str) -> None:
+    """What cannot be an address is refused before anything is sent, with the form it should have."""
+    with pytest.raises(ValueError, match="write host:port"):
+        AsyncDocmill(target)
 
 
 def test_details_that_cannot_be_read_do_no_harm() -> None:

@@ -51,8 +51,9 @@ _OPTIONS: Sequence[tuple[str, str | int]] = [
     ("grpc.max_receive_message_length", MAX_MESSAGE),
     # How long a broken connection waits before it is tried again: doubled, with jitter, up to the maximum.
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 5_000),
+    # How long one attempt to connect may take, whatever the name says: far hosts with TLS need several round trips.
+    ("grpc.min_reconnect_backoff_ms", 5_000),
     # Connections shared with other clients of this process would bring their back-off with them.
     ("grpc.use_local_subchannel_pool", 1),
 ]
@@ -62,7 +63,7 @@ class Connection:
     """A channel and everything that goes with each call on it. The channel opens on the loop that first uses it."""
 
     def __init__(self, target: str, api_key: str, *, tls: TLS, timeout: float) -> None:
-        self.target = target
+        self.target = _checked(target)
         self.timeout = timeout
         """Seconds a unary call may take."""
         self._tls = tls
@@ -140,3 +141,13 @@ class Connection:
         if self._tls is False:
             return None
         return grpc.ssl_channel_credentials() if self._tls is True else self._tls
+
+
+def _checked(target: str) -> str:
+    """`target`; ValueError for what is a web address rather than one of gRPC's."""
+    if not target:
+        raise ValueError("the address is empty; write host:port")
+    if target.lower().startswith(("http://", "https://")):
+        scheme = target.split(":", 1)[0]
+        raise ValueError(f"{target!r} is a web address; write host:port, without {scheme}://")
+    return target

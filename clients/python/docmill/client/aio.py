@@ -40,7 +40,7 @@ class AsyncDocmill:
     """A connection to docmill.
 
     Args:
-        target: `host:port`, or `unix:/path/of/socket`.
+        target: `host:port`, or `unix:/path/of/socket`; ValueError for `http://...`.
         api_key: The key, e.g. `dc_live_...`.
         tls: False for plain text (the key is readable on the way: trusted networks only), True for TLS with the
             system's certificate authorities, or gRPC channel credentials.

@@ -219,6 +219,27 @@ _STATUS = "grpc-status-details-bin"
 """The trailer that carries a `google.rpc.Status`."""
 
 
+_HTTP = "Received http2 header with status: "
+"""How gRPC begins when a proxy or a web server answers in place of docmill."""
+
+_NEVER_CONNECTED = ("failed to connect to all addresses; ", "errors resolving ")
+
+_WHY = {
+    "WRONG_VERSION_NUMBER": "the server does not speak TLS",
+    "CERTIFICATE_VERIFY_FAILED": "the server's certificate is not trusted on this machine",
+    "is not in peer certificate": "the server's certificate is for another name",
+    "Tls handshake failed": "the TLS handshake failed",
+    "Handshake read failed": "the TLS handshake failed",
+    "Socket closed": "the server closes the connection; does it want TLS?",
+    "HTTP/2": "what answers there does not speak gRPC",
+    "SETTINGS frame": "what answers there does not speak gRPC",
+    "Misformatted domain name": "that is no address; write host:port",
+    "Failed to parse port": "that is no address; write host:port",
+    "host must not be empty": "that is no address; write host:port",
+}
+"""What gRPC says about a connection that it could not make, and what that means; the first that fits counts."""
+
+
 class Failure(Protocol):
     """A failed call, of grpc.aio or of gRPC's blocking channels."""
 
@@ -233,16 +254,25 @@ def from_rpc_error(error: Failure, target: str) -> DocmillError:
     """What a user gets for `error` of a call to `target`.
 
     The reason comes from the `google.rpc.ErrorInfo` of the status. UNAVAILABLE without one was not sent by docmill:
-    gRPC says so itself when the connection fails.
+    gRPC says so itself when the connection fails. Nor was an answer of plain HTTP, whatever code gRPC makes of it.
     """
     info = _error_info(error)
     code = error.code()
     message = error.details() or code.name.lower().replace("_", " ")
-    if info is None and code is grpc.StatusCode.UNAVAILABLE:
-        why = message.rsplit(": ", 1)[-1]  # gRPC puts the operating system's word last
-        return ConnectionFailedError(f"cannot reach docmill at {target}: {why}")
+    if info is None and (code is grpc.StatusCode.UNAVAILABLE or message.startswith(_HTTP)):
+        return ConnectionFailedError(f"cannot reach docmill at {target}: {_why(message)}")
     reason, details = (info.reason, dict(info.metadata)) if info else ("", None)
     return BY_CODE[code](message, code=code, reason=reason, details=details)
+
+
+def _why(message: str) -> str:
+    """Why there is no connection, in words for people, from those of gRPC."""
+    if message.startswith(_HTTP):
+        return f"something else answers there (HTTP {message.removeprefix(_HTTP)})"
+    last = message.rsplit(": ", 1)[-1].rstrip("]")  # the operating system's word, if it had one
+    if not message.startswith(_NEVER_CONNECTED):
+        return last
+    return next((words for part, words in _WHY.items() if part in message), last)
 
 
 def _error_info(error: Failure) -> error_details_pb2.ErrorInfo | None:
