@@ -9,7 +9,7 @@ from cyclopts import App, Parameter
 
 from docmill.cli.failures import UsageError
 from docmill.cli.options import OPERATION, AsJson, Data, settings_of
-from docmill.cli.output import json_line, local, table, utc
+from docmill.cli.output import Styled, json_line, local, table, utc
 
 if TYPE_CHECKING:
     from docmill.domain.models import ApiKey, Organization
@@ -105,10 +105,7 @@ async def list_keys(*, org: str = "", data: Data = None, json: AsJson = False) -
         for key in found:
             json_line(_key_json(key))
         return
-    rows = [
-        (key.id, key.org_id, key.mode, f"...{key.last4}", key.name, " ".join(sorted(key.scopes)), _state(key))
-        for key in found
-    ]
+    rows = [(key.id, key.org_id, key.mode, f"...{key.last4}", key.name, _scopes(key), _state(key)) for key in found]
     table(["KEY", "ORGANIZATION", "MODE", "ENDS IN", "NAME", "SCOPES", "STATE"], rows, nothing="There are no keys.")
 
 
@@ -150,13 +147,18 @@ def _key_json(key: "ApiKey") -> dict[str, Any]:
     }
 
 
-def _state(key: "ApiKey") -> str:
+def _scopes(key: "ApiKey") -> str:
+    return "all" if key.scopes >= set(ALL_SCOPES.split(",")) else " ".join(sorted(key.scopes))
+
+
+def _state(key: "ApiKey") -> Styled:
     if key.revoked_at is not None:
-        return f"[red]revoked[/] {local(key.revoked_at)}"
+        return Styled(f"revoked {local(key.revoked_at)}", "red")
     if key.expires_at is None:
-        return "[green]valid[/]"
-    expired = key.expires_at <= datetime.now(UTC)
-    return f"[red]expired[/] {local(key.expires_at)}" if expired else f"[green]valid[/] until {local(key.expires_at)}"
+        return Styled("valid", "green")
+    if key.expires_at <= datetime.now(UTC):
+        return Styled(f"expired {local(key.expires_at)}", "red")
+    return Styled(f"valid until {local(key.expires_at)}", "green")
 
 
 def _member(kind: type[S], value: str) -> S:

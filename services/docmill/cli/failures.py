@@ -62,7 +62,8 @@ def report(error: Exception, *, as_json: bool) -> int:
         body = {"error": {"reason": reason or _OWN_REASONS[code], "message": message, "details": dict(details)}}
         print(json.dumps(body, ensure_ascii=False), file=sys.stderr)
     else:
-        print(f"docmill: {message}" + (f" ({reason})" if reason else ""), file=sys.stderr)
+        line = " ".join(message.split())  # a YAML parser's message has several
+        print(f"docmill: {line}" + (f" ({reason})" if reason else ""), file=sys.stderr)
     return code
 
 

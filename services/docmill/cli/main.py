@@ -13,11 +13,13 @@ Exit codes:
 Errors are one line on stderr; with `--json` a JSON object `{"error": {"reason", "message", "details"}}` on stderr.
 """
 
+import inspect
+import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, MissingArgumentError, Parameter, UnknownCommandError
 
 from docmill.cli import accounts, flows, run, runs, system
 from docmill.cli.failures import DONE, UsageError, report
@@ -66,11 +68,37 @@ app.command(accounts.keys)
 def main(tokens: Sequence[str] | None = None) -> int:
     """Run the command line, or `tokens` in its place; the exit code."""
     words = list(sys.argv[1:] if tokens is None else tokens)
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # before gRPC loads: its log lines say what our errors say
     try:
         return app(words) or DONE
     except KeyboardInterrupt:
         return 130
     except Exception as error:
         if isinstance(error, CycloptsError):
-            error = UsageError(f"{error} Try: docmill --help")
+            error = _usage_error(error)
         return report(error, as_json="--json" in words)
+
+
+def _usage_error(error: CycloptsError) -> UsageError:
+    """What cyclopts found wrong, and the help page that says what is right."""
+    command = " ".join(("docmill", *(error.command_chain or ())))
+    wrong = str(error)
+    if isinstance(error, MissingArgumentError) and error.argument is not None:
+        if error.keyword:
+            wrong = f"{error.keyword} needs a value."
+        else:
+            wrong = f"{error.argument.name} is missing ({command} {_required(error.app)})."
+    elif isinstance(error, UnknownCommandError) and error.unused_tokens and error.unused_tokens[0].startswith("-"):
+        wrong = f"Unknown option: {error.unused_tokens[0]}; options come after the command."
+    return UsageError(f"{wrong} Try: {command} --help")
+
+
+def _required(command: App | None) -> str:
+    """What a command cannot do without: `FLOW FILES...`, `--org ORG`."""
+    words = []
+    for argument in command.assemble_argument_collection() if command else ():
+        if argument.required:
+            many = "..." if argument.field_info.kind is inspect.Parameter.VAR_POSITIONAL else ""
+            value = "" if argument.field_info.is_positional else f" {argument.name.lstrip('-').upper()}"
+            words.append(f"{argument.name}{value}{many}")
+    return " ".join(words)

@@ -1,13 +1,14 @@
 """Options that many commands share."""
 
 from dataclasses import dataclass
-from json import loads
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Group, Parameter
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
     from docmill.client import AsyncDocmill
     from docmill.settings import Settings
 
@@ -34,30 +35,17 @@ class Server:
     tls: Annotated[bool, Parameter(env_var="DOCMILL_TLS")] = False
     """Encrypt the connection and check the server's certificate against the system's authorities."""
 
-    up: Annotated[Path, Parameter(env_var="DOCMILL_DATA", show_default=False)] = Path(".docmill")
+    up: Annotated[Path | None, Parameter(env_var="DOCMILL_DATA", show_default=False)] = None
     """Data folder of that `docmill up`; `.docmill` if not given."""
 
-    def connect(self) -> "AsyncDocmill":
-        """The client for it."""
-        from docmill.client import AsyncDocmill  # noqa: PLC0415 - gRPC loads in the commands that talk to docmill
+    def connect(self) -> "AbstractAsyncContextManager[AsyncDocmill]":
+        """The client for it, closed at the end of the block."""
+        from docmill.cli.connection import connect  # noqa: PLC0415 - gRPC loads in the commands that talk to docmill
 
-        if self.grpc:
-            return AsyncDocmill(self.grpc, self.api_key, tls=self.tls)
-        here = _running_on(self.up)
-        return AsyncDocmill(here.get("grpc", DEFAULT_GRPC), self.api_key or here.get("api_key", ""), tls=self.tls)
+        return connect(self)
 
 
 LOCAL = Server()
-DEFAULT_GRPC = "127.0.0.1:50051"
-
-
-def _running_on(data: Path) -> dict[str, str]:
-    """How to reach the `docmill up` on a folder; nothing when none runs there."""
-    try:
-        facts: dict[str, str] = loads((data / "run" / "up.json").read_text())
-    except (OSError, ValueError):
-        return {}
-    return facts
 
 
 def settings_of(data: Path | None, **given: Any) -> "Settings":

@@ -31,12 +31,17 @@ class Styled(NamedTuple):
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, nothing: str) -> None:
-    """Print a table, or the sentence `nothing` where there are no rows. Cells are plain text or `Styled`."""
+    """Print a table, or the sentence `nothing` where there are no rows. Cells are plain text or `Styled`.
+
+    On a narrow screen the first column, by which a row is named in other commands, stays in one piece.
+    """
     from rich.console import Console  # noqa: PLC0415 - Rich loads when something is printed with it
-    from rich.table import Table  # noqa: PLC0415
+    from rich.table import Column, Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    grid = Table(*columns, box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    first, *others = columns
+    headers = [Column(first, no_wrap=True), *(Column(name, overflow="fold") for name in others)]
+    grid = Table(*headers, box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for row in rows:
         grid.add_row(
             *(Text(cell.text, style=cell.style) if isinstance(cell, Styled) else Text(str(cell)) for cell in row)

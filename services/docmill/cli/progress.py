@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -25,8 +25,14 @@ MANY = 8
 NAME_WIDTH = 32
 """Letters of a file's name that are shown, the last ones."""
 
+EACH_PAGE = 20
+"""Documents of up to so many pages get a plain line for each page."""
+
+NAMED = 20
+"""How many of the documents that were not sent are named."""
+
 LINE_EVERY = 1.0
-"""Seconds between plain lines about pages of one document."""
+"""Seconds between the lines of one that has more."""
 
 
 class Document(Protocol):
@@ -82,15 +88,22 @@ class Progress:
         else:
             self._bars.console.print(Text(json.dumps(value, ensure_ascii=False)), soft_wrap=True)
 
-    def leave(self, going: Mapping[str, str]) -> None:
-        """Say how to come back to the runs that go on after we left."""
+    def leave(self, going: Mapping[str, str], unsent: Sequence[str]) -> None:
+        """Say how to come back to the runs that go on after we left, and which documents have none."""
         if self._bars is not None:
+            for task in [task for task in self._bars.tasks if task.total is None]:
+                self._bars.remove_task(task.id)  # what never began would look as if it went on
             self._bars.stop()
-        if not going:
-            return
-        print(f"docmill: left; {len(going)} run{'s go' if len(going) > 1 else ' goes'} on:", file=sys.stderr)
+        if going:
+            print(f"docmill: left; {len(going)} run{'s go' if len(going) > 1 else ' goes'} on:", file=sys.stderr)
         for run_id, name in going.items():
             print(f"  {name}: docmill watch {run_id}, or docmill cancel {run_id}", file=sys.stderr)
+        if unsent:
+            names = ", ".join(unsent[:NAMED]) + (f" and {len(unsent) - NAMED} more" if len(unsent) > NAMED else "")
+            print(
+                f"docmill: {len(unsent)} document{'s were' if len(unsent) > 1 else ' was'} not sent: {names}",
+                file=sys.stderr,
+            )
 
 
 class _Bar:
@@ -143,7 +156,7 @@ class _Bar:
 
 
 class _Lines:
-    """Plain lines, for logs: pages at most once a second, everything else as it comes."""
+    """Plain lines, for logs: everything as it comes, but the pages of long documents at most once a second."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -159,7 +172,7 @@ class _Lines:
         if event.error is not None and event.page_number is not None:
             again = ", trying again" if event.kind == "page.retried" else ""
             self._say(f"page {event.page_number} failed{again}: {event.error.message}")
-        elif event.pages_done is not None and self._due(event):
+        elif event.kind == "page.done" and self._due(event):
             self._say(f"{event.pages_done}/{event.pages_total or '?'} pages")
 
     def ended(self, run: "Run") -> None:
@@ -167,10 +180,11 @@ class _Lines:
 
     def _due(self, event: "RunEvent") -> bool:
         now = time.monotonic()
-        if now - self._said_at < LINE_EVERY and event.pages_done != event.pages_total:
+        short = event.pages_total is not None and event.pages_total <= EACH_PAGE
+        if not short and event.pages_done != event.pages_total and now - self._said_at < LINE_EVERY:
             return False
         self._said_at = now
-        return event.kind == "page.done"
+        return True
 
     def _say(self, what: str) -> None:
         print(f"{self._name}: {what}", file=sys.stderr, flush=True)
@@ -215,14 +229,12 @@ class _Rate(ProgressColumn):
     max_refresh = 0.5  # numbers that change more often cannot be read
 
     def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
-        if not speed:
+        if not task.completed or not task.elapsed or task.total is None:
             return Text("")
-        left = task.time_remaining
+        rate = task.completed / task.elapsed  # Rich's own is wild while the first pages come in, several at once
+        left = round((task.total - task.completed) / rate)
         going = left and task.stop_time is None
-        return Text(
-            f"{speed:.1f}/s, {span(round(left) * 1000)} left" if left and going else f"{speed:.1f}/s", style="dim"
-        )
+        return Text(f"{rate:.1f}/s, {span(left * 1000)} left" if going else f"{rate:.1f}/s", style="dim")
 
 
 def _bars(console: Console) -> RichProgress:

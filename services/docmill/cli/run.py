@@ -50,9 +50,7 @@ async def run(
         no_wait: Start the runs and leave.
         quiet: No progress, only what went wrong.
     """
-    missing = [str(file) for file in files if not file.is_file()]
-    if missing:
-        raise UsageError(f"no such file: {', '.join(missing)}")
+    _check_files(files)
     from docmill.cli.progress import Progress  # noqa: PLC0415 - Rich and gRPC load in the commands that need them
     from docmill.client import Priority  # noqa: PLC0415
 
@@ -91,10 +89,13 @@ class _Batch:
         self._alone = alone
         self._going: dict[str, str] = {}
         """Runs that were started and have not ended: id -> file."""
+        self._unsent: list[Path] = []
+        """Documents without a run."""
         self._code = DONE
 
     async def run(self, files: Sequence[Path], parallel: int) -> int:
         """Take all documents, `parallel` at once; the exit code."""
+        self._unsent = list(files)
         waiting = iter(files)
 
         async def take() -> None:
@@ -104,11 +105,12 @@ class _Batch:
         takers = [asyncio.create_task(take()) for _ in range(min(parallel, len(files)))]
         try:
             await asyncio.gather(*takers)
-        except BaseException:
+        except BaseException as error:
             for taker in takers:
                 taker.cancel()
             await asyncio.gather(*takers, return_exceptions=True)
-            self._progress.leave(self._going)
+            begun = len(self._unsent) < len(files) or isinstance(error, asyncio.CancelledError)
+            self._progress.leave(self._going, [str(file) for file in self._unsent] if begun else [])
             raise
         return self._code
 
@@ -122,9 +124,11 @@ class _Batch:
         except DocmillError as error:
             if not _concerns_document(error):
                 raise
+            self._unsent.remove(file)
             bar.refused(error.message)
             self._print_refused(file, error)
             return
+        self._unsent.remove(file)
         if not self._wait:
             self._print_run(file, handle.run)
             return
@@ -207,6 +211,15 @@ async def cancel(run: str, /, *, json: AsJson = False, server: Server = LOCAL) -
 def _concerns_document(error: "DocmillError") -> bool:
     """Whether `error` is about one document; the others would meet all of them."""
     return error.reason.startswith("MEDIA_") or error.reason == "DOCUMENT_MISSING"
+
+
+def _check_files(files: Sequence[Path]) -> None:
+    missing = [str(file) for file in files if not file.exists()]
+    if missing:
+        raise UsageError(f"no such file: {', '.join(missing)}")
+    folders = [str(file) for file in files if file.is_dir()]
+    if folders:
+        raise UsageError(f"this is a folder: {', '.join(folders)}; name the files in it, e.g. {folders[0]}/*.pdf")
 
 
 def _variables(pairs: list[str]) -> dict[str, Any] | None:

@@ -1,8 +1,11 @@
 """`docmill up`, `serve`, `migrate`, `config` and `doctor`: running docmill itself."""
 # ruff: noqa: D417 - the options that many commands share say in options.py what they do
 
+import os
+import sys
 from json import dumps
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
@@ -81,9 +84,18 @@ def doctor(*, data: Data = None, json: AsJson = False) -> int:
 
 
 def _announce(facts: dict[str, Any]) -> None:
-    print(f"docmill serves gRPC on {facts['grpc']}; data in {facts['data']}. In another terminal:")
-    print(f"  export DOCMILL_GRPC={facts['grpc']} DOCMILL_API_KEY={facts['api_key']}")
-    print("  docmill run invoice-extractor invoice.pdf", flush=True)
+    print(f"docmill serves gRPC on {facts['grpc']}; data in {facts['data']}. Ctrl-C stops it. In another terminal:")
+    scripts = Path(sys.executable).parent
+    if str(scripts) not in os.get_exec_path() and (scripts / "activate").exists():
+        print(f"  . {quote(str(_near(scripts / 'activate')))}")
+    print(f"  export DOCMILL_GRPC={quote(facts['grpc'])} DOCMILL_API_KEY={facts['api_key']}")
+    sample = Path("examples/invoice.pdf")
+    print(f"  docmill run invoice-extractor {sample if sample.exists() else 'INVOICE.pdf'}", flush=True)
+
+
+def _near(path: Path) -> Path:
+    """As seen from here, where it is below."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _toml(value: Any) -> str:

@@ -32,9 +32,7 @@ def _cancel(ctx: Context, caller: Caller, run_id: str) -> Op[Run]:
     if run.state is RunState.CANCELLED:
         raise FailedPrecondition(Reason.RUN_ALREADY_CANCELLED, f"Run {run_id} is cancelled already")
     if run.state.is_terminal:
-        raise FailedPrecondition(
-            Reason.RUN_NOT_CANCELLABLE, f"Run {run_id} has ended ({run.state.value.lower()}); it cannot be cancelled"
-        )
+        raise FailedPrecondition(Reason.RUN_NOT_CANCELLABLE, f"Run {run_id} has ended; it cannot be cancelled")
     recipe = yield from ctx.catalog.recipe(run.org_id, run.flow_id, run.flow_version)
     assert recipe is not None
     cancelled = yield from advance.cancel_run(run, recipe, ctx.now())
