@@ -77,7 +77,17 @@ def test_help_loads_nothing_heavy() -> None:
     ("arguments", "said"),
     [
         (["frobnicate"], "frobnicate"),
-        (["run", "invoice-extractor"], "FILES"),
+        (["--quiet", "runs"], "Unknown option: --quiet; options come after the command. Try: docmill --help"),
+        (["runs", "frobnicate"], "Try: docmill runs --help"),
+        (["run"], "FLOW is missing (docmill run FLOW FILES...). Try: docmill run --help"),
+        (["run", "invoice-extractor"], "FILES is missing (docmill run FLOW FILES...). Try: docmill run --help"),
+        (["run", "invoice-extractor", str(Path(__file__).parent)], f"this is a folder: {Path(__file__).parent}; name"),
+        (["runs", "list", "--grpc"], "--grpc needs a value. Try: docmill runs list --help"),
+        (["runs", "list", "--grpc", "http://localhost:1"], "write host:port, without http://"),
+        (["runs", "list", "--up", "/no/such"], "--up /no/such: there is no such folder"),
+        (["keys", "create"], "--org is missing (docmill keys create --org ORG). Try: docmill keys create --help"),
+        (["flows", "apply", "no-such.yaml"], "no such file: no-such.yaml"),
+        (["flows", "apply", str(Path(__file__).parent)], "there is no flow in"),
         (["run", "invoice-extractor", "no-such.pdf"], "no such file: no-such.pdf"),
         (["run", "invoice-extractor", __file__, "--var", "units"], "name=value"),
         (["run", "invoice-extractor", __file__, "--metadata", "{"], "--metadata is no JSON"),
@@ -108,10 +118,38 @@ def test_nobody_there_exits_with_3(capsys: pytest.CaptureFixture[str], unused_tc
     assert (error["reason"], target in error["message"]) == ("UNREACHABLE", True)
 
 
-def test_a_file_that_cannot_be_read_exits_with_2(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    """A flow file that is not there is a wrong command line."""
-    assert main.main(["flows", "apply", str(tmp_path / "absent.yaml")]) != 0
-    assert "absent.yaml" in capsys.readouterr().err
+def test_a_docmill_of_this_machine_that_is_away_can_be_started(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, unused_tcp_port: int
+) -> None:
+    """A `docmill up` that died, or none at all: exit code 3 and what to do; a key alone looks at the usual address."""
+    assert main.main(["runs", "list", "--up", str(tmp_path)]) == failures.UNREACHABLE
+    err = capsys.readouterr().err
+    assert err.startswith(f"docmill: no `docmill up` runs on {tmp_path}: start it (or `make up`)")
+    assert all(word in err for word in ("--up", "DOCMILL_GRPC", "DOCMILL_API_KEY"))
+    (tmp_path / "run").mkdir()
+    target = f"127.0.0.1:{unused_tcp_port}"
+    (tmp_path / "run" / "up.json").write_text(json.dumps({"grpc": target, "api_key": "dc_test_x"}))
+    assert main.main(["runs", "list", "--up", str(tmp_path)]) == failures.UNREACHABLE
+    said = f"cannot reach docmill at {target}: Connection refused; start it with `docmill up` (or `make up`)"
+    assert capsys.readouterr().err == f"docmill: {said}\n"
+
+
+def test_outside_the_folder_the_command_says_what_to_set(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without an address, a key or a `docmill up` here nothing is asked of anybody."""
+    monkeypatch.chdir(tmp_path)
+    assert main.main(["watch", "run_1"]) == failures.UNREACHABLE
+    assert f"no `docmill up` runs on {tmp_path / '.docmill'}" in capsys.readouterr().err
+
+
+def test_an_error_of_several_lines_is_one(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """What a parser says about a flow file is told in one line."""
+    file = tmp_path / "flow.yaml"
+    file.write_text("a: [\nb: c\n")
+    assert main.main(["flows", "apply", str(file)]) == failures.REFUSED
+    err = capsys.readouterr().err
+    assert (err.count("\n"), f"{file} is not YAML" in err) == (1, True)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
+from docmill.cli.failures import DONE, UsageError, report
 from docmill.cli.options import DOCUMENTS, LOCAL, AsJson, Server
 from docmill.cli.output import json_line, json_pretty, local, table, utc
 
@@ -80,40 +81,35 @@ async def show(flow: str, /, *, version: str = "", json: AsJson = False, server:
 
 
 @app.command
-async def apply(
-    *files: Annotated[Path, Parameter(required=True)], json: AsJson = False, server: Server = LOCAL
-) -> None:
-    """Create the flow versions of flow files.
+async def apply(*files: Annotated[Path, Parameter(required=True)], json: AsJson = False, server: Server = LOCAL) -> int:
+    """Create the flow versions of flow files that are not there yet.
 
-    Versions never change: to change a flow, give it a new version.
+    A version that is there with the same content stays as it is, so files can be applied again and again. Versions
+    never change: one that is there with other content is refused, and the others are created all the same.
 
     Args:
         files: YAML or JSON files with flow versions, or folders of such files.
     """
-    from docmill.client import FlowConfig  # noqa: PLC0415 - gRPC loads in the commands that talk to docmill
+    missing = [str(file) for file in files if not file.exists()]
+    if missing:
+        raise UsageError(f"no such file: {', '.join(missing)}")
+    from docmill.cli.publish import Refused, publish  # noqa: PLC0415 - gRPC loads in the commands that talk to docmill
     from docmill.engine.flow_files import load_flow_files  # noqa: PLC0415 - YAML loads here only
 
     specs = load_flow_files(files)
+    if not specs:
+        raise UsageError(f"there is no flow in {', '.join(str(file) for file in files)}")
+    code = DONE
     async with server.connect() as docmill:
         for spec in specs:
-            limits = spec.limits
-            created = await docmill.flows.create(
-                spec.id,
-                spec.version,
-                name=spec.name,
-                description=spec.description,
-                hidden=spec.hidden,
-                input_schema=spec.input_schema,
-                output_schema=spec.output_schema,
-                definition=spec.definition.to_json(),
-                config=FlowConfig(
-                    supported_formats=limits.supported_formats,
-                    max_file_size_mb=limits.max_file_size_mb,
-                    max_pages=limits.max_pages,
-                    estimated_credits_per_page=limits.estimated_credits_per_page,
-                ),
-            )
+            try:
+                result, found = await publish(docmill, spec)
+            except Refused as refusal:
+                code = report(refusal, as_json=json)
+                continue
             if json:
-                json_line({"id": created.id, "version": created.version, "versions": list(created.versions)})
+                facts = {"id": found.id, "version": found.version, "result": result, "versions": list(found.versions)}
+                json_line(facts)
             else:
-                print(f"created {created.id} {created.version}")
+                print(f"{result} {found.id} {found.version}")
+    return code
