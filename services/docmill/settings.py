@@ -75,8 +75,9 @@ class Settings(BaseSettings):
     """Of one image, before it is decoded."""
     probe_wait_s: float = Field(1.0, ge=0, le=30)
     run_timeout_s: float = Field(86_400, gt=0)
-    lease_s: float = Field(120, ge=30, le=3600)
-    """A job whose worker is not heard of for so long goes to another one."""
+    lease_s: float = Field(1800, ge=30, le=86_400)
+    """A published job that no worker is heard of for so long is published again: the last resort, behind `ack_wait_s`
+    and the bus's own storage. At least four times `page_timeout_s`, since jobs may wait behind slow pages."""
     ack_wait_s: float = Field(10, ge=1, le=600)
     """A worker that is silent for so long has lost its jobs to the others."""
     shutdown_grace_s: float = Field(20, ge=0, le=600)
@@ -114,6 +115,8 @@ class Settings(BaseSettings):
             raise _wrong(missing, "is missing: TLS needs a certificate and its key")
         if self.ack_wait_s > self.lease_s:
             raise _wrong("ack_wait_s", "must not be longer than DOCMILL_LEASE_S")
+        if self.lease_s < 4 * self.page_timeout_s:
+            raise _wrong("lease_s", "must be at least four times DOCMILL_PAGE_TIMEOUT_S")
         return self
 
     @property

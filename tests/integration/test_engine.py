@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -23,8 +24,9 @@ from docmill.domain.flow_specs import FlowSpec, parse_flow
 from docmill.domain.messages import JobMessage, JobResult
 from docmill.domain.models import EventKind, JobKind, Mode, RunEvent
 from docmill.domain.states import PageState, RunState
-from docmill.engine import Heartbeat, RunFilter, RunRequest
+from docmill.engine import Heartbeat, RunFilter, RunRequest, page_tokens
 from docmill.store import Store, ledger
+from docmill.store import flows as store_flows
 from tests.fixtures.engine import CALLER, QUICK, Bench, done, failed, serving
 
 CRASH = Fault(reason=Reason.WORKER_CRASHED, message="The page crashed its reader", retryable=True)
@@ -296,6 +298,54 @@ async def test_a_flow_with_a_broken_schema_is_refused(bench: Bench) -> None:
     assert refused.value.details["field"].startswith("inputSchema")
 
 
+@pytest.mark.parametrize(
+    ("config", "field"),
+    [
+        ({"providerRef": "no-such-engine"}, "providerRef"),
+        ({"languages": ["de"]}, "languages"),
+    ],
+)
+async def test_a_flow_that_asks_for_what_is_not_there_is_refused(
+    bench: Bench, config: dict[str, Any], field: str
+) -> None:
+    """What reading would ignore in silence is refused when the flow is published."""
+    with pytest.raises(InvalidArgument) as refused:
+        await bench.engine.create_flow(CALLER, _flow("wishful", config))
+    assert refused.value.details["field"].endswith(field)
+
+
+async def test_a_flow_published_under_older_rules_ends_its_own_runs_only(bench: Bench) -> None:
+    """A stored definition that this release refuses neither stops the loops nor other runs."""
+    spec = _flow("old", {"onPageFailure": "skip"})
+    old = replace(
+        spec.published(org_id=CALLER.org_id, at=datetime.now(UTC)), definition={"version": "0.1", "steps": []}
+    )
+    await bench.engine.ctx.store.write(lambda: store_flows.insert(old))
+    bench.peer.answer = lambda job: failed(job, WRONG) if job.definition.get("version") == "0.1" else done(job)
+    broken = await bench.events(await bench.run(RunRequest(flow_id="old", content=b"%PDF")))
+    assert broken[-1].kind is EventKind.RUN_FAILED
+    assert (await bench.events(await bench.run()))[-1].kind is EventKind.RUN_SUCCEEDED
+
+
+async def test_a_document_without_pages_fails_its_run(bench: Bench) -> None:
+    """A probe that finds no page ends the run at once, with that reason."""
+    bench.peer.answer = lambda job: done(job, pages=0)
+    with pytest.raises(MediaError) as refused:
+        await bench.run()
+    assert refused.value.reason is Reason.MEDIA_EMPTY
+
+
+async def test_a_page_token_that_no_database_takes_is_refused(bench: Bench) -> None:
+    """A forged token is the caller's mistake, whatever is in it."""
+    for parts in (("2026-01-01T00:00:00+00:00", "run\0"), ("2026-01-01T00:00:00", "run_1")):
+        with pytest.raises(InvalidArgument):
+            await bench.engine.list_runs(CALLER, RunFilter(), limit=2, page_token=page_tokens.encode(*parts))
+    run_id = await bench.run()
+    with pytest.raises(InvalidArgument):
+        await bench.engine.list_pages(CALLER, run_id, limit=2, page_token=page_tokens.encode("9" * 30))
+    await bench.events(run_id)
+
+
 async def test_lists_go_on_where_they_stopped(bench: Bench) -> None:
     """Page tokens walk through runs and flows without missing or repeating one."""
     made = [await bench.run() for _ in range(5)]
@@ -341,7 +391,7 @@ async def test_a_run_that_misses_its_deadline_fails(bench: Bench) -> None:
     assert (await bench.events(run_id))[-1].payload["reason"] == "DEADLINE"
 
 
-def _flow(flow_id: str, read: dict[str, str] | None = None) -> FlowSpec:
+def _flow(flow_id: str, read: dict[str, Any] | None = None) -> FlowSpec:
     schema = {"type": "object", "properties": {"hemoglobin": {"type": "number"}}}
     needs_units = {"type": "object", "required": ["units"], "properties": {"units": {"type": "string", "enum": ["SI"]}}}
     return parse_flow(

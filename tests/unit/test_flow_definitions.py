@@ -221,3 +221,18 @@ def test_a_small_file_that_stands_for_a_large_flow_is_refused() -> None:
             with pytest.raises(InvalidArgument, match=r"larger than|nested too deeply") as refused:
                 parse_flow({"id": "lab", "version": "1.0.0", "definition": definition(READ), key: {"steps": value}})
             assert refused.value.details == {"field": key}
+
+
+@pytest.mark.parametrize("key", ["inputSchema", "outputSchema"])
+def test_schemas_refer_nowhere(key: str) -> None:
+    """A short chain of references can cost a validator hours: a flow's schemas are written out."""
+    links = {f"a{n}": {"allOf": [{"$ref": f"#/$defs/a{n + 1}"}] * 2} for n in range(40)}
+    schema = {"type": "object", "$defs": {**links, "a40": {}}, "allOf": [{"$ref": "#/$defs/a0"}]}
+    flow = {
+        "id": "chain",
+        "version": "1.0.0",
+        key: schema,
+        "definition": {"version": "1.0.0", "steps": [{"type": "step", "id": "read", "nodeType": "parse"}]},
+    }
+    with pytest.raises(InvalidArgument, match="references are not supported"):
+        parse_flow(flow)

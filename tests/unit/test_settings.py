@@ -61,7 +61,8 @@ def test_a_file_that_is_no_toml_is_told_with_its_line(config: Path, content: byt
         ("workres = 2", "workres"),
         ("workers = -1", "workers"),
         ("lease_s = 20", "lease_s"),
-        ("lease_s = 30\nack_wait_s = 31", "ack_wait_s"),
+        ("page_timeout_s = 5\nlease_s = 30\nack_wait_s = 31", "ack_wait_s"),
+        ("page_timeout_s = 100\nlease_s = 399", "lease_s"),
         ("grpc_tls_cert = 'a.pem'", "grpc_tls_key"),
         ("grpc_tls_key = 'a.pem'", "grpc_tls_cert"),
         ("database_url = 'mysql://u:hunter2@db/x'", "database_url"),
@@ -81,7 +82,7 @@ def test_a_wrong_setting_is_named(config: Path, content: str, field: str) -> Non
 def test_settings_that_go_together_are_taken(config: Path) -> None:
     """A certificate with its key, the least lease, and every kind of URL."""
     config.write_text(
-        "grpc_tls_cert = 'a.pem'\ngrpc_tls_key = 'b.pem'\nlease_s = 30\nack_wait_s = 30\n"
+        "grpc_tls_cert = 'a.pem'\ngrpc_tls_key = 'b.pem'\npage_timeout_s = 7.5\nlease_s = 30\nack_wait_s = 30\n"
         "database_url = 'postgresql:///docmill?host=/tmp&password=hunter2'\n"
         "blobs_url = 's3://bucket/p?endpoint=http://minio:9000'\nbus_url = 'tls://u:hunter2@a:4222'\n"
         "s3_secret_key = 'hunter2'\n"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from docmill.domain.errors import Reason
 from docmill.domain.flows import FlowDefinition, parse_definition, parse_version
 from docmill.domain.models import FlowLimits, FlowVersion, JsonObject
-from docmill.domain.schemas import MAX_SCHEMA_BYTES, check_size, invalid
+from docmill.domain.schemas import MAX_SCHEMA_BYTES, check_size, invalid, refuse_references
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -152,6 +152,7 @@ def _schema(document: JsonObject, key: str) -> JsonObject:
     if not isinstance(value, Mapping):
         raise invalid(key, "must be a JSON Schema object")
     check_size(value, key, most=MAX_SCHEMA_BYTES)
+    refuse_references(value, key)
     return value
 
 

@@ -38,6 +38,8 @@ def plan(version: FlowVersion, document: Document) -> Plan | Fault:
             details={"detected": document.media_type, "supported": " ".join(limits.supported_formats)},
         )
     pages = len(document.pages)
+    if not pages:
+        return Fault(reason=Reason.MEDIA_EMPTY, message="The document has no pages")
     if pages > limits.max_pages:
         return Fault(
             reason=Reason.MEDIA_TOO_MANY_PAGES,

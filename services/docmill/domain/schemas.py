@@ -45,6 +45,23 @@ def check_size(value: Any, field: str, *, most: int) -> None:
         raise invalid(field, "is nested too deeply") from error
 
 
+def refuse_references(schema: Any, field: str) -> None:
+    """`InvalidArgument` if any node refers elsewhere, also within `schema`.
+
+    A chain of references that each occur twice doubles the work of a validator at every link, however short the text.
+    """
+    nodes = [(schema, field)]
+    while nodes:
+        node, path = nodes.pop()
+        if isinstance(node, Mapping):
+            for keyword in _REFERENCES[:3]:
+                if isinstance(node.get(keyword), str):
+                    raise invalid(f"{path}.{keyword}", "references are not supported; write the schema out")
+            nodes.extend((child, f"{path}.{name}") for name, child in node.items())
+        elif isinstance(node, list | tuple):
+            nodes.extend((child, f"{path}[{number}]") for number, child in enumerate(node))
+
+
 def check_extract_schema(schema: Any, field: str) -> JsonObject:
     """`schema` if it follows the rules above and describes an object; else `InvalidArgument` naming the node."""
     check_size(schema, field, most=MAX_SCHEMA_BYTES)

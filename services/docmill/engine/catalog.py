@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 
+import structlog
+
+from docmill.domain.errors import InvalidArgument
 from docmill.domain.flows import FlowDefinition, parse_definition
 from docmill.domain.models import FlowVersion, JsonObject
 from docmill.domain.plan import OnPageFailure
 from docmill.store import Op, flows
+
+log = structlog.get_logger(__name__)
 
 _KEPT = 1000
 
@@ -22,7 +27,7 @@ class Recipe:
 
     @property
     def read_options(self) -> JsonObject:
-        """The config of the parse step."""
+        """Options for reading a page, as its parse step says."""
         return self.definition.read_options
 
     @property
@@ -45,6 +50,21 @@ class Recipe:
         return steps[0].id if steps else self.read_step_id
 
 
+def _parsed(version: FlowVersion) -> FlowDefinition:
+    """The definition; an empty one if it was published under rules that no longer hold.
+
+    Its pages are then read with default options, and the worker that runs the flow over them ends the run with what is
+    wrong. Raising here would stop the loops that serve everybody.
+    """
+    try:
+        return parse_definition(version.definition)
+    except InvalidArgument as error:
+        log.warning(
+            "a published flow is not valid any more", event_key="flow.outdated", flow=version.flow_id, error=str(error)
+        )
+        return FlowDefinition(steps=())
+
+
 class Catalog:
     """The recipes read last; the oldest makes room for a new one, used or not.
 
@@ -63,7 +83,7 @@ class Catalog:
         found = yield from flows.get(org_id, flow_id, version)
         if found is None:
             return None
-        recipe = Recipe(version=found, definition=parse_definition(found.definition))
+        recipe = Recipe(version=found, definition=_parsed(found))
         self._recipes[key] = recipe
         while len(self._recipes) > _KEPT:
             self._recipes.popitem(last=False)

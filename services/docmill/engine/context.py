@@ -31,7 +31,7 @@ class EngineOptions:
     """How long a submit waits for the document's probe."""
     run_timeout: timedelta = timedelta(hours=24)
     """Deadline of a run that names none."""
-    lease: timedelta = timedelta(seconds=120)
+    lease: timedelta = timedelta(minutes=30)
     """A published job comes back when no worker shows a sign of life for it for so long."""
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     heartbeat: timedelta = timedelta(seconds=15)

@@ -133,23 +133,24 @@ class Engine:
         self.ctx.work.set()
 
     async def _extend_leases(self, beats: asyncio.Queue[Beat]) -> None:
-        """Leases go on for what workers hold; a few writes a minute and worker are enough."""
-        extended: dict[str, float] = {}
+        """Leases go on for what workers hold: at once for what a worker newly holds, then now and then."""
+        extended: dict[str, tuple[float, frozenset[tuple[str, int]]]] = {}
         clock = asyncio.get_running_loop().time
         pause = self.ctx.options.lease.total_seconds() / 4
         while True:
             beat = await beats.get()
             self.ctx.workers.saw(beat)
             self.ctx.work.set()  # a first beat opens the window
-            if not beat.holding or clock() - extended.get(beat.worker_id, 0.0) < pause:
+            at, held = extended.get(beat.worker_id, (0.0, frozenset()))
+            if not beat.holding or (held.issuperset(beat.holding) and clock() - at < pause):
                 continue
             until = self.ctx.now() + self.ctx.options.lease
             try:
                 await self.ctx.store.write(lambda: jobs.extend(beat.holding, until))  # noqa: B023 - awaited at once
             except StoreUnavailable:
                 continue
-            extended = {name: at for name, at in extended.items() if clock() - at < 3600}
-            extended[beat.worker_id] = clock()
+            extended = {name: seen for name, seen in extended.items() if clock() - seen[0] < 3600}
+            extended[beat.worker_id] = (clock(), frozenset(beat.holding))
 
 
 def _offer(queue: asyncio.Queue[Beat], beat: Beat) -> None:

@@ -67,7 +67,7 @@ def _documents(path: Path) -> list[Any]:
         return [document for document in yaml.safe_load_all(path.read_text("utf-8")) if document is not None]
     except OSError as error:
         raise _unreadable(path, f"cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise _unreadable(path, f"is not YAML: {error}") from error
 
 

@@ -9,6 +9,7 @@ from docmill.domain.errors import AlreadyExists, InvalidArgument, NotFound, Reas
 from docmill.domain.flow_specs import FlowSpec
 from docmill.domain.flows import parse_version
 from docmill.domain.models import Caller, Flow, FlowVersion
+from docmill.domain.schemas import invalid
 from docmill.engine import page_tokens
 from docmill.engine.catalog import Recipe
 from docmill.engine.context import Context
@@ -16,6 +17,8 @@ from docmill.engine.requests import Listing
 from docmill.extract.pipeline import default_providers
 from docmill.extract.validate import check_schema
 from docmill.store import Op, flows
+
+_READERS = frozenset({"", "ocr", "auto"})
 
 
 async def list_flows(ctx: Context, caller: Caller, *, limit: int, offset: int, page_token: str) -> Listing[Flow]:
@@ -94,13 +97,14 @@ async def publish_builtin(ctx: Context, specs: Iterable[FlowSpec]) -> None:
 def _check_providers(spec: FlowSpec) -> None:
     known = default_providers()
     for number, step in enumerate(spec.definition.steps):
+        config = f"definition.steps[{number}].config"
         if step.node_type == "extract" and step.provider and step.provider not in known:
-            field = f"definition.steps[{number}].config.providerRef"
-            raise InvalidArgument(
-                Reason.FIELD_INVALID,
-                f"{field}: there is no provider {step.provider}; there is {', '.join(known)}",
-                {"field": field},
-            )
+            message = f"there is no provider {step.provider}; there is {', '.join(known)}"
+            raise invalid(f"{config}.providerRef", message)
+        if step.node_type == "parse" and step.provider not in _READERS:
+            raise invalid(f"{config}.providerRef", "a flow cannot choose the reading engine yet; use ocr")
+        if step.node_type == "parse" and "languages" in step.config:
+            raise invalid(f"{config}.languages", "a flow cannot choose languages yet; leave it out")
 
 
 async def _refuse_takeover(ctx: Context, version: FlowVersion) -> None:

@@ -20,9 +20,14 @@ def decode(token: str, parts: int) -> list[str]:
         found = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
     except (ValueError, binascii.Error):
         found = None
-    if not isinstance(found, list) or len(found) != parts or not all(isinstance(part, str) for part in found):
+    if not isinstance(found, list) or len(found) != parts or not all(map(_is_plain, found)):
         raise refused()
     return found
+
+
+def _is_plain(part: object) -> bool:
+    """Text that a database takes."""
+    return isinstance(part, str) and part.isprintable()
 
 
 def refused() -> InvalidArgument:

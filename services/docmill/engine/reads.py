@@ -107,6 +107,7 @@ async def get_page(ctx: Context, caller: Caller, run_id: str, number: int) -> tu
     if not page.page_key:
         return page, None
     try:
-        return page, page_from_json(await ctx.blobs.get(page.page_key))
+        stored = await ctx.blobs.get(page.page_key)
     except BlobNotFound:
         return page, None
+    return page, await asyncio.to_thread(page_from_json, stored)  # a dense page takes a while

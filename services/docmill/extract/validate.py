@@ -94,8 +94,13 @@ def _canonical(schema: JsonObject) -> bytes:
 
 @lru_cache(maxsize=256)
 def _validator(schema: bytes) -> jsonschema_rs.Validator:
-    """Compiled once per schema. Without a `$schema` it is draft 2020-12."""
-    return jsonschema_rs.validator_for(orjson.loads(schema), retriever=_refuse, validate_formats=True)
+    """Compiled once per schema. Without a `$schema` it is draft 2020-12.
+
+    Patterns are matched in linear time: without look-around and back references, whose cost a caller could choose.
+    """
+    return jsonschema_rs.validator_for(
+        orjson.loads(schema), retriever=_refuse, validate_formats=True, pattern_options=jsonschema_rs.RegexOptions()
+    )
 
 
 def _refuse(uri: str) -> Any:

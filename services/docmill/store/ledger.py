@@ -1,4 +1,4 @@
-"""Statements about credits: held when a run is planned, settled when it ends, the rest let go. One entry of a kind a run."""
+"""Statements about credits: held when a run is accepted and planned, settled when it ends, the rest let go. One entry of a kind a run."""
 
 from __future__ import annotations
 

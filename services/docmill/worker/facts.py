@@ -37,6 +37,8 @@ Header = Mapping[str, Any]
 def probe_facts(header: Header) -> ProbeFacts:
     """`media_type` and `pages`."""
     with _checked():
+        if not header["pages"]:
+            raise ValueError("a document has pages")
         pages = tuple(
             PageSize(width=_number(width, _MAX_SIDE), height=_number(height, _MAX_SIDE), unit=Unit(_text(unit)))
             for width, height, unit in _rows(header["pages"], _MAX_PAGES)

@@ -27,6 +27,8 @@ __all__ = ["add_output", "from_filter", "to_event", "to_run", "to_watched"]
 _KINDS = {kind: runs_pb2.RunEventKind.Value(f"RUN_EVENT_KIND_{kind.replace('.', '_').upper()}") for kind in EventKind}
 """`page.done` is RUN_EVENT_KIND_PAGE_DONE."""
 
+_INT32 = 2**31 - 1
+
 
 def to_run(run: Run) -> runs_pb2.Run:
     """A run without its output."""
@@ -73,7 +75,7 @@ def to_metrics(run: Run) -> runs_pb2.RunMetrics | None:
         duration_ms=milliseconds(run.created_at, run.ended_at),
         page_count=run.pages_done,
         credits_used=run.credits_used,
-        engine_ms=run.engine_ms,
+        engine_ms=min(run.engine_ms, _INT32),
     )
 
 
