@@ -20,6 +20,12 @@ from docmill.domain.models import ApiKey, Mode, Scope
 RUN = "run_01M80DRHCRY84WTBM7FY99P6BX"
 
 
+def test_what_others_wrote_does_not_drive_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """Escape sequences, control characters and direction marks in a name are shown as what they are: not text."""
+    table(["NAME"], [("a\x1b[2Jb\x9bc\u202ed\x07",)], nothing="Nothing.")
+    assert capsys.readouterr().out.split() == ["NAME", "a\ufffd[2Jb\ufffdc\ufffdd\ufffd"]
+
+
 def test_cells_are_plain_text(capsys: pytest.CaptureFixture[str]) -> None:
     """Brackets in a cell are letters, and a style is no part of the text."""
     table(["NAME", "STATE"], [("[red]x[/]", Styled("valid", "green"))], nothing="Nothing.")

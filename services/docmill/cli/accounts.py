@@ -9,7 +9,7 @@ from cyclopts import App, Parameter
 
 from docmill.cli.failures import UsageError
 from docmill.cli.options import OPERATION, AsJson, Data, settings_of
-from docmill.cli.output import Styled, json_line, local, table, utc
+from docmill.cli.output import Styled, json_line, local, printable, table, utc
 
 if TYPE_CHECKING:
     from docmill.domain.models import ApiKey, Organization
@@ -37,7 +37,7 @@ async def create_organization(name: str, /, *, plan: str, data: Data = None, jso
     if json:
         json_line(_organization_json(created))
     else:
-        print(f"created {created.id} ({created.name}, {created.plan_id})")
+        print(f"created {created.id} ({printable(created.name)}, {created.plan_id})")
 
 
 @orgs.command(name="list")

@@ -5,6 +5,8 @@ import os
 import sys
 from collections.abc import Mapping
 
+from docmill.cli.output import printable
+
 DONE, NOT_DONE, USAGE, UNREACHABLE, CREDENTIALS, REFUSED, BROKEN = 0, 1, 2, 3, 4, 5, 6
 
 _CODES = {
@@ -63,7 +65,7 @@ def report(error: Exception, *, as_json: bool) -> int:
         print(json.dumps(body, ensure_ascii=False), file=sys.stderr)
     else:
         line = " ".join(message.split())  # a YAML parser's message has several
-        print(f"docmill: {line}" + (f" ({reason})" if reason else ""), file=sys.stderr)
+        print(f"docmill: {printable(line)}" + (f" ({reason})" if reason else ""), file=sys.stderr)
     return code
 
 

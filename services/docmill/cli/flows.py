@@ -8,7 +8,7 @@ from cyclopts import App, Parameter
 
 from docmill.cli.failures import DONE, UsageError, report
 from docmill.cli.options import DOCUMENTS, LOCAL, AsJson, Server
-from docmill.cli.output import json_line, json_pretty, local, table, utc
+from docmill.cli.output import json_line, json_pretty, local, printable, table, utc
 
 app = App(name="flows", group=DOCUMENTS, version_flags=[], help="Show flows, and create them from files.")
 
@@ -68,9 +68,9 @@ async def show(flow: str, /, *, version: str = "", json: AsJson = False, server:
     if json:
         json_line(facts)
         return
-    print(f"{found.name} ({found.id} {found.version}, {local(found.updated_at)})")
+    print(f"{printable(found.name)} ({found.id} {found.version}, {local(found.updated_at)})")
     if found.description:
-        print(found.description)
+        print(printable(found.description))
     print(f"versions:  {', '.join(found.versions)}")
     print(f"accepts:   {', '.join(config.supported_formats)}")
     print(f"up to:     {config.max_pages} pages, {config.max_file_size_mb} MiB")

@@ -23,6 +23,14 @@ def json_pretty(value: Any) -> None:
     Console(highlight=False).print_json(json.dumps(value, ensure_ascii=False))
 
 
+def printable(text: str) -> str:
+    """`text` for a terminal: a name or description that somebody else wrote must not drive it.
+
+    Control characters, escape sequences' among them, and marks that turn the direction of writing become U+FFFD.
+    """
+    return "".join(char if char.isprintable() or char in "\n\t" else "\ufffd" for char in text)
+
+
 class Styled(NamedTuple):
     """A cell in a style of Rich's."""
 
@@ -44,7 +52,10 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, nothing: 
     grid = Table(*headers, box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for row in rows:
         grid.add_row(
-            *(Text(cell.text, style=cell.style) if isinstance(cell, Styled) else Text(str(cell)) for cell in row)
+            *(
+                Text(cell.text, style=cell.style) if isinstance(cell, Styled) else Text(printable(str(cell)))
+                for cell in row
+            )
         )
     console = Console(highlight=False)
     if not console.is_terminal:
