@@ -53,6 +53,7 @@ class Connection:
         self._client = Client()
         self._js = self._client.jetstream(timeout=_API_SECONDS)
         self._last_error = "no answer"
+        self._refused = False
         self._reset = False
         self._suspicion = asyncio.Event()
         self._watcher: asyncio.Task[None] | None = None
@@ -126,6 +127,7 @@ class Connection:
             ping_interval=_PING_SECONDS,
             max_outstanding_pings=2,
         )
+        self._refused = False
         for attach in self.on_attach:
             await attach(client)
         for consumer in self.consumers:
@@ -177,7 +179,11 @@ class Connection:
         text = str(error) or type(error).__name__
         if text != self._last_error:  # while the server is away, the same one comes four times a second
             log.debug("the connection to the bus has an error", event_key="bus.error", error=text)
-        self._last_error = text
+        # A server that refuses says why and hangs up: the reset that follows must not hide its word.
+        spoken = isinstance(error, nats.errors.Error) and not isinstance(error, TimeoutError)
+        if spoken or not self._refused:
+            self._last_error = text
+        self._refused = self._refused or spoken
 
     async def _on_disconnected(self) -> None:
         if self._watcher is not None:
