@@ -197,7 +197,6 @@ async def test_secrets_of_the_environment_stay_with_the_worker(monkeypatch: pyte
     assert seen["OMP_NUM_THREADS"] == "2"
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="PR_SET_PDEATHSIG is Linux's")
 async def test_the_child_dies_with_its_worker() -> None:
     """A kill -9 of the worker takes a hanging child along: nothing keeps a core busy for nobody."""
     script = (

@@ -6,8 +6,6 @@ import asyncio
 import sys
 from pathlib import Path
 
-import pytest
-
 PARENT = """
 import os, signal, subprocess, sys
 from docmill.lifeline import before_exec
@@ -27,7 +25,6 @@ def _alive(pid: int) -> bool:
         return False
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="PR_SET_PDEATHSIG is Linux's")
 async def test_a_program_of_others_ends_with_its_parent() -> None:
     """A program that knows nothing of docmill ends when the process that started it is killed."""
     parent = await asyncio.create_subprocess_exec(
