@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
-SOURCES := services clients protos/generate.py tests examples
+SOURCES := services gateway clients protos/generate.py tests examples
 DATA ?= .docmill
 T ?= tests
 
@@ -79,10 +79,10 @@ $(BIN)/python:
 
 $(RUN_STAMP): pyproject.toml constraints.txt | $(BIN)/python
 	@echo "installing docmill (a minute or two the first time)"
-	@$(PIP) install -c constraints.txt -e '.[server,ocr]' || { echo "The installation failed: is a package index reachable, and is the disk full?"; exit 1; }
+	@$(PIP) install -c constraints.txt -e '.[server,gateway,ocr]' || { echo "The installation failed: is a package index reachable, and is the disk full?"; exit 1; }
 	@touch $@
 
 $(DEV_STAMP): pyproject.toml constraints.txt | $(BIN)/python
 	@echo "installing docmill with what development needs (two minutes or so the first time)"
-	@$(PIP) install -c constraints.txt -e '.[server,ocr,dev]' || { echo "The installation failed: is a package index reachable, and is the disk full?"; exit 1; }
+	@$(PIP) install -c constraints.txt -e '.[server,gateway,ocr,dev]' || { echo "The installation failed: is a package index reachable, and is the disk full?"; exit 1; }
 	@touch $(RUN_STAMP) $@
