@@ -54,6 +54,27 @@ class Settings(BaseSettings):
     """Certificate chain (PEM) of the listeners; with `grpc_tls_key`."""
     grpc_tls_key: Path | None = None
     """Its private key (PEM)."""
+    rest: str = "127.0.0.1:8080"
+    """Where the gateway listens: `host:port` (port 0 = any)."""
+    grpc_upstream: str = ""
+    """The services as the gateway reaches them: any gRPC target (`host:port`, `unix:/path`, `dns:///name:port`); empty = `grpc`."""
+    grpc_upstream_ca: Path | None = None
+    """Certificate authorities (PEM) for a TLS connection to the services; plain when not set."""
+    max_body_mb: int = Field(140, ge=1, le=8192)
+    """Largest body of a REST request: a document of `max_document_mb` in base64, and the rest."""
+    trusted_proxies: str = ""
+    """Addresses and networks, divided by commas, whose `X-Forwarded-For` the gateway believes."""
+    cors_origins: str = ""
+    """Origins, divided by commas, whose pages may call the gateway; empty = none (keys do not belong into browsers)."""
+    status_vocabulary: Literal["sdk", "rest"] = "sdk"
+    """Words for a run's state on the documented REST surface, where a request does not ask for the other ones."""
+
+    secret_key: SecretStr | None = None
+    """Encrypts webhook secrets at rest: 32 bytes in URL-safe base64, several divided by commas (the first one encrypts).
+    An embedded installation makes its own in `data`."""
+    webhook_allow: str = ""
+    """Networks (CIDR, divided by commas) that webhooks may reach although they are private, or over plain http."""
+
     reflection: bool = True
     """Answer gRPC server reflection."""
 

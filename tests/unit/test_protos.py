@@ -19,11 +19,11 @@ from docmill.domain import flow_specs
 from docmill.domain.models import EventKind
 from docmill.domain.states import PageState, ProbeState, RunState
 from docmill.rpc.scopes import SCOPES, is_public
-from docmill.v1 import documents_pb2, errors_pb2, flows_pb2, pages_pb2, runs_pb2
+from docmill.v1 import accounts_pb2, documents_pb2, errors_pb2, flows_pb2, pages_pb2, runs_pb2, webhooks_pb2
 
 PROTOS = Path(__file__).parents[2] / "protos"
 BUF = Path(sysconfig.get_path("scripts")) / "buf"
-FILES = (documents_pb2, errors_pb2, flows_pb2, pages_pb2, runs_pb2)
+FILES = (documents_pb2, errors_pb2, flows_pb2, pages_pb2, runs_pb2, accounts_pb2, webhooks_pb2)
 
 
 def methods() -> Iterator[tuple[str, descriptor_pb2.MethodOptions]]:
@@ -39,16 +39,26 @@ def test_services_and_methods() -> None:
     assert [path.removeprefix("/docmill.v1.") for path, _ in methods()] == [
         "DocumentService/UploadDocument",
         "DocumentService/GetDocument",
+        "DocumentService/DeleteDocument",
         "FlowService/ListFlows",
         "FlowService/GetFlow",
         "FlowService/CreateFlow",
         "FlowService/RunFlow",
+        "FlowService/EstimateRun",
         "RunService/GetRun",
         "RunService/ListRuns",
         "RunService/CancelRun",
         "RunService/WatchRun",
         "RunService/ListPages",
         "RunService/GetPage",
+        "RunService/GetPageImage",
+        "AccountService/CheckKey",
+        "AccountService/GetUsage",
+        "AccountService/ListKeys",
+        "AccountService/CreateKey",
+        "AccountService/RevokeKey",
+        "WebhookService/ListDeliveries",
+        "WebhookService/Redeliver",
     ]
 
 
@@ -62,16 +72,26 @@ def test_rest_bindings() -> None:
     assert found == {
         "UploadDocument": "POST /api/v1/documents",
         "GetDocument": "GET /api/v1/documents/{document_id}",
+        "DeleteDocument": "DELETE /api/v1/documents/{document_id}",
         "ListFlows": "GET /api/v1/flows",
         "GetFlow": "GET /api/v1/flows/{flow_id}",
         "CreateFlow": "POST /api/v1/flows",
         "RunFlow": "POST /api/v1/flows/{flow_id}/run",
+        "EstimateRun": "POST /api/v1/flows/{flow_id}/estimate",
         "GetRun": "GET /api/v1/runs/{run_id}",
         "ListRuns": "GET /api/v1/runs",
         "CancelRun": "POST /api/v1/runs/{run_id}/cancel",
         "WatchRun": "GET /api/v1/runs/{run_id}/events",
         "ListPages": "GET /api/v1/runs/{run_id}/pages",
         "GetPage": "GET /api/v1/runs/{run_id}/pages/{page_number}",
+        "GetPageImage": "GET /api/v1/runs/{run_id}/pages/{page_number}/image",
+        "CheckKey": "GET /api/v1/keys/current",
+        "GetUsage": "GET /api/v1/usage",
+        "ListKeys": "GET /api/v1/keys",
+        "CreateKey": "POST /api/v1/keys",
+        "RevokeKey": "DELETE /api/v1/keys/{key_id}",
+        "ListDeliveries": "GET /api/v1/runs/{run_id}/deliveries",
+        "Redeliver": "POST /api/v1/runs/{run_id}/deliveries/{delivery_id}/redeliver",
     }
 
 

@@ -28,7 +28,7 @@ async def create_organization(name: str, /, *, plan: str, data: Data = None, jso
 
     Args:
         name: Its name, for people.
-        plan: Its plan, e.g. `doclo.free` or `doclo.pro`.
+        plan: Its plan; an unknown one is answered with the list.
     """
     from docmill.app import open_operator  # noqa: PLC0415 - the store loads in operator commands only
 

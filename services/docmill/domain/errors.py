@@ -3,13 +3,15 @@
 DocmillError
 ├── Unauthenticated         CREDENTIAL_MISSING, CREDENTIAL_INVALID
 ├── PermissionDenied        SCOPE_MISSING
-├── InvalidArgument         BODY_MALFORMED, FIELD_MISSING, FIELD_INVALID, DOCUMENT_MISSING
+├── InvalidArgument         BODY_MALFORMED, FIELD_MISSING, FIELD_INVALID, DOCUMENT_MISSING, VARIABLE_MISSING
 │   └── MediaError          MEDIA_UNSUPPORTED, MEDIA_CORRUPT, MEDIA_ENCRYPTED, MEDIA_EMPTY,
 │                           MEDIA_TOO_LARGE, MEDIA_TOO_MANY_PAGES
 ├── NotFound                FLOW_NOT_FOUND, VERSION_NOT_FOUND, RUN_NOT_FOUND, DOCUMENT_NOT_FOUND, PAGE_NOT_FOUND,
-│                           ORGANIZATION_NOT_FOUND, KEY_NOT_FOUND
-├── AlreadyExists           VERSION_EXISTS
-├── FailedPrecondition      RUN_ALREADY_CANCELLED, RUN_NOT_CANCELLABLE, ALREADY_RUNNING, SCHEMA_OUTDATED
+│                           ORGANIZATION_NOT_FOUND, KEY_NOT_FOUND, DELIVERY_NOT_FOUND
+├── AlreadyExists           VERSION_EXISTS, IDEMPOTENCY_CONFLICT
+├── FailedPrecondition      RUN_ALREADY_CANCELLED, RUN_NOT_CANCELLABLE, ALREADY_RUNNING, SCHEMA_OUTDATED, DOCUMENT_IN_USE
+├── PaymentRequired         CREDITS_INSUFFICIENT, PLAN_FEATURE_MISSING
+├── LimitReached            RATE_LIMITED, QUEUE_FULL
 ├── SequenceOutOfRange      SEQUENCE_OUT_OF_RANGE
 ├── DeadlineExceeded        DEADLINE
 ├── Unavailable             OVERLOADED
@@ -55,6 +57,14 @@ class Reason(StrEnum):
     RUN_NOT_CANCELLABLE = "RUN_NOT_CANCELLABLE"
     ALREADY_RUNNING = "ALREADY_RUNNING"
     SCHEMA_OUTDATED = "SCHEMA_OUTDATED"
+    RATE_LIMITED = "RATE_LIMITED"
+    QUEUE_FULL = "QUEUE_FULL"
+    CREDITS_INSUFFICIENT = "CREDITS_INSUFFICIENT"
+    PLAN_FEATURE_MISSING = "PLAN_FEATURE_MISSING"
+    IDEMPOTENCY_CONFLICT = "IDEMPOTENCY_CONFLICT"
+    VARIABLE_MISSING = "VARIABLE_MISSING"
+    DELIVERY_NOT_FOUND = "DELIVERY_NOT_FOUND"
+    DOCUMENT_IN_USE = "DOCUMENT_IN_USE"
     SEQUENCE_OUT_OF_RANGE = "SEQUENCE_OUT_OF_RANGE"
     DEADLINE = "DEADLINE"
     OVERLOADED = "OVERLOADED"
@@ -107,11 +117,21 @@ class NotFound(DocmillError):
 
 
 class AlreadyExists(DocmillError):
-    """A flow version is immutable and this one is there."""
+    """It is there and never changes: a flow version, or the run of an idempotency key."""
 
 
 class FailedPrecondition(DocmillError):
     """The thing is in a state that does not allow this."""
+
+
+class PaymentRequired(DocmillError):
+    """Credits or the plan do not reach. `details`: `required` and `available`, or `feature`."""
+
+
+class LimitReached(DocmillError):
+    """The organization's plan allows no more of this now: try again after `details.retryAfter` seconds."""
+
+    retryable: ClassVar[bool] = True
 
 
 class SequenceOutOfRange(DocmillError):

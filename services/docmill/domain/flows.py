@@ -1,6 +1,6 @@
 """Flow definitions: the recipe of a flow version, checked and normalised before anything is stored or run.
 
-The format is the documented one (contract/doclo.md section 8): `{version, steps: [{type, id, nodeType, config}]}`.
+The format is the documented one: `{version, steps: [{type, id, nodeType, config}]}`.
 This release runs straight lines of `parse`, `categorize`, `extract`, `validate` and `output`; what else the format
 knows is refused with a message that says so.
 """

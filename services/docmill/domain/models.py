@@ -33,6 +33,7 @@ class Scope(StrEnum):
     FLOWS_EXECUTE = "flows:execute"
     EXECUTIONS_READ = "executions:read"
     EXECUTIONS_CANCEL = "executions:cancel"
+    ADMIN = "admin"
 
 
 class Priority(StrEnum):
@@ -49,11 +50,12 @@ class Priority(StrEnum):
 
 
 class JobKind(StrEnum):
-    """Look at a document, read one page, or do everything after the pages."""
+    """Look at a document, read one page, do everything after the pages, or make a picture of a page."""
 
     PROBE = "PROBE"
     PAGE = "PAGE"
     DOCUMENT = "DOCUMENT"
+    RENDER = "RENDER"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +66,8 @@ class Organization:
     name: str
     plan_id: str
     created_at: datetime
+    webhook_secret: str = ""
+    """Key of its webhooks' signatures, encrypted; empty for an organization older than webhooks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +84,8 @@ class ApiKey:
     created_at: datetime
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
+    last_used_at: datetime | None = None
+    """To the minute."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +96,8 @@ class Caller:
     mode: Mode
     scopes: frozenset[Scope]
     key_id: str
+    plan_id: str = ""
+    """The organization's plan."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +166,7 @@ class FlowVersion:
     output_schema: JsonObject
     limits: FlowLimits
     definition: JsonObject
-    """The recipe: contract/doclo.md section 8; parsed by `docmill.domain.flows`."""
+    """The recipe: parsed by `docmill.domain.flows`."""
     created_at: datetime
 
 
@@ -189,7 +197,10 @@ class Run:
     priority: Priority
     variables: JsonObject = field(default_factory=dict)
     metadata: JsonObject = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
     created_at: datetime
+    admitted_at: datetime | None = None
+    """When it was let in; until then it waits for other runs of its organization to end, and none of its pages starts."""
     started_at: datetime | None = None
     ended_at: datetime | None = None
     deadline: datetime | None = None
@@ -207,6 +218,13 @@ class Run:
     credits_used: int = 0
     engine_ms: int = 0
     """Time inside reading engines, summed over pages."""
+    tokens_used: int = 0
+    """By language models."""
+    cost_micros: int = 0
+    """What outside services charged, in millionths of a US dollar."""
+    steps_run: int = 0
+    steps_total: int = 0
+    """Steps of the flow."""
     trace_id: str = ""
 
 

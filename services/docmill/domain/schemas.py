@@ -1,6 +1,6 @@
 """The JSON Schemas that an `extract` step may carry: a strict, closed subset that every provider can follow.
 
-Rules (contract/doclo.md 8.3): every node has a string `type`, arrays have `items`, nothing is deeper than 50 nodes or
+Rules: every node has a string `type`, arrays have `items`, nothing is deeper than 50 nodes or
 larger than 128 KiB, and nothing refers elsewhere. Whether the rest is a valid JSON Schema is checked where a validator is at hand.
 """
 

@@ -1,6 +1,6 @@
 """The use cases of docmill, one file each, behind one façade."""
 
 from docmill.engine.engine import Engine
-from docmill.engine.requests import Heartbeat, Listing, RunFilter, RunOutput, RunRequest
+from docmill.engine.requests import Heartbeat, Listing, RunFilter, RunOutput, RunRequest, WebhookRequest
 
-__all__ = ["Engine", "Heartbeat", "Listing", "RunFilter", "RunOutput", "RunRequest"]
+__all__ = ["Engine", "Heartbeat", "Listing", "RunFilter", "RunOutput", "RunRequest", "WebhookRequest"]

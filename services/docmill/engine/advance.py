@@ -186,7 +186,7 @@ def _end(run: Run, to: Run, recipe: Recipe, events: Sequence[NewEvent], now: dat
 
 
 def _credits_used(run: Run, recipe: Recipe) -> int:
-    """Pages really read count, but not when the run failed (contract/doclo.md U33); test runs are free."""
+    """Pages really read count, but not when the run failed; test runs are free."""
     if run.state is RunState.FAILED or not run.credits_reserved:
         return 0
     return min(run.pages_done * recipe.version.limits.estimated_credits_per_page, run.credits_reserved)

@@ -17,7 +17,7 @@ _ALPHABET = string.ascii_letters + string.digits
 
 
 def new_key(org_id: str, mode: Mode) -> str:
-    """A fresh key: `dc_`, mode, 8 characters of the organization, 40 random ones; 57 in all (contract/doclo.md 4.1)."""
+    """A fresh key: `dc_`, mode, 8 characters of the organization, 40 random ones; 57 in all."""
     random = "".join(secrets.choice(_ALPHABET) for _ in range(40))
     return f"dc_{mode.value}_{org_id[-8:]}_{random}"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -26,6 +26,19 @@ class Listing(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookRequest:
+    """Where to send word of the run's end, and in what form."""
+
+    url: str
+    secret: str = ""
+    """Key of the signature; empty: the organization's own."""
+    format: str = ""
+    """One of the forms this installation offers; empty: its own."""
+    on_cancel: bool = False
+    """Whether a cancelled run is told of, too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest:
     """Run a flow over one document: an uploaded one (`document_id`), or bytes (`content`)."""
 
@@ -38,6 +51,10 @@ class RunRequest:
     declared_type: str = ""
     variables: JsonObject = field(default_factory=dict)
     metadata: JsonObject = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    idempotency_key: str = ""
+    """Empty: a run of its own."""
+    webhook: WebhookRequest | None = None
     priority: Priority = Priority.STANDARD
     timeout_s: float | None = None
     """The run fails when it is not done by then; None = the installation's default."""
@@ -53,6 +70,8 @@ class RunFilter:
     flow_id: str = ""
     created_after: datetime | None = None
     created_before: datetime | None = None
+    label: str = ""
+    """`name=value`, or `name` for any value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

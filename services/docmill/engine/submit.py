@@ -19,7 +19,7 @@ from docmill.extract.validate import check_variables
 from docmill.store import Op, documents, ledger, runs
 from docmill.store.runs import NewEvent
 
-_METADATA_BYTES = 16 * 1024  # contract/doclo.md U45
+_METADATA_BYTES = 16 * 1024
 _METADATA_DEPTH = 5
 
 
@@ -80,6 +80,7 @@ def _new_run(ctx: Context, caller: Caller, request: RunRequest, recipe: Recipe, 
         priority=request.priority,
         variables=request.variables,
         metadata=request.metadata,
+        labels=request.labels,
         created_at=now,
         deadline=now + timeout,
         credits_reserved=recipe.version.limits.estimated_credits_per_page if caller.mode is Mode.LIVE else 0,

@@ -19,7 +19,7 @@ class DocumentOutcome:
     """The result of a document's steps."""
 
     output: Any
-    """A JSON value; its shape is that of the flow's last step (contract/doclo.md 8.6)."""
+    """A JSON value; its shape is that of the flow's last step."""
     evidence: tuple[Evidence, ...] = ()
     """Where the values were read; paths point into `output`."""
     warnings: tuple[str, ...] = ()

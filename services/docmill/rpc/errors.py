@@ -27,6 +27,8 @@ CODES: dict[type[errors.DocmillError], StatusCode] = {
     errors.NotFound: StatusCode.NOT_FOUND,
     errors.AlreadyExists: StatusCode.ALREADY_EXISTS,
     errors.FailedPrecondition: StatusCode.FAILED_PRECONDITION,
+    errors.PaymentRequired: StatusCode.FAILED_PRECONDITION,
+    errors.LimitReached: StatusCode.RESOURCE_EXHAUSTED,
     errors.SequenceOutOfRange: StatusCode.OUT_OF_RANGE,
     errors.DeadlineExceeded: StatusCode.DEADLINE_EXCEEDED,
     errors.Unavailable: StatusCode.UNAVAILABLE,

@@ -180,7 +180,7 @@ class Scopes(Layer):
         caller = current_caller.get()
         if not is_public(call.method):
             required = SCOPES[call.method]
-            if caller is None or required not in caller.scopes:
+            if required is not None and (caller is None or required not in caller.scopes):
                 message = f"The API key lacks the scope {required}"
                 raise errors.PermissionDenied(Reason.SCOPE_MISSING, message, {"requiredScope": required.value})
         return await proceed(request)

@@ -6,20 +6,31 @@ from docmill.domain.models import Scope
 
 __all__ = ["SCOPES", "is_public"]
 
-SCOPES: dict[str, Scope] = {
+SCOPES: dict[str, Scope | None] = {
     "/docmill.v1.DocumentService/UploadDocument": Scope.FLOWS_EXECUTE,
     "/docmill.v1.DocumentService/GetDocument": Scope.EXECUTIONS_READ,
+    "/docmill.v1.DocumentService/DeleteDocument": Scope.FLOWS_EXECUTE,
     "/docmill.v1.FlowService/ListFlows": Scope.FLOWS_READ,
     "/docmill.v1.FlowService/GetFlow": Scope.FLOWS_READ,
     "/docmill.v1.FlowService/CreateFlow": Scope.FLOWS_WRITE,
     "/docmill.v1.FlowService/RunFlow": Scope.FLOWS_EXECUTE,
+    "/docmill.v1.FlowService/EstimateRun": Scope.FLOWS_READ,
     "/docmill.v1.RunService/GetRun": Scope.EXECUTIONS_READ,
     "/docmill.v1.RunService/ListRuns": Scope.EXECUTIONS_READ,
     "/docmill.v1.RunService/CancelRun": Scope.EXECUTIONS_CANCEL,
     "/docmill.v1.RunService/WatchRun": Scope.EXECUTIONS_READ,
     "/docmill.v1.RunService/ListPages": Scope.EXECUTIONS_READ,
     "/docmill.v1.RunService/GetPage": Scope.EXECUTIONS_READ,
+    "/docmill.v1.RunService/GetPageImage": Scope.EXECUTIONS_READ,
+    "/docmill.v1.AccountService/CheckKey": None,
+    "/docmill.v1.AccountService/GetUsage": Scope.EXECUTIONS_READ,
+    "/docmill.v1.AccountService/ListKeys": Scope.ADMIN,
+    "/docmill.v1.AccountService/CreateKey": Scope.ADMIN,
+    "/docmill.v1.AccountService/RevokeKey": Scope.ADMIN,
+    "/docmill.v1.WebhookService/ListDeliveries": Scope.EXECUTIONS_READ,
+    "/docmill.v1.WebhookService/Redeliver": Scope.FLOWS_EXECUTE,
 }
+"""The scope of each method; None where any key will do."""
 
 # Probes and tools have no key; both services tell nothing about anybody's data.
 _PUBLIC_SERVICES = (

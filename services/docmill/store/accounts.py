@@ -12,15 +12,21 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-_ORGANIZATION = "id, name, plan_id, created_at"
-_KEY = "id, org_id, mode, name, sha256, last4, scopes, created_at, expires_at, revoked_at"
+_ORGANIZATION = "id, name, plan_id, created_at, webhook_secret"
+_KEY = "id, org_id, mode, name, sha256, last4, scopes, created_at, expires_at, revoked_at, last_used_at"
 
 
 def create_organization(organization: Organization) -> Op[None]:
     """Record a new organization."""
     yield Statement(
-        f"INSERT INTO organizations ({_ORGANIZATION}) VALUES ($1, $2, $3, $4)",  # noqa: S608 - constant columns
-        (organization.id, organization.name, organization.plan_id, micros(organization.created_at)),
+        f"INSERT INTO organizations ({_ORGANIZATION}) VALUES ($1, $2, $3, $4, $5)",  # noqa: S608 - constant columns
+        (
+            organization.id,
+            organization.name,
+            organization.plan_id,
+            micros(organization.created_at),
+            organization.webhook_secret,
+        ),
     )
 
 
@@ -42,7 +48,7 @@ def list_organizations(limit: int = 1000) -> Op[Sequence[Organization]]:
 def create_key(key: ApiKey) -> Op[None]:
     """Record a new key of an organization that exists."""
     yield Statement(
-        f"INSERT INTO api_keys ({_KEY}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",  # noqa: S608 - as above
+        f"INSERT INTO api_keys ({_KEY}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",  # noqa: S608 - as above
         (
             key.id,
             key.org_id,
@@ -54,6 +60,7 @@ def create_key(key: ApiKey) -> Op[None]:
             micros(key.created_at),
             micros(key.expires_at),
             micros(key.revoked_at),
+            micros(key.last_used_at),
         ),
     )
 
@@ -83,7 +90,7 @@ def revoke_key(key_id: str, at: datetime) -> Op[ApiKey | None]:
 
 
 def _organization(row: Row) -> Organization:
-    return Organization(id=row[0], name=row[1], plan_id=row[2], created_at=moment(row[3]))
+    return Organization(id=row[0], name=row[1], plan_id=row[2], created_at=moment(row[3]), webhook_secret=row[4])
 
 
 def _key(row: Row) -> ApiKey:
@@ -98,4 +105,5 @@ def _key(row: Row) -> ApiKey:
         created_at=moment(row[7]),
         expires_at=moment(row[8]),
         revoked_at=moment(row[9]),
+        last_used_at=moment(row[10]),
     )

@@ -15,7 +15,8 @@ from docmill.store._codec import dump, dump_fault, load, load_fault, micros, mom
 _COLUMNS = (
     "id, org_id, mode, flow_id, flow_version, document_id, state, priority, variables, metadata, created_at, "
     "started_at, ended_at, deadline, last_sequence, pages_total, pages_done, pages_failed, step, output_key, fault, "
-    "credits_reserved, credits_used, engine_ms, trace_id"
+    "credits_reserved, credits_used, engine_ms, trace_id, labels, admitted_at, tokens_used, cost_micros, steps_run, "
+    "steps_total"
 )
 _PRIORITIES = list(Priority)
 
@@ -32,7 +33,7 @@ def insert(run: Run) -> Op[None]:
     """Record a new run (without events: `change` gives them numbers)."""
     yield Statement(
         f"INSERT INTO runs ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, "  # noqa: S608 - constant columns
-        "$17, $18, $19, $20, $21, $22, $23, $24, $25)",
+        "$17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31)",
         (
             run.id,
             run.org_id,
@@ -59,6 +60,12 @@ def insert(run: Run) -> Op[None]:
             run.credits_used,
             run.engine_ms,
             run.trace_id,
+            dump(run.labels),
+            micros(run.admitted_at),
+            run.tokens_used,
+            run.cost_micros,
+            run.steps_run,
+            run.steps_total,
         ),
     )
 
@@ -207,6 +214,11 @@ def _differences(old: Run, new: Run) -> Mapping[str, Any]:
         "credits_reserved": (old.credits_reserved, new.credits_reserved),
         "credits_used": (old.credits_used, new.credits_used),
         "engine_ms": (old.engine_ms, new.engine_ms),
+        "admitted_at": (micros(old.admitted_at), micros(new.admitted_at)),
+        "tokens_used": (old.tokens_used, new.tokens_used),
+        "cost_micros": (old.cost_micros, new.cost_micros),
+        "steps_run": (old.steps_run, new.steps_run),
+        "steps_total": (old.steps_total, new.steps_total),
     }
     return {name: after for name, (before, after) in columns.items() if before != after}
 
@@ -238,4 +250,10 @@ def _run(row: Row) -> Run:
         credits_used=row[22],
         engine_ms=row[23],
         trace_id=row[24],
+        labels=load(row[25]),
+        admitted_at=moment(row[26]),
+        tokens_used=row[27],
+        cost_micros=row[28],
+        steps_run=row[29],
+        steps_total=row[30],
     )

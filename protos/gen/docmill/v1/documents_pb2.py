@@ -28,7 +28,7 @@ from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x64ocmill/v1/documents.proto\x12\ndocmill.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17\x64ocmill/v1/errors.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"w\n\x15UploadDocumentRequest\x12\x30\n\x08metadata\x18\x01 \x01(\x0b\x32\x1c.docmill.v1.DocumentMetadataH\x00\x12\x1a\n\x05\x63hunk\x18\x02 \x01(\x0c\x42\t\xbaH\x06z\x04\x18\x80\x80@H\x00\x42\x10\n\x07payload\x12\x05\xbaH\x02\x08\x01\"\xa6\x01\n\x10\x44ocumentMetadata\x12/\n\x08\x66ilename\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x18\xff\x01\x32\x13^[^\\x00-\\x1f\\x7f]*$\x12\x61\n\tmime_type\x18\x02 \x01(\tBN\xbaHKrI\x18\x7f\x32\x45^([A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(;[^\\x00-\\x1f\\x7f]*)?)?$\"@\n\x16UploadDocumentResponse\x12&\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x14.docmill.v1.Document\"J\n\x12GetDocumentRequest\x12\x34\n\x0b\x64ocument_id\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a\x10\x01\x18\x80\x01\x32\x13^[^\\x00-\\x1f\\x7f]*$\"=\n\x13GetDocumentResponse\x12&\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x14.docmill.v1.Document\"\x9b\x02\n\x08\x44ocument\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08\x66ilename\x18\x02 \x01(\t\x12\x11\n\tmime_type\x18\x03 \x01(\t\x12\x0c\n\x04size\x18\x04 \x01(\x03\x12\x0e\n\x06sha256\x18\x05 \x01(\t\x12*\n\x06status\x18\x06 \x01(\x0e\x32\x1a.docmill.v1.DocumentStatus\x12\x17\n\npage_count\x18\x07 \x01(\x05H\x00\x88\x01\x01\x12 \n\x05\x65rror\x18\x08 \x01(\x0b\x32\x11.docmill.v1.Fault\x12.\n\ncreated_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1a\n\x12\x64\x65\x63lared_mime_type\x18\n \x01(\tB\r\n\x0b_page_count*\x87\x01\n\x0e\x44ocumentStatus\x12\x1f\n\x1b\x44OCUMENT_STATUS_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x44OCUMENT_STATUS_PENDING\x10\x01\x12\x19\n\x15\x44OCUMENT_STATUS_READY\x10\x02\x12\x1c\n\x18\x44OCUMENT_STATUS_REJECTED\x10\x03\x32\x99\x02\n\x0f\x44ocumentService\x12\x81\x01\n\x0eUploadDocument\x12!.docmill.v1.UploadDocumentRequest\x1a\".docmill.v1.UploadDocumentResponse\"&\x82\xd3\xe4\x93\x02 \"\x11/api/v1/documents:\x01*b\x08\x64ocument(\x01\x12\x81\x01\n\x0bGetDocument\x12\x1e.docmill.v1.GetDocumentRequest\x1a\x1f.docmill.v1.GetDocumentResponse\"1\x82\xd3\xe4\x93\x02+\x12\x1f/api/v1/documents/{document_id}b\x08\x64ocumentb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x64ocmill/v1/documents.proto\x12\ndocmill.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17\x64ocmill/v1/errors.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"w\n\x15UploadDocumentRequest\x12\x30\n\x08metadata\x18\x01 \x01(\x0b\x32\x1c.docmill.v1.DocumentMetadataH\x00\x12\x1a\n\x05\x63hunk\x18\x02 \x01(\x0c\x42\t\xbaH\x06z\x04\x18\x80\x80@H\x00\x42\x10\n\x07payload\x12\x05\xbaH\x02\x08\x01\"\x85\x02\n\x10\x44ocumentMetadata\x12/\n\x08\x66ilename\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x18\xff\x01\x32\x13^[^\\x00-\\x1f\\x7f]*$\x12\x61\n\tmime_type\x18\x02 \x01(\tBN\xbaHKrI\x18\x7f\x32\x45^([A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(;[^\\x00-\\x1f\\x7f]*)?)?$\x12.\n\x07\x66low_id\x18\x03 \x01(\tB\x1d\xbaH\x1ar\x18\x18\x80\x01\x32\x13^[^\\x00-\\x1f\\x7f]*$\x12-\n\x07version\x18\x04 \x01(\tB\x1c\xbaH\x19r\x17\x18@2\x13^[^\\x00-\\x1f\\x7f]*$\"@\n\x16UploadDocumentResponse\x12&\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x14.docmill.v1.Document\"J\n\x12GetDocumentRequest\x12\x34\n\x0b\x64ocument_id\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a\x10\x01\x18\x80\x01\x32\x13^[^\\x00-\\x1f\\x7f]*$\"=\n\x13GetDocumentResponse\x12&\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x14.docmill.v1.Document\"M\n\x15\x44\x65leteDocumentRequest\x12\x34\n\x0b\x64ocument_id\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a\x10\x01\x18\x80\x01\x32\x13^[^\\x00-\\x1f\\x7f]*$\"\x18\n\x16\x44\x65leteDocumentResponse\"\x9b\x02\n\x08\x44ocument\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08\x66ilename\x18\x02 \x01(\t\x12\x11\n\tmime_type\x18\x03 \x01(\t\x12\x0c\n\x04size\x18\x04 \x01(\x03\x12\x0e\n\x06sha256\x18\x05 \x01(\t\x12*\n\x06status\x18\x06 \x01(\x0e\x32\x1a.docmill.v1.DocumentStatus\x12\x17\n\npage_count\x18\x07 \x01(\x05H\x00\x88\x01\x01\x12 \n\x05\x65rror\x18\x08 \x01(\x0b\x32\x11.docmill.v1.Fault\x12.\n\ncreated_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1a\n\x12\x64\x65\x63lared_mime_type\x18\n \x01(\tB\r\n\x0b_page_count*\x87\x01\n\x0e\x44ocumentStatus\x12\x1f\n\x1b\x44OCUMENT_STATUS_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x44OCUMENT_STATUS_PENDING\x10\x01\x12\x19\n\x15\x44OCUMENT_STATUS_READY\x10\x02\x12\x1c\n\x18\x44OCUMENT_STATUS_REJECTED\x10\x03\x32\x9c\x03\n\x0f\x44ocumentService\x12\x81\x01\n\x0eUploadDocument\x12!.docmill.v1.UploadDocumentRequest\x1a\".docmill.v1.UploadDocumentResponse\"&\x82\xd3\xe4\x93\x02 \"\x11/api/v1/documents:\x01*b\x08\x64ocument(\x01\x12\x81\x01\n\x0bGetDocument\x12\x1e.docmill.v1.GetDocumentRequest\x1a\x1f.docmill.v1.GetDocumentResponse\"1\x82\xd3\xe4\x93\x02+\x12\x1f/api/v1/documents/{document_id}b\x08\x64ocument\x12\x80\x01\n\x0e\x44\x65leteDocument\x12!.docmill.v1.DeleteDocumentRequest\x1a\".docmill.v1.DeleteDocumentResponse\"\'\x82\xd3\xe4\x93\x02!*\x1f/api/v1/documents/{document_id}b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,26 +43,38 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DOCUMENTMETADATA'].fields_by_name['filename']._serialized_options = b'\272H\032r\030\030\377\0012\023^[^\\x00-\\x1f\\x7f]*$'
   _globals['_DOCUMENTMETADATA'].fields_by_name['mime_type']._loaded_options = None
   _globals['_DOCUMENTMETADATA'].fields_by_name['mime_type']._serialized_options = b'\272HKrI\030\1772E^([A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(;[^\\x00-\\x1f\\x7f]*)?)?$'
+  _globals['_DOCUMENTMETADATA'].fields_by_name['flow_id']._loaded_options = None
+  _globals['_DOCUMENTMETADATA'].fields_by_name['flow_id']._serialized_options = b'\272H\032r\030\030\200\0012\023^[^\\x00-\\x1f\\x7f]*$'
+  _globals['_DOCUMENTMETADATA'].fields_by_name['version']._loaded_options = None
+  _globals['_DOCUMENTMETADATA'].fields_by_name['version']._serialized_options = b'\272H\031r\027\030@2\023^[^\\x00-\\x1f\\x7f]*$'
   _globals['_GETDOCUMENTREQUEST'].fields_by_name['document_id']._loaded_options = None
   _globals['_GETDOCUMENTREQUEST'].fields_by_name['document_id']._serialized_options = b'\272H\034r\032\020\001\030\200\0012\023^[^\\x00-\\x1f\\x7f]*$'
+  _globals['_DELETEDOCUMENTREQUEST'].fields_by_name['document_id']._loaded_options = None
+  _globals['_DELETEDOCUMENTREQUEST'].fields_by_name['document_id']._serialized_options = b'\272H\034r\032\020\001\030\200\0012\023^[^\\x00-\\x1f\\x7f]*$'
   _globals['_DOCUMENTSERVICE'].methods_by_name['UploadDocument']._loaded_options = None
   _globals['_DOCUMENTSERVICE'].methods_by_name['UploadDocument']._serialized_options = b'\202\323\344\223\002 \"\021/api/v1/documents:\001*b\010document'
   _globals['_DOCUMENTSERVICE'].methods_by_name['GetDocument']._loaded_options = None
   _globals['_DOCUMENTSERVICE'].methods_by_name['GetDocument']._serialized_options = b'\202\323\344\223\002+\022\037/api/v1/documents/{document_id}b\010document'
-  _globals['_DOCUMENTSTATUS']._serialized_start=941
-  _globals['_DOCUMENTSTATUS']._serialized_end=1076
+  _globals['_DOCUMENTSERVICE'].methods_by_name['DeleteDocument']._loaded_options = None
+  _globals['_DOCUMENTSERVICE'].methods_by_name['DeleteDocument']._serialized_options = b'\202\323\344\223\002!*\037/api/v1/documents/{document_id}'
+  _globals['_DOCUMENTSTATUS']._serialized_start=1141
+  _globals['_DOCUMENTSTATUS']._serialized_end=1276
   _globals['_UPLOADDOCUMENTREQUEST']._serialized_start=159
   _globals['_UPLOADDOCUMENTREQUEST']._serialized_end=278
   _globals['_DOCUMENTMETADATA']._serialized_start=281
-  _globals['_DOCUMENTMETADATA']._serialized_end=447
-  _globals['_UPLOADDOCUMENTRESPONSE']._serialized_start=449
-  _globals['_UPLOADDOCUMENTRESPONSE']._serialized_end=513
-  _globals['_GETDOCUMENTREQUEST']._serialized_start=515
-  _globals['_GETDOCUMENTREQUEST']._serialized_end=589
-  _globals['_GETDOCUMENTRESPONSE']._serialized_start=591
-  _globals['_GETDOCUMENTRESPONSE']._serialized_end=652
-  _globals['_DOCUMENT']._serialized_start=655
-  _globals['_DOCUMENT']._serialized_end=938
-  _globals['_DOCUMENTSERVICE']._serialized_start=1079
-  _globals['_DOCUMENTSERVICE']._serialized_end=1360
+  _globals['_DOCUMENTMETADATA']._serialized_end=542
+  _globals['_UPLOADDOCUMENTRESPONSE']._serialized_start=544
+  _globals['_UPLOADDOCUMENTRESPONSE']._serialized_end=608
+  _globals['_GETDOCUMENTREQUEST']._serialized_start=610
+  _globals['_GETDOCUMENTREQUEST']._serialized_end=684
+  _globals['_GETDOCUMENTRESPONSE']._serialized_start=686
+  _globals['_GETDOCUMENTRESPONSE']._serialized_end=747
+  _globals['_DELETEDOCUMENTREQUEST']._serialized_start=749
+  _globals['_DELETEDOCUMENTREQUEST']._serialized_end=826
+  _globals['_DELETEDOCUMENTRESPONSE']._serialized_start=828
+  _globals['_DELETEDOCUMENTRESPONSE']._serialized_end=852
+  _globals['_DOCUMENT']._serialized_start=855
+  _globals['_DOCUMENT']._serialized_end=1138
+  _globals['_DOCUMENTSERVICE']._serialized_start=1279
+  _globals['_DOCUMENTSERVICE']._serialized_end=1691
 # @@protoc_insertion_point(module_scope)

@@ -46,6 +46,11 @@ class DocumentServiceStub:
                 request_serializer=docmill_dot_v1_dot_documents__pb2.GetDocumentRequest.SerializeToString,
                 response_deserializer=docmill_dot_v1_dot_documents__pb2.GetDocumentResponse.FromString,
                 _registered_method=True)
+        self.DeleteDocument = channel.unary_unary(
+                '/docmill.v1.DocumentService/DeleteDocument',
+                request_serializer=docmill_dot_v1_dot_documents__pb2.DeleteDocumentRequest.SerializeToString,
+                response_deserializer=docmill_dot_v1_dot_documents__pb2.DeleteDocumentResponse.FromString,
+                _registered_method=True)
 
 
 class DocumentServiceServicer:
@@ -68,6 +73,13 @@ class DocumentServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DeleteDocument(self, request, context):
+        """Deletes a document that no run uses.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_DocumentServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -80,6 +92,11 @@ def add_DocumentServiceServicer_to_server(servicer, server):
                     servicer.GetDocument,
                     request_deserializer=docmill_dot_v1_dot_documents__pb2.GetDocumentRequest.FromString,
                     response_serializer=docmill_dot_v1_dot_documents__pb2.GetDocumentResponse.SerializeToString,
+            ),
+            'DeleteDocument': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteDocument,
+                    request_deserializer=docmill_dot_v1_dot_documents__pb2.DeleteDocumentRequest.FromString,
+                    response_serializer=docmill_dot_v1_dot_documents__pb2.DeleteDocumentResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -138,6 +155,33 @@ class DocumentService:
             '/docmill.v1.DocumentService/GetDocument',
             docmill_dot_v1_dot_documents__pb2.GetDocumentRequest.SerializeToString,
             docmill_dot_v1_dot_documents__pb2.GetDocumentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteDocument(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/docmill.v1.DocumentService/DeleteDocument',
+            docmill_dot_v1_dot_documents__pb2.DeleteDocumentRequest.SerializeToString,
+            docmill_dot_v1_dot_documents__pb2.DeleteDocumentResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -41,6 +41,8 @@ class DocumentServiceStub:
     """
     GetDocument: _grpc.UnaryUnaryMultiCallable[_documents_pb2.GetDocumentRequest, _documents_pb2.GetDocumentResponse]
     """Gives what is known of a document."""
+    DeleteDocument: _grpc.UnaryUnaryMultiCallable[_documents_pb2.DeleteDocumentRequest, _documents_pb2.DeleteDocumentResponse]
+    """Deletes a document that no run uses."""
 
 @_typing.type_check_only
 class DocumentServiceAsyncStub(DocumentServiceStub):
@@ -55,6 +57,8 @@ class DocumentServiceAsyncStub(DocumentServiceStub):
     """
     GetDocument: _aio.UnaryUnaryMultiCallable[_documents_pb2.GetDocumentRequest, _documents_pb2.GetDocumentResponse]  # type: ignore[assignment]
     """Gives what is known of a document."""
+    DeleteDocument: _aio.UnaryUnaryMultiCallable[_documents_pb2.DeleteDocumentRequest, _documents_pb2.DeleteDocumentResponse]  # type: ignore[assignment]
+    """Deletes a document that no run uses."""
 
 class DocumentServiceServicer(metaclass=_abc_1.ABCMeta):
     """Documents: bytes to be read by runs. A document belongs to the organization and the mode (live, test) of the key
@@ -78,5 +82,13 @@ class DocumentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_documents_pb2.GetDocumentResponse, _abc.Awaitable[_documents_pb2.GetDocumentResponse]]:
         """Gives what is known of a document."""
+
+    @_abc_1.abstractmethod
+    def DeleteDocument(
+        self,
+        request: _documents_pb2.DeleteDocumentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_documents_pb2.DeleteDocumentResponse, _abc.Awaitable[_documents_pb2.DeleteDocumentResponse]]:
+        """Deletes a document that no run uses."""
 
 def add_DocumentServiceServicer_to_server(servicer: DocumentServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

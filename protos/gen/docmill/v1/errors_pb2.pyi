@@ -95,6 +95,22 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """Another docmill runs on the same data."""
     ERROR_REASON_SCHEMA_OUTDATED: _ErrorReason.ValueType  # 34
     """The database is not at this release's schema; `docmill migrate` brings it there."""
+    ERROR_REASON_RATE_LIMITED: _ErrorReason.ValueType  # 35
+    """The organization's calls of this minute are used up; the detail `retryAfter` says when to try again, in seconds."""
+    ERROR_REASON_QUEUE_FULL: _ErrorReason.ValueType  # 36
+    """The organization has as many runs waiting as its plan lets wait: try again when some have ended."""
+    ERROR_REASON_CREDITS_INSUFFICIENT: _ErrorReason.ValueType  # 37
+    """The organization has not enough credits; the details `required` and `available` say how many."""
+    ERROR_REASON_PLAN_FEATURE_MISSING: _ErrorReason.ValueType  # 38
+    """The organization's plan does not include this; the detail `feature` names it."""
+    ERROR_REASON_IDEMPOTENCY_CONFLICT: _ErrorReason.ValueType  # 39
+    """The idempotency key came before with another request; the detail `runId` names the run of that one."""
+    ERROR_REASON_VARIABLE_MISSING: _ErrorReason.ValueType  # 40
+    """A variable that the flow requires is absent; the detail `field` is its path."""
+    ERROR_REASON_DELIVERY_NOT_FOUND: _ErrorReason.ValueType  # 41
+    """The run has no such delivery."""
+    ERROR_REASON_DOCUMENT_IN_USE: _ErrorReason.ValueType  # 42
+    """A run uses the document, so it cannot be deleted."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """What was wrong, for programs. A failed call carries `google.rpc.ErrorInfo` with domain `docmill` and, as its reason,
@@ -171,6 +187,22 @@ ERROR_REASON_ALREADY_RUNNING: ErrorReason.ValueType  # 33
 """Another docmill runs on the same data."""
 ERROR_REASON_SCHEMA_OUTDATED: ErrorReason.ValueType  # 34
 """The database is not at this release's schema; `docmill migrate` brings it there."""
+ERROR_REASON_RATE_LIMITED: ErrorReason.ValueType  # 35
+"""The organization's calls of this minute are used up; the detail `retryAfter` says when to try again, in seconds."""
+ERROR_REASON_QUEUE_FULL: ErrorReason.ValueType  # 36
+"""The organization has as many runs waiting as its plan lets wait: try again when some have ended."""
+ERROR_REASON_CREDITS_INSUFFICIENT: ErrorReason.ValueType  # 37
+"""The organization has not enough credits; the details `required` and `available` say how many."""
+ERROR_REASON_PLAN_FEATURE_MISSING: ErrorReason.ValueType  # 38
+"""The organization's plan does not include this; the detail `feature` names it."""
+ERROR_REASON_IDEMPOTENCY_CONFLICT: ErrorReason.ValueType  # 39
+"""The idempotency key came before with another request; the detail `runId` names the run of that one."""
+ERROR_REASON_VARIABLE_MISSING: ErrorReason.ValueType  # 40
+"""A variable that the flow requires is absent; the detail `field` is its path."""
+ERROR_REASON_DELIVERY_NOT_FOUND: ErrorReason.ValueType  # 41
+"""The run has no such delivery."""
+ERROR_REASON_DOCUMENT_IN_USE: ErrorReason.ValueType  # 42
+"""A run uses the document, so it cannot be deleted."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 
 @_typing.final

@@ -461,18 +461,56 @@ class RunFlowRequest(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class LabelsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     FLOW_ID_FIELD_NUMBER: _builtins.int
     INPUT_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     METADATA_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
     TIME_LIMIT_FIELD_NUMBER: _builtins.int
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
+    WEBHOOK_URL_FIELD_NUMBER: _builtins.int
+    WEBHOOK_SECRET_FIELD_NUMBER: _builtins.int
+    WEBHOOK_FORMAT_FIELD_NUMBER: _builtins.int
+    WEBHOOK_ON_CANCEL_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
     flow_id: _builtins.str
     """Id of the flow."""
     version: _builtins.str
     """Version of the flow; empty or `latest` means the current one. The run keeps the version it starts with."""
     priority: Global___Priority.ValueType
     """Who goes first when workers are busy."""
+    idempotency_key: _builtins.str
+    """Calls with the same key within 24 hours, for the same flow, give the same run; another request under a key that was
+    used is refused. Printable characters; empty when every call is a run of its own.
+    """
+    webhook_url: _builtins.str
+    """Where to send word once the run ended; empty when nobody wants it."""
+    webhook_secret: _builtins.str
+    """Key of the signature under that word; empty means the organization's own."""
+    webhook_format: _builtins.str
+    """Whose form that word has, one of those the server offers; empty means the server's own."""
+    webhook_on_cancel: _builtins.bool
+    """Whether word is sent of a run that was cancelled, too."""
     @_builtins.property
     def input(self) -> Global___RunInput:
         """What goes in."""
@@ -485,6 +523,10 @@ class RunFlowRequest(_message.Message):
     def time_limit(self) -> _duration_pb2.Duration:
         """How long the run may take from now; it fails with the reason DEADLINE afterwards. Not set: as the server decides."""
 
+    @_builtins.property
+    def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Short facts by which runs are found again, given back with the run."""
+
     def __init__(
         self,
         *,
@@ -494,10 +536,16 @@ class RunFlowRequest(_message.Message):
         metadata: _struct_pb2.Struct | None = ...,
         priority: Global___Priority.ValueType = ...,
         time_limit: _duration_pb2.Duration | None = ...,
+        idempotency_key: _builtins.str = ...,
+        webhook_url: _builtins.str = ...,
+        webhook_secret: _builtins.str = ...,
+        webhook_format: _builtins.str = ...,
+        webhook_on_cancel: _builtins.bool = ...,
+        labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["input", b"input", "metadata", b"metadata", "time_limit", b"time_limit"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["flow_id", b"flow_id", "input", b"input", "metadata", b"metadata", "priority", b"priority", "time_limit", b"time_limit", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["flow_id", b"flow_id", "idempotency_key", b"idempotency_key", "input", b"input", "labels", b"labels", "metadata", b"metadata", "priority", b"priority", "time_limit", b"time_limit", "version", b"version", "webhook_format", b"webhook_format", "webhook_on_cancel", b"webhook_on_cancel", "webhook_secret", b"webhook_secret", "webhook_url", b"webhook_url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -594,3 +642,107 @@ class RunFlowResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RunFlowResponse: _TypeAlias = RunFlowResponse  # noqa: Y015
+
+@_typing.final
+class EstimateRunRequest(_message.Message):
+    """A run to estimate."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FLOW_ID_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    DOCUMENT_ID_FIELD_NUMBER: _builtins.int
+    PAGE_COUNT_FIELD_NUMBER: _builtins.int
+    flow_id: _builtins.str
+    """Id of the flow."""
+    version: _builtins.str
+    """Version of the flow; empty or `latest` means the current one."""
+    document_id: _builtins.str
+    """Id of an uploaded document that has been looked at."""
+    page_count: _builtins.int
+    """A number of pages."""
+    def __init__(
+        self,
+        *,
+        flow_id: _builtins.str = ...,
+        version: _builtins.str = ...,
+        document_id: _builtins.str = ...,
+        page_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["document_id", b"document_id", "page_count", b"page_count", "source", b"source"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document_id", b"document_id", "flow_id", b"flow_id", "page_count", b"page_count", "source", b"source", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_source: _TypeAlias = _typing.Literal["document_id", "page_count"]  # noqa: Y015
+    _WhichOneofArgType_source: _TypeAlias = _typing.Literal["source", b"source"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_source) -> _WhichOneofReturnType_source | None: ...
+
+Global___EstimateRunRequest: _TypeAlias = EstimateRunRequest  # noqa: Y015
+
+@_typing.final
+class EstimateRunResponse(_message.Message):
+    """Answer to EstimateRun."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ESTIMATE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def estimate(self) -> Global___Estimate:
+        """The estimate."""
+
+    def __init__(
+        self,
+        *,
+        estimate: Global___Estimate | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["estimate", b"estimate"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["estimate", b"estimate"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EstimateRunResponse: _TypeAlias = EstimateRunResponse  # noqa: Y015
+
+@_typing.final
+class Estimate(_message.Message):
+    """What a run would cost."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FLOW_ID_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    PAGE_COUNT_FIELD_NUMBER: _builtins.int
+    CREDITS_FIELD_NUMBER: _builtins.int
+    AVAILABLE_FIELD_NUMBER: _builtins.int
+    SUFFICIENT_FIELD_NUMBER: _builtins.int
+    flow_id: _builtins.str
+    """Id of the flow."""
+    version: _builtins.str
+    """Version of the flow."""
+    page_count: _builtins.int
+    """Pages it would read."""
+    credits: _builtins.int
+    """Credits that would be held for it; 0 for test keys."""
+    available: _builtins.int
+    """Credits that are free to be used now; absent for test keys."""
+    sufficient: _builtins.bool
+    """Whether a run would be accepted as far as credits go."""
+    def __init__(
+        self,
+        *,
+        flow_id: _builtins.str = ...,
+        version: _builtins.str = ...,
+        page_count: _builtins.int = ...,
+        credits: _builtins.int = ...,
+        available: _builtins.int | None = ...,
+        sufficient: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_available", b"_available", "available", b"available"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_available", b"_available", "available", b"available", "credits", b"credits", "flow_id", b"flow_id", "page_count", b"page_count", "sufficient", b"sufficient", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__available: _TypeAlias = _typing.Literal["available"]  # noqa: Y015
+    _WhichOneofArgType__available: _TypeAlias = _typing.Literal["_available", b"_available"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__available) -> _WhichOneofReturnType__available | None: ...
+
+Global___Estimate: _TypeAlias = Estimate  # noqa: Y015

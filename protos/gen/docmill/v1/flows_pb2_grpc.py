@@ -55,6 +55,11 @@ class FlowServiceStub:
                 request_serializer=docmill_dot_v1_dot_flows__pb2.RunFlowRequest.SerializeToString,
                 response_deserializer=docmill_dot_v1_dot_flows__pb2.RunFlowResponse.FromString,
                 _registered_method=True)
+        self.EstimateRun = channel.unary_unary(
+                '/docmill.v1.FlowService/EstimateRun',
+                request_serializer=docmill_dot_v1_dot_flows__pb2.EstimateRunRequest.SerializeToString,
+                response_deserializer=docmill_dot_v1_dot_flows__pb2.EstimateRunResponse.FromString,
+                _registered_method=True)
 
 
 class FlowServiceServicer:
@@ -90,6 +95,13 @@ class FlowServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def EstimateRun(self, request, context):
+        """Tells what a run would cost, without running anything.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_FlowServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -112,6 +124,11 @@ def add_FlowServiceServicer_to_server(servicer, server):
                     servicer.RunFlow,
                     request_deserializer=docmill_dot_v1_dot_flows__pb2.RunFlowRequest.FromString,
                     response_serializer=docmill_dot_v1_dot_flows__pb2.RunFlowResponse.SerializeToString,
+            ),
+            'EstimateRun': grpc.unary_unary_rpc_method_handler(
+                    servicer.EstimateRun,
+                    request_deserializer=docmill_dot_v1_dot_flows__pb2.EstimateRunRequest.FromString,
+                    response_serializer=docmill_dot_v1_dot_flows__pb2.EstimateRunResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -223,6 +240,33 @@ class FlowService:
             '/docmill.v1.FlowService/RunFlow',
             docmill_dot_v1_dot_flows__pb2.RunFlowRequest.SerializeToString,
             docmill_dot_v1_dot_flows__pb2.RunFlowResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EstimateRun(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/docmill.v1.FlowService/EstimateRun',
+            docmill_dot_v1_dot_flows__pb2.EstimateRunRequest.SerializeToString,
+            docmill_dot_v1_dot_flows__pb2.EstimateRunResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -43,6 +43,8 @@ class FlowServiceStub:
     """Starts a run: one document through one version of a flow. Answers as soon as the run is recorded; watch it, or
     ask for it again, to see it end.
     """
+    EstimateRun: _grpc.UnaryUnaryMultiCallable[_flows_pb2.EstimateRunRequest, _flows_pb2.EstimateRunResponse]
+    """Tells what a run would cost, without running anything."""
 
 @_typing.type_check_only
 class FlowServiceAsyncStub(FlowServiceStub):
@@ -59,6 +61,8 @@ class FlowServiceAsyncStub(FlowServiceStub):
     """Starts a run: one document through one version of a flow. Answers as soon as the run is recorded; watch it, or
     ask for it again, to see it end.
     """
+    EstimateRun: _aio.UnaryUnaryMultiCallable[_flows_pb2.EstimateRunRequest, _flows_pb2.EstimateRunResponse]  # type: ignore[assignment]
+    """Tells what a run would cost, without running anything."""
 
 class FlowServiceServicer(metaclass=_abc_1.ABCMeta):
     """Flows: versioned recipes that turn a document into data."""
@@ -96,5 +100,13 @@ class FlowServiceServicer(metaclass=_abc_1.ABCMeta):
         """Starts a run: one document through one version of a flow. Answers as soon as the run is recorded; watch it, or
         ask for it again, to see it end.
         """
+
+    @_abc_1.abstractmethod
+    def EstimateRun(
+        self,
+        request: _flows_pb2.EstimateRunRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_flows_pb2.EstimateRunResponse, _abc.Awaitable[_flows_pb2.EstimateRunResponse]]:
+        """Tells what a run would cost, without running anything."""
 
 def add_FlowServiceServicer_to_server(servicer: FlowServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -26,11 +26,12 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from docmill.v1 import errors_pb2 as docmill_dot_v1_dot_errors__pb2
 from docmill.v1 import pages_pb2 as docmill_dot_v1_dot_pages__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
+from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15\x64ocmill/v1/runs.proto\x12\ndocmill.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17\x64ocmill/v1/errors.proto\x1a\x16\x64ocmill/v1/pages.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"r\n\rGetRunRequest\x12/\n\x06run_id\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a\x10\x01\x18\x80\x01\x32\x13^[^\\x00-\\x1f\\x7f]*$\x12\x18\n\x10include_evidence\x18\x02 \x01(\x08\x12\x16\n\x0eoutput_as_json\x18\x03 \x01(\x08\".\n\x0eGetRunResponse\x12\x1c\n\x03run\x18\x01 \x01(\x0b\x32\x0f.docmill.v1.Run\"\x98\x05\n\x03Run\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07\x66low_id\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\t\x12\x13\n\x0b\x64ocument_id\x18\x04 \x01(\t\x12%\n\x06status\x18\x05 \x01(\x0e\x32\x15.docmill.v1.RunStatus\x12.\n\ncreated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstarted_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x63ompleted_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x63\x61ncelled_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\x08\x64uration\x18\n \x01(\x05H\x00\x88\x01\x01\x12)\n\x08progress\x18\x0b \x01(\x0b\x32\x17.docmill.v1.RunProgress\x12&\n\x06output\x18\x0c \x01(\x0b\x32\x16.google.protobuf.Value\x12\x10\n\x08warnings\x18\r \x03(\t\x12&\n\x08\x65vidence\x18\x0e \x03(\x0b\x32\x14.docmill.v1.Evidence\x12 \n\x05\x65rror\x18\x0f \x01(\x0b\x32\x11.docmill.v1.Fault\x12\'\n\x07metrics\x18\x10 \x01(\x0b\x32\x16.docmill.v1.RunMetrics\x12)\n\x08metadata\x18\x11 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x10\n\x08trace_id\x18\x12 \x01(\t\x12\x15\n\rlast_sequence\x18\x13 \x01(\x03\x12\x13\n\x0boutput_json\x18\x14 \x01(\tB\x0b\n\t_duration\"\x83\x01\n\x0bRunProgress\x12\x0c\n\x04step\x18\x01 \x01(\t\x12\x12\n\npercentage\x18\x02 \x01(\x05\x12\x12\n\npages_done\x18\x03 \x01(\x05\x12\x14\n\x0cpages_failed\x18\x04 \x01(\x05\x12\x18\n\x0bpages_total\x18\x05 \x01(\x05H\x00\x88\x01\x01\x42\x0e\n\x0c_pages_total\"^\n\nRunMetrics\x12\x13\n\x0b\x64uration_ms\x18\x01 \x01(\x05\x12\x12\n\npage_count\x18\x02 \x01(\x05\x12\x14\n\x0c\x63redits_used\x18\x03 \x01(\x05\x12\x11\n\tengine_ms\x18\x04 \x01(\x05\"w\n\x08\x45vidence\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x13\n\x0bpage_number\x18\x02 \x01(\x05\x12%\n\x04\x62\x62ox\x18\x03 \x01(\x0b\x32\x17.docmill.v1.BoundingBox\x12\r\n\x05words\x18\x04 \x03(\t\x12\x12\n\nconfidence\x18\x05 \x01(\x01\"\xde\x01\n\tRunFilter\x12:\n\x08statuses\x18\x01 \x03(\x0e\x32\x15.docmill.v1.RunStatusB\x11\xbaH\x0e\x92\x01\x0b\x10\x05\"\x07\x82\x01\x04\x10\x01 \x00\x12.\n\x07\x66low_id\x18\x02 \x01(\tB\x1d\xbaH\x1ar\x18\x18\x80\x01\x32\x13^[^\\x00-\\x1f\\x7f]*$\x12\x31\n\rcreated_after\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0e\x63reated_before\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x83\x01\n\x0fListRunsRequest\x12%\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x15.docmill.v1.RunFilter\x12#\n\tpage_size\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00R\x05limit\x12$\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04R\x06\x63ursor\"e\n\x10ListRunsResponse\x12\x1d\n\x04runs\x18\x01 \x03(\x0b\x32\x0f.docmill.v1.Run\x12\r\n\x05total\x18\x02 \x01(\x05\x12#\n\x0fnext_page_token\x18\x03 \x01(\tR\nnextCursor\"C\n\x10\x43\x61ncelRunRequest\x12/\n\x06run_id\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a\x10\x01\x18\x80\x01\x32\x13^[^\\x00-\\x1f\\x7f]*$\"1\n\x11\x43\x61ncelRunResponse\x12\x1c\n\x03run\x18\x01 \x01(\x0b\x32\x0f.docmill.v1.Run\"c\n\x0fWatchRunRequest\x12/\n\x06run_id\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a\x10\x01\x18\x80\x01\x32\x13^[^\\x00-\\x1f\\x7f]*$\x12\x1f\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\"\xac\x01\n\x10WatchRunResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12+\n\x08snapshot\x18\x02 \x01(\x0b\x32\x17.docmill.v1.RunSnapshotH\x00\x12%\n\x05\x65vent\x18\x03 \x01(\x0b\x32\x14.docmill.v1.RunEventH\x00\x12*\n\theartbeat\x18\x04 \x01(\x0b\x32\x15.docmill.v1.HeartbeatH\x00\x42\x06\n\x04item\"+\n\x0bRunSnapshot\x12\x1c\n\x03run\x18\x01 \x01(\x0b\x32\x0f.docmill.v1.Run\"\x0b\n\tHeartbeat\"\xea\x02\n\x08RunEvent\x12&\n\x04kind\x18\x01 \x01(\x0e\x32\x18.docmill.v1.RunEventKind\x12&\n\x02\x61t\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12#\n\x04page\x18\x03 \x01(\x0b\x32\x15.docmill.v1.PageFacts\x12\x17\n\npages_done\x18\x04 \x01(\x05H\x00\x88\x01\x01\x12\x18\n\x0bpages_total\x18\x05 \x01(\x05H\x01\x88\x01\x01\x12\x0c\n\x04step\x18\x06 \x01(\t\x12 \n\x05\x65rror\x18\x07 \x01(\x0b\x32\x11.docmill.v1.Fault\x12\x19\n\x0cpages_failed\x18\x08 \x01(\x05H\x02\x88\x01\x01\x12\x11\n\tnode_type\x18\t \x01(\t\x12\x18\n\x0b\x64uration_ms\x18\n \x01(\x05H\x03\x88\x01\x01\x42\r\n\x0b_pages_doneB\x0e\n\x0c_pages_totalB\x0f\n\r_pages_failedB\x0e\n\x0c_duration_ms\"\xdb\x01\n\tPageFacts\x12\x13\n\x0bpage_number\x18\x01 \x01(\x05\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\x05\x12\x0e\n\x06\x65ngine\x18\x03 \x01(\t\x12\x17\n\nconfidence\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x12\n\x05words\x18\x05 \x01(\x05H\x01\x88\x01\x01\x12\x18\n\x0b\x64uration_ms\x18\x06 \x01(\x05H\x02\x88\x01\x01\x12\x18\n\x0bretry_in_ms\x18\x07 \x01(\x05H\x03\x88\x01\x01\x42\r\n\x0b_confidenceB\x08\n\x06_wordsB\x0e\n\x0c_duration_msB\x0e\n\x0c_retry_in_ms\"\x8e\x01\n\x10ListPagesRequest\x12/\n\x06run_id\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a\x10\x01\x18\x80\x01\x32\x13^[^\\x00-\\x1f\\x7f]*$\x12#\n\tpage_size\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00R\x05limit\x12$\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04R\x06\x63ursor\"h\n\x11ListPagesResponse\x12\x1f\n\x05pages\x18\x01 \x03(\x0b\x32\x10.docmill.v1.Page\x12\r\n\x05total\x18\x02 \x01(\x05\x12#\n\x0fnext_page_token\x18\x03 \x01(\tR\nnextCursor\"_\n\x0eGetPageRequest\x12/\n\x06run_id\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a\x10\x01\x18\x80\x01\x32\x13^[^\\x00-\\x1f\\x7f]*$\x12\x1c\n\x0bpage_number\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01\"1\n\x0fGetPageResponse\x12\x1e\n\x04page\x18\x01 \x01(\x0b\x32\x10.docmill.v1.Page*\xa1\x01\n\tRunStatus\x12\x1a\n\x16RUN_STATUS_UNSPECIFIED\x10\x00\x12\x15\n\x11RUN_STATUS_QUEUED\x10\x01\x12\x16\n\x12RUN_STATUS_RUNNING\x10\x02\x12\x18\n\x14RUN_STATUS_SUCCEEDED\x10\x03\x12\x15\n\x11RUN_STATUS_FAILED\x10\x04\x12\x18\n\x14RUN_STATUS_CANCELLED\x10\x05*\xf0\x02\n\x0cRunEventKind\x12\x1e\n\x1aRUN_EVENT_KIND_UNSPECIFIED\x10\x00\x12\x1f\n\x1bRUN_EVENT_KIND_RUN_ACCEPTED\x10\x01\x12\x1e\n\x1aRUN_EVENT_KIND_RUN_PLANNED\x10\x02\x12\x1c\n\x18RUN_EVENT_KIND_PAGE_DONE\x10\x03\x12\x1f\n\x1bRUN_EVENT_KIND_PAGE_RETRIED\x10\x04\x12\x1e\n\x1aRUN_EVENT_KIND_PAGE_FAILED\x10\x05\x12\x1f\n\x1bRUN_EVENT_KIND_STEP_STARTED\x10\x06\x12\x1c\n\x18RUN_EVENT_KIND_STEP_DONE\x10\x07\x12 \n\x1cRUN_EVENT_KIND_RUN_SUCCEEDED\x10\x08\x12\x1d\n\x19RUN_EVENT_KIND_RUN_FAILED\x10\t\x12 \n\x1cRUN_EVENT_KIND_RUN_CANCELLED\x10\n2\x9e\x05\n\nRunService\x12\x63\n\x06GetRun\x12\x19.docmill.v1.GetRunRequest\x1a\x1a.docmill.v1.GetRunResponse\"\"\x82\xd3\xe4\x93\x02\x1c\x12\x15/api/v1/runs/{run_id}b\x03run\x12[\n\x08ListRuns\x12\x1b.docmill.v1.ListRunsRequest\x1a\x1c.docmill.v1.ListRunsResponse\"\x14\x82\xd3\xe4\x93\x02\x0e\x12\x0c/api/v1/runs\x12s\n\tCancelRun\x12\x1c.docmill.v1.CancelRunRequest\x1a\x1d.docmill.v1.CancelRunResponse\")\x82\xd3\xe4\x93\x02#\"\x1c/api/v1/runs/{run_id}/cancelb\x03run\x12m\n\x08WatchRun\x12\x1b.docmill.v1.WatchRunRequest\x1a\x1c.docmill.v1.WatchRunResponse\"$\x82\xd3\xe4\x93\x02\x1e\x12\x1c/api/v1/runs/{run_id}/events0\x01\x12m\n\tListPages\x12\x1c.docmill.v1.ListPagesRequest\x1a\x1d.docmill.v1.ListPagesResponse\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1/runs/{run_id}/pages\x12{\n\x07GetPage\x12\x1a.docmill.v1.GetPageRequest\x1a\x1b.docmill.v1.GetPageResponse\"7\x82\xd3\xe4\x93\x02\x31\x12)/api/v1/runs/{run_id}/pages/{page_number}b\x04pageb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15\x64ocmill/v1/runs.proto\x12\ndocmill.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17\x64ocmill/v1/errors.proto\x1a\x16\x64ocmill/v1/pages.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xab\x01\n\rGetRunRequest\x12/\n\x06run_id\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a\x10\x01\x18\x80\x01\x32\x13^[^\\x00-\\x1f\\x7f]*$\x12\x18\n\x10include_evidence\x18\x02 \x01(\x08\x12\x16\n\x0eoutput_as_json\x18\x03 \x01(\x08\x12\x19\n\x11include_artifacts\x18\x04 \x01(\x08\x12\x1c\n\x14include_step_metrics\x18\x05 \x01(\x08\".\n\x0eGetRunResponse\x12\x1c\n\x03run\x18\x01 \x01(\x0b\x32\x0f.docmill.v1.Run\"\xd0\x06\n\x03Run\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07\x66low_id\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\t\x12\x13\n\x0b\x64ocument_id\x18\x04 \x01(\t\x12%\n\x06status\x18\x05 \x01(\x0e\x32\x15.docmill.v1.RunStatus\x12.\n\ncreated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstarted_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x63ompleted_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x63\x61ncelled_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\x08\x64uration\x18\n \x01(\x05H\x00\x88\x01\x01\x12)\n\x08progress\x18\x0b \x01(\x0b\x32\x17.docmill.v1.RunProgress\x12&\n\x06output\x18\x0c \x01(\x0b\x32\x16.google.protobuf.Value\x12\x10\n\x08warnings\x18\r \x03(\t\x12&\n\x08\x65vidence\x18\x0e \x03(\x0b\x32\x14.docmill.v1.Evidence\x12 \n\x05\x65rror\x18\x0f \x01(\x0b\x32\x11.docmill.v1.Fault\x12\'\n\x07metrics\x18\x10 \x01(\x0b\x32\x16.docmill.v1.RunMetrics\x12)\n\x08metadata\x18\x11 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x10\n\x08trace_id\x18\x12 \x01(\t\x12\x15\n\rlast_sequence\x18\x13 \x01(\x03\x12\x13\n\x0boutput_json\x18\x14 \x01(\t\x12\x1b\n\x0equeue_position\x18\x15 \x01(\x05H\x01\x88\x01\x01\x12+\n\x06labels\x18\x16 \x03(\x0b\x32\x1b.docmill.v1.Run.LabelsEntry\x12*\n\tartifacts\x18\x17 \x01(\x0b\x32\x17.google.protobuf.Struct\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x0b\n\t_durationB\x11\n\x0f_queue_position\"\x83\x01\n\x0bRunProgress\x12\x0c\n\x04step\x18\x01 \x01(\t\x12\x12\n\npercentage\x18\x02 \x01(\x05\x12\x12\n\npages_done\x18\x03 \x01(\x05\x12\x14\n\x0cpages_failed\x18\x04 \x01(\x05\x12\x18\n\x0bpages_total\x18\x05 \x01(\x05H\x00\x88\x01\x01\x42\x0e\n\x0c_pages_total\"\xd1\x01\n\nRunMetrics\x12\x13\n\x0b\x64uration_ms\x18\x01 \x01(\x05\x12\x12\n\npage_count\x18\x02 \x01(\x05\x12\x14\n\x0c\x63redits_used\x18\x03 \x01(\x05\x12\x11\n\tengine_ms\x18\x04 \x01(\x05\x12\x13\n\x0btokens_used\x18\x05 \x01(\x03\x12\x0c\n\x04\x63ost\x18\x06 \x01(\x01\x12\x11\n\tsteps_run\x18\x07 \x01(\x05\x12\x13\n\x0bsteps_total\x18\x08 \x01(\x05\x12&\n\x05steps\x18\t \x03(\x0b\x32\x17.docmill.v1.StepMetrics\"C\n\x0bStepMetrics\x12\x0c\n\x04step\x18\x01 \x01(\t\x12\x11\n\tnode_type\x18\x02 \x01(\t\x12\x13\n\x0b\x64uration_ms\x18\x03 \x01(\x05\"w\n\x08\x45vidence\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x13\n\x0bpage_number\x18\x02 \x01(\x05\x12%\n\x04\x62\x62ox\x18\x03 \x01(\x0b\x32\x17.docmill.v1.BoundingBox\x12\r\n\x05words\x18\x04 \x03(\t\x12\x12\n\nconfidence\x18\x05 \x01(\x01\"\x8c\x02\n\tRunFilter\x12:\n\x08statuses\x18\x01 \x03(\x0e\x32\x15.docmill.v1.RunStatusB\x11\xbaH\x0e\x92\x01\x0b\x10\x05\"\x07\x82\x01\x04\x10\x01 \x00\x12.\n\x07\x66low_id\x18\x02 \x01(\tB\x1d\xbaH\x1ar\x18\x18\x80\x01\x32\x13^[^\\x00-\\x1f\\x7f]*$\x12\x31\n\rcreated_after\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0e\x63reated_before\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x05label\x18\x05 \x01(\tB\x1d\xbaH\x1ar\x18\x18\xc0\x02\x32\x13^[^\\x00-\\x1f\\x7f]*$\"\x83\x01\n\x0fListRunsRequest\x12%\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x15.docmill.v1.RunFilter\x12#\n\tpage_size\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00R\x05limit\x12$\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04R\x06\x63ursor\"e\n\x10ListRunsResponse\x12\x1d\n\x04runs\x18\x01 \x03(\x0b\x32\x0f.docmill.v1.Run\x12\r\n\x05total\x18\x02 \x01(\x05\x12#\n\x0fnext_page_token\x18\x03 \x01(\tR\nnextCursor\"C\n\x10\x43\x61ncelRunRequest\x12/\n\x06run_id\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a\x10\x01\x18\x80\x01\x32\x13^[^\\x00-\\x1f\\x7f]*$\"1\n\x11\x43\x61ncelRunResponse\x12\x1c\n\x03run\x18\x01 \x01(\x0b\x32\x0f.docmill.v1.Run\"c\n\x0fWatchRunRequest\x12/\n\x06run_id\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a\x10\x01\x18\x80\x01\x32\x13^[^\\x00-\\x1f\\x7f]*$\x12\x1f\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\"\xac\x01\n\x10WatchRunResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12+\n\x08snapshot\x18\x02 \x01(\x0b\x32\x17.docmill.v1.RunSnapshotH\x00\x12%\n\x05\x65vent\x18\x03 \x01(\x0b\x32\x14.docmill.v1.RunEventH\x00\x12*\n\theartbeat\x18\x04 \x01(\x0b\x32\x15.docmill.v1.HeartbeatH\x00\x42\x06\n\x04item\"+\n\x0bRunSnapshot\x12\x1c\n\x03run\x18\x01 \x01(\x0b\x32\x0f.docmill.v1.Run\"\x0b\n\tHeartbeat\"\xea\x02\n\x08RunEvent\x12&\n\x04kind\x18\x01 \x01(\x0e\x32\x18.docmill.v1.RunEventKind\x12&\n\x02\x61t\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12#\n\x04page\x18\x03 \x01(\x0b\x32\x15.docmill.v1.PageFacts\x12\x17\n\npages_done\x18\x04 \x01(\x05H\x00\x88\x01\x01\x12\x18\n\x0bpages_total\x18\x05 \x01(\x05H\x01\x88\x01\x01\x12\x0c\n\x04step\x18\x06 \x01(\t\x12 \n\x05\x65rror\x18\x07 \x01(\x0b\x32\x11.docmill.v1.Fault\x12\x19\n\x0cpages_failed\x18\x08 \x01(\x05H\x02\x88\x01\x01\x12\x11\n\tnode_type\x18\t \x01(\t\x12\x18\n\x0b\x64uration_ms\x18\n \x01(\x05H\x03\x88\x01\x01\x42\r\n\x0b_pages_doneB\x0e\n\x0c_pages_totalB\x0f\n\r_pages_failedB\x0e\n\x0c_duration_ms\"\xdb\x01\n\tPageFacts\x12\x13\n\x0bpage_number\x18\x01 \x01(\x05\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\x05\x12\x0e\n\x06\x65ngine\x18\x03 \x01(\t\x12\x17\n\nconfidence\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x12\n\x05words\x18\x05 \x01(\x05H\x01\x88\x01\x01\x12\x18\n\x0b\x64uration_ms\x18\x06 \x01(\x05H\x02\x88\x01\x01\x12\x18\n\x0bretry_in_ms\x18\x07 \x01(\x05H\x03\x88\x01\x01\x42\r\n\x0b_confidenceB\x08\n\x06_wordsB\x0e\n\x0c_duration_msB\x0e\n\x0c_retry_in_ms\"\x8e\x01\n\x10ListPagesRequest\x12/\n\x06run_id\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a\x10\x01\x18\x80\x01\x32\x13^[^\\x00-\\x1f\\x7f]*$\x12#\n\tpage_size\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00R\x05limit\x12$\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04R\x06\x63ursor\"h\n\x11ListPagesResponse\x12\x1f\n\x05pages\x18\x01 \x03(\x0b\x32\x10.docmill.v1.Page\x12\r\n\x05total\x18\x02 \x01(\x05\x12#\n\x0fnext_page_token\x18\x03 \x01(\tR\nnextCursor\"_\n\x0eGetPageRequest\x12/\n\x06run_id\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a\x10\x01\x18\x80\x01\x32\x13^[^\\x00-\\x1f\\x7f]*$\x12\x1c\n\x0bpage_number\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01\"1\n\x0fGetPageResponse\x12\x1e\n\x04page\x18\x01 \x01(\x0b\x32\x10.docmill.v1.Page\"\x82\x01\n\x13GetPageImageRequest\x12/\n\x06run_id\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a\x10\x01\x18\x80\x01\x32\x13^[^\\x00-\\x1f\\x7f]*$\x12\x1c\n\x0bpage_number\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01\x12\x1c\n\x08max_side\x18\x03 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc0>(\x00\";\n\x14GetPageImageResponse\x12#\n\x05image\x18\x01 \x01(\x0b\x32\x14.google.api.HttpBody*\xa1\x01\n\tRunStatus\x12\x1a\n\x16RUN_STATUS_UNSPECIFIED\x10\x00\x12\x15\n\x11RUN_STATUS_QUEUED\x10\x01\x12\x16\n\x12RUN_STATUS_RUNNING\x10\x02\x12\x18\n\x14RUN_STATUS_SUCCEEDED\x10\x03\x12\x15\n\x11RUN_STATUS_FAILED\x10\x04\x12\x18\n\x14RUN_STATUS_CANCELLED\x10\x05*\xf0\x02\n\x0cRunEventKind\x12\x1e\n\x1aRUN_EVENT_KIND_UNSPECIFIED\x10\x00\x12\x1f\n\x1bRUN_EVENT_KIND_RUN_ACCEPTED\x10\x01\x12\x1e\n\x1aRUN_EVENT_KIND_RUN_PLANNED\x10\x02\x12\x1c\n\x18RUN_EVENT_KIND_PAGE_DONE\x10\x03\x12\x1f\n\x1bRUN_EVENT_KIND_PAGE_RETRIED\x10\x04\x12\x1e\n\x1aRUN_EVENT_KIND_PAGE_FAILED\x10\x05\x12\x1f\n\x1bRUN_EVENT_KIND_STEP_STARTED\x10\x06\x12\x1c\n\x18RUN_EVENT_KIND_STEP_DONE\x10\x07\x12 \n\x1cRUN_EVENT_KIND_RUN_SUCCEEDED\x10\x08\x12\x1d\n\x19RUN_EVENT_KIND_RUN_FAILED\x10\t\x12 \n\x1cRUN_EVENT_KIND_RUN_CANCELLED\x10\n2\xb4\x06\n\nRunService\x12\x63\n\x06GetRun\x12\x19.docmill.v1.GetRunRequest\x1a\x1a.docmill.v1.GetRunResponse\"\"\x82\xd3\xe4\x93\x02\x1c\x12\x15/api/v1/runs/{run_id}b\x03run\x12[\n\x08ListRuns\x12\x1b.docmill.v1.ListRunsRequest\x1a\x1c.docmill.v1.ListRunsResponse\"\x14\x82\xd3\xe4\x93\x02\x0e\x12\x0c/api/v1/runs\x12s\n\tCancelRun\x12\x1c.docmill.v1.CancelRunRequest\x1a\x1d.docmill.v1.CancelRunResponse\")\x82\xd3\xe4\x93\x02#\"\x1c/api/v1/runs/{run_id}/cancelb\x03run\x12m\n\x08WatchRun\x12\x1b.docmill.v1.WatchRunRequest\x1a\x1c.docmill.v1.WatchRunResponse\"$\x82\xd3\xe4\x93\x02\x1e\x12\x1c/api/v1/runs/{run_id}/events0\x01\x12m\n\tListPages\x12\x1c.docmill.v1.ListPagesRequest\x1a\x1d.docmill.v1.ListPagesResponse\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1/runs/{run_id}/pages\x12{\n\x07GetPage\x12\x1a.docmill.v1.GetPageRequest\x1a\x1b.docmill.v1.GetPageResponse\"7\x82\xd3\xe4\x93\x02\x31\x12)/api/v1/runs/{run_id}/pages/{page_number}b\x04page\x12\x93\x01\n\x0cGetPageImage\x12\x1f.docmill.v1.GetPageImageRequest\x1a .docmill.v1.GetPageImageResponse\">\x82\xd3\xe4\x93\x02\x38\x12//api/v1/runs/{run_id}/pages/{page_number}/imageb\x05image0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,10 +40,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_GETRUNREQUEST'].fields_by_name['run_id']._loaded_options = None
   _globals['_GETRUNREQUEST'].fields_by_name['run_id']._serialized_options = b'\272H\034r\032\020\001\030\200\0012\023^[^\\x00-\\x1f\\x7f]*$'
+  _globals['_RUN_LABELSENTRY']._loaded_options = None
+  _globals['_RUN_LABELSENTRY']._serialized_options = b'8\001'
   _globals['_RUNFILTER'].fields_by_name['statuses']._loaded_options = None
   _globals['_RUNFILTER'].fields_by_name['statuses']._serialized_options = b'\272H\016\222\001\013\020\005\"\007\202\001\004\020\001 \000'
   _globals['_RUNFILTER'].fields_by_name['flow_id']._loaded_options = None
   _globals['_RUNFILTER'].fields_by_name['flow_id']._serialized_options = b'\272H\032r\030\030\200\0012\023^[^\\x00-\\x1f\\x7f]*$'
+  _globals['_RUNFILTER'].fields_by_name['label']._loaded_options = None
+  _globals['_RUNFILTER'].fields_by_name['label']._serialized_options = b'\272H\032r\030\030\300\0022\023^[^\\x00-\\x1f\\x7f]*$'
   _globals['_LISTRUNSREQUEST'].fields_by_name['page_size']._loaded_options = None
   _globals['_LISTRUNSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\006\032\004\030d(\000'
   _globals['_LISTRUNSREQUEST'].fields_by_name['page_token']._loaded_options = None
@@ -63,6 +68,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETPAGEREQUEST'].fields_by_name['run_id']._serialized_options = b'\272H\034r\032\020\001\030\200\0012\023^[^\\x00-\\x1f\\x7f]*$'
   _globals['_GETPAGEREQUEST'].fields_by_name['page_number']._loaded_options = None
   _globals['_GETPAGEREQUEST'].fields_by_name['page_number']._serialized_options = b'\272H\004\032\002(\001'
+  _globals['_GETPAGEIMAGEREQUEST'].fields_by_name['run_id']._loaded_options = None
+  _globals['_GETPAGEIMAGEREQUEST'].fields_by_name['run_id']._serialized_options = b'\272H\034r\032\020\001\030\200\0012\023^[^\\x00-\\x1f\\x7f]*$'
+  _globals['_GETPAGEIMAGEREQUEST'].fields_by_name['page_number']._loaded_options = None
+  _globals['_GETPAGEIMAGEREQUEST'].fields_by_name['page_number']._serialized_options = b'\272H\004\032\002(\001'
+  _globals['_GETPAGEIMAGEREQUEST'].fields_by_name['max_side']._loaded_options = None
+  _globals['_GETPAGEIMAGEREQUEST'].fields_by_name['max_side']._serialized_options = b'\272H\007\032\005\030\300>(\000'
   _globals['_RUNSERVICE'].methods_by_name['GetRun']._loaded_options = None
   _globals['_RUNSERVICE'].methods_by_name['GetRun']._serialized_options = b'\202\323\344\223\002\034\022\025/api/v1/runs/{run_id}b\003run'
   _globals['_RUNSERVICE'].methods_by_name['ListRuns']._loaded_options = None
@@ -75,52 +86,62 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RUNSERVICE'].methods_by_name['ListPages']._serialized_options = b'\202\323\344\223\002\035\022\033/api/v1/runs/{run_id}/pages'
   _globals['_RUNSERVICE'].methods_by_name['GetPage']._loaded_options = None
   _globals['_RUNSERVICE'].methods_by_name['GetPage']._serialized_options = b'\202\323\344\223\0021\022)/api/v1/runs/{run_id}/pages/{page_number}b\004page'
-  _globals['_RUNSTATUS']._serialized_start=3293
-  _globals['_RUNSTATUS']._serialized_end=3454
-  _globals['_RUNEVENTKIND']._serialized_start=3457
-  _globals['_RUNEVENTKIND']._serialized_end=3825
-  _globals['_GETRUNREQUEST']._serialized_start=208
-  _globals['_GETRUNREQUEST']._serialized_end=322
-  _globals['_GETRUNRESPONSE']._serialized_start=324
-  _globals['_GETRUNRESPONSE']._serialized_end=370
-  _globals['_RUN']._serialized_start=373
-  _globals['_RUN']._serialized_end=1037
-  _globals['_RUNPROGRESS']._serialized_start=1040
-  _globals['_RUNPROGRESS']._serialized_end=1171
-  _globals['_RUNMETRICS']._serialized_start=1173
-  _globals['_RUNMETRICS']._serialized_end=1267
-  _globals['_EVIDENCE']._serialized_start=1269
-  _globals['_EVIDENCE']._serialized_end=1388
-  _globals['_RUNFILTER']._serialized_start=1391
-  _globals['_RUNFILTER']._serialized_end=1613
-  _globals['_LISTRUNSREQUEST']._serialized_start=1616
-  _globals['_LISTRUNSREQUEST']._serialized_end=1747
-  _globals['_LISTRUNSRESPONSE']._serialized_start=1749
-  _globals['_LISTRUNSRESPONSE']._serialized_end=1850
-  _globals['_CANCELRUNREQUEST']._serialized_start=1852
-  _globals['_CANCELRUNREQUEST']._serialized_end=1919
-  _globals['_CANCELRUNRESPONSE']._serialized_start=1921
-  _globals['_CANCELRUNRESPONSE']._serialized_end=1970
-  _globals['_WATCHRUNREQUEST']._serialized_start=1972
-  _globals['_WATCHRUNREQUEST']._serialized_end=2071
-  _globals['_WATCHRUNRESPONSE']._serialized_start=2074
-  _globals['_WATCHRUNRESPONSE']._serialized_end=2246
-  _globals['_RUNSNAPSHOT']._serialized_start=2248
-  _globals['_RUNSNAPSHOT']._serialized_end=2291
-  _globals['_HEARTBEAT']._serialized_start=2293
-  _globals['_HEARTBEAT']._serialized_end=2304
-  _globals['_RUNEVENT']._serialized_start=2307
-  _globals['_RUNEVENT']._serialized_end=2669
-  _globals['_PAGEFACTS']._serialized_start=2672
-  _globals['_PAGEFACTS']._serialized_end=2891
-  _globals['_LISTPAGESREQUEST']._serialized_start=2894
-  _globals['_LISTPAGESREQUEST']._serialized_end=3036
-  _globals['_LISTPAGESRESPONSE']._serialized_start=3038
-  _globals['_LISTPAGESRESPONSE']._serialized_end=3142
-  _globals['_GETPAGEREQUEST']._serialized_start=3144
-  _globals['_GETPAGEREQUEST']._serialized_end=3239
-  _globals['_GETPAGERESPONSE']._serialized_start=3241
-  _globals['_GETPAGERESPONSE']._serialized_end=3290
-  _globals['_RUNSERVICE']._serialized_start=3828
-  _globals['_RUNSERVICE']._serialized_end=4498
+  _globals['_RUNSERVICE'].methods_by_name['GetPageImage']._loaded_options = None
+  _globals['_RUNSERVICE'].methods_by_name['GetPageImage']._serialized_options = b'\202\323\344\223\0028\022//api/v1/runs/{run_id}/pages/{page_number}/imageb\005image'
+  _globals['_RUNSTATUS']._serialized_start=3987
+  _globals['_RUNSTATUS']._serialized_end=4148
+  _globals['_RUNEVENTKIND']._serialized_start=4151
+  _globals['_RUNEVENTKIND']._serialized_end=4519
+  _globals['_GETRUNREQUEST']._serialized_start=236
+  _globals['_GETRUNREQUEST']._serialized_end=407
+  _globals['_GETRUNRESPONSE']._serialized_start=409
+  _globals['_GETRUNRESPONSE']._serialized_end=455
+  _globals['_RUN']._serialized_start=458
+  _globals['_RUN']._serialized_end=1306
+  _globals['_RUN_LABELSENTRY']._serialized_start=1229
+  _globals['_RUN_LABELSENTRY']._serialized_end=1274
+  _globals['_RUNPROGRESS']._serialized_start=1309
+  _globals['_RUNPROGRESS']._serialized_end=1440
+  _globals['_RUNMETRICS']._serialized_start=1443
+  _globals['_RUNMETRICS']._serialized_end=1652
+  _globals['_STEPMETRICS']._serialized_start=1654
+  _globals['_STEPMETRICS']._serialized_end=1721
+  _globals['_EVIDENCE']._serialized_start=1723
+  _globals['_EVIDENCE']._serialized_end=1842
+  _globals['_RUNFILTER']._serialized_start=1845
+  _globals['_RUNFILTER']._serialized_end=2113
+  _globals['_LISTRUNSREQUEST']._serialized_start=2116
+  _globals['_LISTRUNSREQUEST']._serialized_end=2247
+  _globals['_LISTRUNSRESPONSE']._serialized_start=2249
+  _globals['_LISTRUNSRESPONSE']._serialized_end=2350
+  _globals['_CANCELRUNREQUEST']._serialized_start=2352
+  _globals['_CANCELRUNREQUEST']._serialized_end=2419
+  _globals['_CANCELRUNRESPONSE']._serialized_start=2421
+  _globals['_CANCELRUNRESPONSE']._serialized_end=2470
+  _globals['_WATCHRUNREQUEST']._serialized_start=2472
+  _globals['_WATCHRUNREQUEST']._serialized_end=2571
+  _globals['_WATCHRUNRESPONSE']._serialized_start=2574
+  _globals['_WATCHRUNRESPONSE']._serialized_end=2746
+  _globals['_RUNSNAPSHOT']._serialized_start=2748
+  _globals['_RUNSNAPSHOT']._serialized_end=2791
+  _globals['_HEARTBEAT']._serialized_start=2793
+  _globals['_HEARTBEAT']._serialized_end=2804
+  _globals['_RUNEVENT']._serialized_start=2807
+  _globals['_RUNEVENT']._serialized_end=3169
+  _globals['_PAGEFACTS']._serialized_start=3172
+  _globals['_PAGEFACTS']._serialized_end=3391
+  _globals['_LISTPAGESREQUEST']._serialized_start=3394
+  _globals['_LISTPAGESREQUEST']._serialized_end=3536
+  _globals['_LISTPAGESRESPONSE']._serialized_start=3538
+  _globals['_LISTPAGESRESPONSE']._serialized_end=3642
+  _globals['_GETPAGEREQUEST']._serialized_start=3644
+  _globals['_GETPAGEREQUEST']._serialized_end=3739
+  _globals['_GETPAGERESPONSE']._serialized_start=3741
+  _globals['_GETPAGERESPONSE']._serialized_end=3790
+  _globals['_GETPAGEIMAGEREQUEST']._serialized_start=3793
+  _globals['_GETPAGEIMAGEREQUEST']._serialized_end=3923
+  _globals['_GETPAGEIMAGERESPONSE']._serialized_start=3925
+  _globals['_GETPAGEIMAGERESPONSE']._serialized_end=3984
+  _globals['_RUNSERVICE']._serialized_start=4522
+  _globals['_RUNSERVICE']._serialized_end=5342
 # @@protoc_insertion_point(module_scope)

@@ -6,6 +6,7 @@ isort:skip_file
 from collections import abc as _abc
 from docmill.v1 import errors_pb2 as _errors_pb2
 from docmill.v1 import pages_pb2 as _pages_pb2
+from google.api import httpbody_pb2 as _httpbody_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import struct_pb2 as _struct_pb2
@@ -124,6 +125,8 @@ class GetRunRequest(_message.Message):
     RUN_ID_FIELD_NUMBER: _builtins.int
     INCLUDE_EVIDENCE_FIELD_NUMBER: _builtins.int
     OUTPUT_AS_JSON_FIELD_NUMBER: _builtins.int
+    INCLUDE_ARTIFACTS_FIELD_NUMBER: _builtins.int
+    INCLUDE_STEP_METRICS_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     """Id of the run."""
     include_evidence: _builtins.bool
@@ -132,16 +135,22 @@ class GetRunRequest(_message.Message):
     """Whether to give the output as JSON text in `output_json` instead of `output`. The text keeps the order of keys and
     costs a tenth for long documents.
     """
+    include_artifacts: _builtins.bool
+    """Whether to add what the steps made on the way."""
+    include_step_metrics: _builtins.bool
+    """Whether to add what each step took."""
     def __init__(
         self,
         *,
         run_id: _builtins.str = ...,
         include_evidence: _builtins.bool = ...,
         output_as_json: _builtins.bool = ...,
+        include_artifacts: _builtins.bool = ...,
+        include_step_metrics: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["include_evidence", b"include_evidence", "output_as_json", b"output_as_json", "run_id", b"run_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["include_artifacts", b"include_artifacts", "include_evidence", b"include_evidence", "include_step_metrics", b"include_step_metrics", "output_as_json", b"output_as_json", "run_id", b"run_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -177,6 +186,26 @@ class Run(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class LabelsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     ID_FIELD_NUMBER: _builtins.int
     FLOW_ID_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
@@ -197,6 +226,9 @@ class Run(_message.Message):
     TRACE_ID_FIELD_NUMBER: _builtins.int
     LAST_SEQUENCE_FIELD_NUMBER: _builtins.int
     OUTPUT_JSON_FIELD_NUMBER: _builtins.int
+    QUEUE_POSITION_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
+    ARTIFACTS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Id of the run."""
     flow_id: _builtins.str
@@ -215,6 +247,8 @@ class Run(_message.Message):
     """Number of its latest event."""
     output_json: _builtins.str
     """The output as JSON text, if asked for."""
+    queue_position: _builtins.int
+    """Place in the line, from 1, while it waits for other runs of its organization to end; absent otherwise."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
         """When it was accepted."""
@@ -259,6 +293,14 @@ class Run(_message.Message):
     def metadata(self) -> _struct_pb2.Struct:
         """What was given with RunFlow."""
 
+    @_builtins.property
+    def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """What was given with RunFlow."""
+
+    @_builtins.property
+    def artifacts(self) -> _struct_pb2.Struct:
+        """What the steps made on the way, by id of the step, if asked for: each an object with its `type` (`parse`, ...)."""
+
     def __init__(
         self,
         *,
@@ -282,14 +324,22 @@ class Run(_message.Message):
         trace_id: _builtins.str = ...,
         last_sequence: _builtins.int = ...,
         output_json: _builtins.str = ...,
+        queue_position: _builtins.int | None = ...,
+        labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        artifacts: _struct_pb2.Struct | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_duration", b"_duration", "cancelled_at", b"cancelled_at", "completed_at", b"completed_at", "created_at", b"created_at", "duration", b"duration", "error", b"error", "metadata", b"metadata", "metrics", b"metrics", "output", b"output", "progress", b"progress", "started_at", b"started_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_duration", b"_duration", "_queue_position", b"_queue_position", "artifacts", b"artifacts", "cancelled_at", b"cancelled_at", "completed_at", b"completed_at", "created_at", b"created_at", "duration", b"duration", "error", b"error", "metadata", b"metadata", "metrics", b"metrics", "output", b"output", "progress", b"progress", "queue_position", b"queue_position", "started_at", b"started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_duration", b"_duration", "cancelled_at", b"cancelled_at", "completed_at", b"completed_at", "created_at", b"created_at", "document_id", b"document_id", "duration", b"duration", "error", b"error", "evidence", b"evidence", "flow_id", b"flow_id", "id", b"id", "last_sequence", b"last_sequence", "metadata", b"metadata", "metrics", b"metrics", "output", b"output", "output_json", b"output_json", "progress", b"progress", "started_at", b"started_at", "status", b"status", "trace_id", b"trace_id", "version", b"version", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_duration", b"_duration", "_queue_position", b"_queue_position", "artifacts", b"artifacts", "cancelled_at", b"cancelled_at", "completed_at", b"completed_at", "created_at", b"created_at", "document_id", b"document_id", "duration", b"duration", "error", b"error", "evidence", b"evidence", "flow_id", b"flow_id", "id", b"id", "labels", b"labels", "last_sequence", b"last_sequence", "metadata", b"metadata", "metrics", b"metrics", "output", b"output", "output_json", b"output_json", "progress", b"progress", "queue_position", b"queue_position", "started_at", b"started_at", "status", b"status", "trace_id", b"trace_id", "version", b"version", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__duration: _TypeAlias = _typing.Literal["duration"]  # noqa: Y015
     _WhichOneofArgType__duration: _TypeAlias = _typing.Literal["_duration", b"_duration"]  # noqa: Y015
+    _WhichOneofReturnType__queue_position: _TypeAlias = _typing.Literal["queue_position"]  # noqa: Y015
+    _WhichOneofArgType__queue_position: _TypeAlias = _typing.Literal["_queue_position", b"_queue_position"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__duration) -> _WhichOneofReturnType__duration | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__queue_position) -> _WhichOneofReturnType__queue_position | None: ...
 
 Global___Run: _TypeAlias = Run  # noqa: Y015
 
@@ -343,6 +393,11 @@ class RunMetrics(_message.Message):
     PAGE_COUNT_FIELD_NUMBER: _builtins.int
     CREDITS_USED_FIELD_NUMBER: _builtins.int
     ENGINE_MS_FIELD_NUMBER: _builtins.int
+    TOKENS_USED_FIELD_NUMBER: _builtins.int
+    COST_FIELD_NUMBER: _builtins.int
+    STEPS_RUN_FIELD_NUMBER: _builtins.int
+    STEPS_TOTAL_FIELD_NUMBER: _builtins.int
+    STEPS_FIELD_NUMBER: _builtins.int
     duration_ms: _builtins.int
     """Milliseconds from its acceptance to its end."""
     page_count: _builtins.int
@@ -351,6 +406,18 @@ class RunMetrics(_message.Message):
     """Credits it cost."""
     engine_ms: _builtins.int
     """Milliseconds inside reading engines, summed over pages."""
+    tokens_used: _builtins.int
+    """Tokens used by language models."""
+    cost: _builtins.float
+    """What outside services charged, in US dollars."""
+    steps_run: _builtins.int
+    """Steps that ran."""
+    steps_total: _builtins.int
+    """Steps that the flow has."""
+    @_builtins.property
+    def steps(self) -> _containers.RepeatedCompositeFieldContainer[Global___StepMetrics]:
+        """What each step took, if asked for."""
+
     def __init__(
         self,
         *,
@@ -358,14 +425,49 @@ class RunMetrics(_message.Message):
         page_count: _builtins.int = ...,
         credits_used: _builtins.int = ...,
         engine_ms: _builtins.int = ...,
+        tokens_used: _builtins.int = ...,
+        cost: _builtins.float = ...,
+        steps_run: _builtins.int = ...,
+        steps_total: _builtins.int = ...,
+        steps: _abc.Iterable[Global___StepMetrics] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["credits_used", b"credits_used", "duration_ms", b"duration_ms", "engine_ms", b"engine_ms", "page_count", b"page_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "credits_used", b"credits_used", "duration_ms", b"duration_ms", "engine_ms", b"engine_ms", "page_count", b"page_count", "steps", b"steps", "steps_run", b"steps_run", "steps_total", b"steps_total", "tokens_used", b"tokens_used"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RunMetrics: _TypeAlias = RunMetrics  # noqa: Y015
+
+@_typing.final
+class StepMetrics(_message.Message):
+    """What a step took."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STEP_FIELD_NUMBER: _builtins.int
+    NODE_TYPE_FIELD_NUMBER: _builtins.int
+    DURATION_MS_FIELD_NUMBER: _builtins.int
+    step: _builtins.str
+    """Id of the step."""
+    node_type: _builtins.str
+    """Kind of the step: `parse`, `extract`, ..."""
+    duration_ms: _builtins.int
+    """Milliseconds it took."""
+    def __init__(
+        self,
+        *,
+        step: _builtins.str = ...,
+        node_type: _builtins.str = ...,
+        duration_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["duration_ms", b"duration_ms", "node_type", b"node_type", "step", b"step"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StepMetrics: _TypeAlias = StepMetrics  # noqa: Y015
 
 @_typing.final
 class Evidence(_message.Message):
@@ -419,8 +521,11 @@ class RunFilter(_message.Message):
     FLOW_ID_FIELD_NUMBER: _builtins.int
     CREATED_AFTER_FIELD_NUMBER: _builtins.int
     CREATED_BEFORE_FIELD_NUMBER: _builtins.int
+    LABEL_FIELD_NUMBER: _builtins.int
     flow_id: _builtins.str
     """Flow whose runs to show; empty means all."""
+    label: _builtins.str
+    """Show runs that have this label: `name=value`, or `name` for any value; empty means all."""
     @_builtins.property
     def statuses(self) -> _containers.RepeatedScalarFieldContainer[Global___RunStatus.ValueType]:
         """States to show; empty means all."""
@@ -440,10 +545,11 @@ class RunFilter(_message.Message):
         flow_id: _builtins.str = ...,
         created_after: _timestamp_pb2.Timestamp | None = ...,
         created_before: _timestamp_pb2.Timestamp | None = ...,
+        label: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_after", b"created_after", "created_before", b"created_before"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_after", b"created_after", "created_before", b"created_before", "flow_id", b"flow_id", "statuses", b"statuses"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_after", b"created_after", "created_before", b"created_before", "flow_id", b"flow_id", "label", b"label", "statuses", b"statuses"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -923,3 +1029,57 @@ class GetPageResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetPageResponse: _TypeAlias = GetPageResponse  # noqa: Y015
+
+@_typing.final
+class GetPageImageRequest(_message.Message):
+    """Which page to picture."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    PAGE_NUMBER_FIELD_NUMBER: _builtins.int
+    MAX_SIDE_FIELD_NUMBER: _builtins.int
+    run_id: _builtins.str
+    """Id of the run."""
+    page_number: _builtins.int
+    """Number of the page, from 1."""
+    max_side: _builtins.int
+    """Longest side in pixels; 0 means 2000. A picture is never made larger than it was stored."""
+    def __init__(
+        self,
+        *,
+        run_id: _builtins.str = ...,
+        page_number: _builtins.int = ...,
+        max_side: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_side", b"max_side", "page_number", b"page_number", "run_id", b"run_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetPageImageRequest: _TypeAlias = GetPageImageRequest  # noqa: Y015
+
+@_typing.final
+class GetPageImageResponse(_message.Message):
+    """One piece of a page's picture."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IMAGE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def image(self) -> _httpbody_pb2.HttpBody:
+        """The next bytes; the first piece names their type."""
+
+    def __init__(
+        self,
+        *,
+        image: _httpbody_pb2.HttpBody | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["image", b"image"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["image", b"image"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetPageImageResponse: _TypeAlias = GetPageImageResponse  # noqa: Y015

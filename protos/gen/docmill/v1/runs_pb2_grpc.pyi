@@ -47,6 +47,8 @@ class RunServiceStub:
     """Lists the pages of a run without their text, in order."""
     GetPage: _grpc.UnaryUnaryMultiCallable[_runs_pb2.GetPageRequest, _runs_pb2.GetPageResponse]
     """Gives one page of a run, with its text once it was read."""
+    GetPageImage: _grpc.UnaryStreamMultiCallable[_runs_pb2.GetPageImageRequest, _runs_pb2.GetPageImageResponse]
+    """Gives the picture of one page as PNG, in pieces: the first names the type. It stands as its boxes do."""
 
 @_typing.type_check_only
 class RunServiceAsyncStub(RunServiceStub):
@@ -67,6 +69,8 @@ class RunServiceAsyncStub(RunServiceStub):
     """Lists the pages of a run without their text, in order."""
     GetPage: _aio.UnaryUnaryMultiCallable[_runs_pb2.GetPageRequest, _runs_pb2.GetPageResponse]  # type: ignore[assignment]
     """Gives one page of a run, with its text once it was read."""
+    GetPageImage: _aio.UnaryStreamMultiCallable[_runs_pb2.GetPageImageRequest, _runs_pb2.GetPageImageResponse]  # type: ignore[assignment]
+    """Gives the picture of one page as PNG, in pieces: the first names the type. It stands as its boxes do."""
 
 class RunServiceServicer(metaclass=_abc_1.ABCMeta):
     """Runs: one document each, going through one version of a flow."""
@@ -120,5 +124,13 @@ class RunServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_runs_pb2.GetPageResponse, _abc.Awaitable[_runs_pb2.GetPageResponse]]:
         """Gives one page of a run, with its text once it was read."""
+
+    @_abc_1.abstractmethod
+    def GetPageImage(
+        self,
+        request: _runs_pb2.GetPageImageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_runs_pb2.GetPageImageResponse], _abc.AsyncIterator[_runs_pb2.GetPageImageResponse]]:
+        """Gives the picture of one page as PNG, in pieces: the first names the type. It stands as its boxes do."""
 
 def add_RunServiceServicer_to_server(servicer: RunServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

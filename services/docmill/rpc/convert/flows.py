@@ -6,7 +6,7 @@ from typing import Any
 
 from docmill.domain.flow_specs import FlowSpec, parse_flow
 from docmill.domain.models import Flow, FlowVersion, JsonObject, Priority
-from docmill.engine import Listing, RunRequest
+from docmill.engine import Listing, RunRequest, WebhookRequest
 from docmill.rpc.convert.common import from_struct, to_struct, to_timestamp
 from docmill.v1 import flows_pb2
 
@@ -132,9 +132,23 @@ def from_run_flow(request: flows_pb2.RunFlowRequest, *, trace_id: str = "") -> R
         declared_type=inline.mime_type if inline else "",
         variables=from_struct(source.variables, "input.variables", max_bytes=MAX_VARIABLES),
         metadata=from_struct(request.metadata, "metadata", max_bytes=MAX_METADATA),
+        labels=dict(request.labels),
+        idempotency_key=request.idempotency_key,
+        webhook=_webhook(request),
         priority=_PRIORITIES[request.priority],
         timeout_s=_seconds(request),
         trace_id=trace_id,
+    )
+
+
+def _webhook(request: flows_pb2.RunFlowRequest) -> WebhookRequest | None:
+    if not request.webhook_url:
+        return None
+    return WebhookRequest(
+        url=request.webhook_url,
+        secret=request.webhook_secret,
+        format=request.webhook_format,
+        on_cancel=request.webhook_on_cancel,
     )
 
 

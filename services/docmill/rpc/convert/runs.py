@@ -48,6 +48,7 @@ def to_run(run: Run) -> runs_pb2.Run:
         error=to_fault(run.fault),
         metrics=to_metrics(run),
         metadata=to_struct(run.metadata) if run.metadata else None,
+        labels=run.labels,
         trace_id=run.trace_id,
         last_sequence=run.last_sequence,
     )
@@ -76,6 +77,10 @@ def to_metrics(run: Run) -> runs_pb2.RunMetrics | None:
         page_count=run.pages_done,
         credits_used=run.credits_used,
         engine_ms=min(run.engine_ms, _INT32),
+        tokens_used=run.tokens_used,
+        cost=run.cost_micros / 1_000_000,
+        steps_run=run.steps_run,
+        steps_total=run.steps_total,
     )
 
 
@@ -114,6 +119,7 @@ def from_filter(message: runs_pb2.RunFilter) -> RunFilter:
         flow_id=message.flow_id,
         created_after=from_timestamp(after, "filter.created_after") if message.HasField("created_after") else None,
         created_before=from_timestamp(before, "filter.created_before") if message.HasField("created_before") else None,
+        label=message.label,
     )
 
 

@@ -66,6 +66,7 @@ organizations = Table(
     _text("name"),
     _text("plan_id"),
     _time("created_at"),
+    _text("webhook_secret", default=""),  # encrypted
 )
 
 api_keys = Table(
@@ -81,6 +82,7 @@ api_keys = Table(
     _time("created_at"),
     _time("expires_at", null=True),
     _time("revoked_at", null=True),
+    _time("last_used_at", null=True),
     UniqueConstraint("sha256"),
     Index(None, "org_id", "created_at"),
 )
@@ -147,6 +149,12 @@ runs = Table(
     _big("credits_used", default=0),
     _big("engine_ms", default=0),
     _text("trace_id", default=""),
+    _text("labels", default="{}"),
+    _time("admitted_at", null=True),
+    _big("tokens_used", default=0),
+    _big("cost_micros", default=0),
+    _count("steps_run", default=0),
+    _count("steps_total", default=0),
     # Lists, newest first: read backwards by ORDER BY created_at DESC, id DESC.
     Index(None, "org_id", "mode", "created_at", "id"),
     # Runs that wait for a document's probe.
@@ -237,6 +245,76 @@ ledger_entries = Table(
     _big("credits"),
     _time("created_at"),
     UniqueConstraint("run_id", "kind"),
+)
+
+# Calls of an organization in the current minute.
+rate_windows = Table(
+    "rate_windows",
+    metadata,
+    _text("org_id", key=True),
+    _text("mode", key=True),
+    _time("started_at"),
+    _count("calls"),
+)
+
+# Which run an idempotency key made.
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    _text("org_id", key=True),
+    _text("mode", key=True),
+    _text("flow_id", key=True),
+    _text("key", key=True),
+    _text("request_sha256"),
+    _text("run_id", ForeignKey("runs.id")),
+    _time("created_at"),
+)
+
+# Who wants word of a run's end.
+webhooks = Table(
+    "webhooks",
+    metadata,
+    _text("run_id", ForeignKey("runs.id"), key=True),
+    _text("url"),
+    _text("secret", default=""),  # encrypted; empty: the organization's
+    _text("format", default=""),
+    _count("on_cancel", default=0),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    _text("id", key=True),
+    _text("org_id"),
+    _text("mode"),
+    _text("run_id", ForeignKey("runs.id")),
+    _text("event"),
+    _text("state"),
+    _count("attempt", default=0),  # attempts made since it was (re)started
+    _time("next_at", null=True),
+    _time("lease_until", null=True),
+    _time("created_at"),
+    _time("ended_at", null=True),
+    Index(None, "run_id", "created_at"),
+)
+
+# What is due: small however long the history is.
+Index(
+    "ix_deliveries_due",
+    deliveries.c.next_at,
+    sqlite_where=deliveries.c.state == text("'PENDING'"),
+    postgresql_where=deliveries.c.state == text("'PENDING'"),
+)
+
+delivery_attempts = Table(
+    "delivery_attempts",
+    metadata,
+    _text("delivery_id", ForeignKey("deliveries.id"), key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),  # of all attempts ever made, from 1
+    _time("at"),
+    _count("http_status", null=True),
+    _count("duration_ms"),
+    _text("error", default=""),
 )
 
 # Small facts about the installation (e.g. the id of its default organization).

@@ -36,6 +36,8 @@ class _JobKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_JobKind.Value
     """Read one page."""
     JOB_KIND_DOCUMENT: _JobKind.ValueType  # 3
     """Do everything after the pages."""
+    JOB_KIND_RENDER: _JobKind.ValueType  # 4
+    """Make a picture of one page."""
 
 class JobKind(_JobKind, metaclass=_JobKindEnumTypeWrapper):
     """What a job does."""
@@ -48,6 +50,8 @@ JOB_KIND_PAGE: JobKind.ValueType  # 2
 """Read one page."""
 JOB_KIND_DOCUMENT: JobKind.ValueType  # 3
 """Do everything after the pages."""
+JOB_KIND_RENDER: JobKind.ValueType  # 4
+"""Make a picture of one page."""
 Global___JobKind: _TypeAlias = JobKind  # noqa: Y015
 
 class _HintKind:

@@ -1,0 +1,1 @@
+"""The REST surfaces the gateway speaks, one folder each."""

@@ -1,0 +1,1 @@
+"""The documented surface under `/api/v1`."""
