@@ -80,6 +80,7 @@ async def serve_services(settings: Settings, stop: asyncio.Event) -> None:
             probe_wait=timedelta(seconds=settings.probe_wait_s),
             run_timeout=settings.run_timeout,
             lease=timedelta(seconds=settings.lease_s),
+            unused_document_kept=timedelta(hours=settings.unused_document_h),
         )
         engine = Engine(Context(store=store, blobs=blobs, bus=bus, options=options))
         await engine.prepare()

@@ -22,6 +22,7 @@ from importlib.metadata import version
 from cyclopts import App, CycloptsError, MissingArgumentError, Parameter, UnknownCommandError
 
 from docmill.cli import accounts, flows, run, runs, system
+from docmill.cli import credits as credits_
 from docmill.cli.failures import DONE, UsageError, report
 from docmill.cli.options import DOCUMENTS, OPERATION
 
@@ -63,6 +64,7 @@ app.command(system.config, group=OPERATION)
 app.command(system.doctor, group=OPERATION)
 app.command(accounts.orgs)
 app.command(accounts.keys)
+app.command(credits_.app)
 
 
 def main(tokens: Sequence[str] | None = None) -> int:

@@ -165,8 +165,7 @@ def plan_waiting(ctx: Context, document_id: str) -> Op[Collected]:
     if document is None:
         return Collected()
     planned = []
-    for run_id in (yield from runs.waiting_for(document_id)):
-        run = yield from runs.get(run_id, lock=True)
+    for run in (yield from _locked((yield from runs.waiting_for(document_id)))):
         if run is None or run.state.is_terminal or run.pages_total is not None:
             continue
         recipe = yield from _recipe(ctx, run)
@@ -174,6 +173,15 @@ def plan_waiting(ctx: Context, document_id: str) -> Op[Collected]:
         if changed:
             planned.append(changed)
     return Collected(runs=tuple(planned), document_id=document_id)
+
+
+def _locked(run_ids: Sequence[str]) -> Op[list[Run | None]]:
+    """All the runs, locked before any of them moves credits: see store/ledger."""
+    found = []
+    for run_id in run_ids:
+        run = yield from runs.get(run_id, lock=True)
+        found.append(run)
+    return found
 
 
 def _recipe(ctx: Context, run: Run) -> Op[Recipe]:

@@ -39,6 +39,10 @@ class EngineOptions:
     poll: timedelta = timedelta(seconds=5)
     """A watch looks this often without a hint."""
     sweep: timedelta = timedelta(seconds=1)
+    expire: timedelta = timedelta(minutes=1)
+    """How often to look for what is too old."""
+    unused_document_kept: timedelta = timedelta(hours=24)
+    """A document that no run is over is deleted after this time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from docmill.domain.flow_specs import FlowSpec
-from docmill.domain.messages import Beat, Hint
-from docmill.domain.models import Caller, Document, Flow, FlowVersion, Run, RunEvent, RunPage
+from docmill.domain.messages import Beat, Hint, StepFacts
+from docmill.domain.models import Caller, Document, Flow, FlowVersion, JsonObject, Run, RunEvent, RunPage
 from docmill.domain.pages import Page
 from docmill.engine import (
+    artifacts,
     authenticate,
     cancel,
     collect,
+    delete,
     dispatch,
+    estimate,
+    expire,
     flow_files,
     flows,
     reads,
@@ -24,7 +28,15 @@ from docmill.engine import (
     watch,
 )
 from docmill.engine.context import Context
-from docmill.engine.requests import Heartbeat, Listing, RunFilter, RunOutput, RunRequest
+from docmill.engine.requests import (
+    Estimate,
+    EstimateRequest,
+    Heartbeat,
+    Listing,
+    RunFilter,
+    RunOutput,
+    RunRequest,
+)
 from docmill.store import StoreUnavailable, jobs
 
 
@@ -42,16 +54,28 @@ class Engine:
         return await authenticate.authenticate(self.ctx, api_key)
 
     async def upload_document(
-        self, caller: Caller, *, filename: str, declared_type: str, chunks: AsyncIterator[bytes]
+        self,
+        caller: Caller,
+        *,
+        filename: str,
+        declared_type: str,
+        chunks: AsyncIterator[bytes],
+        flow_id: str = "",
+        version: str = "",
     ) -> Document:
-        """Store the bytes and have them probed."""
+        """Store the bytes and have them probed; for a flow, as far as its size limit allows."""
+        limit = await upload.limit_of(self.ctx, caller, flow_id, version)
         return await upload.upload_document(
-            self.ctx, caller, filename=filename, declared_type=declared_type, chunks=chunks
+            self.ctx, caller, filename=filename, declared_type=declared_type, chunks=chunks, limit=limit
         )
 
     async def get_document(self, caller: Caller, document_id: str) -> Document:
         """One document."""
         return await upload.get_document(self.ctx, caller, document_id)
+
+    async def delete_document(self, caller: Caller, document_id: str) -> None:
+        """Delete a document that no run is over."""
+        await delete.delete_document(self.ctx, caller, document_id)
 
     async def list_flows(self, caller: Caller, *, limit: int, offset: int = 0, page_token: str = "") -> Listing[Flow]:
         """Flows that are not hidden."""
@@ -69,6 +93,10 @@ class Engine:
         """Accept a run."""
         return await submit.run_flow(self.ctx, caller, request)
 
+    async def estimate_run(self, caller: Caller, request: EstimateRequest) -> Estimate:
+        """What a run would cost; nothing runs."""
+        return await estimate.estimate_run(self.ctx, caller, request)
+
     async def get_run(self, caller: Caller, run_id: str) -> Run:
         """One run."""
         return await reads.get_run(self.ctx, caller, run_id)
@@ -77,6 +105,16 @@ class Engine:
         """What a run made."""
         reads.owned(run, caller, run.id)
         return await reads.get_output(self.ctx, run)
+
+    async def get_artifacts(self, caller: Caller, run: Run) -> JsonObject:
+        """What the steps of a run made so far, by id of the step."""
+        reads.owned(run, caller, run.id)
+        return await artifacts.get_artifacts(self.ctx, run)
+
+    async def get_steps(self, caller: Caller, run: Run) -> Sequence[StepFacts]:
+        """What the steps of a run that have ended took, in order."""
+        reads.owned(run, caller, run.id)
+        return await reads.get_steps(self.ctx, run)
 
     async def list_runs(self, caller: Caller, filter_: RunFilter, *, limit: int, page_token: str = "") -> Listing[Run]:
         """Runs that match, newest first."""
@@ -119,6 +157,7 @@ class Engine:
                 loops.create_task(dispatch.run(self.ctx), name="dispatch")
                 loops.create_task(collect.run(self.ctx), name="collect")
                 loops.create_task(sweep.run(self.ctx), name="sweep")
+                loops.create_task(expire.run(self.ctx), name="expire")
                 loops.create_task(self._extend_leases(beats), name="leases")
         finally:
             for unsubscribe in off:

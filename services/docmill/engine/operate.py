@@ -11,6 +11,7 @@ from docmill.domain.models import ApiKey, Mode, Organization, Scope
 from docmill.engine import ids
 from docmill.engine.authenticate import fingerprint, new_key
 from docmill.engine.context import utc_now
+from docmill.engine.operate_credits import CreditOffice
 from docmill.store import Op, Store, accounts, facts
 
 PLANS = ("doclo.test", "doclo.free", "doclo.pro", "doclo.enterprise")
@@ -23,6 +24,11 @@ class Operator:
     """Works on the record directly, beside running services."""
 
     store: Store
+
+    @property
+    def credits(self) -> CreditOffice:
+        """What the operator does about credits."""
+        return CreditOffice(self.store)
 
     async def create_organization(self, name: str, plan_id: str) -> Organization:
         """A new tenant. InvalidArgument for an unknown plan or an empty name."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime
 
 from docmill.blobs import BlobNotFound
 from docmill.domain.errors import NotFound, Reason
-from docmill.domain.models import Caller, Run, RunPage
+from docmill.domain.messages import StepFacts
+from docmill.domain.models import Caller, EventKind, Run, RunPage
 from docmill.domain.pages import Page
 from docmill.engine import page_tokens
 from docmill.engine.context import Context
@@ -42,6 +44,23 @@ async def get_output(ctx: Context, run: Run) -> RunOutput:
     return RunOutput(output=outcome.output, evidence=outcome.evidence, warnings=outcome.warnings)
 
 
+async def get_steps(ctx: Context, run: Run) -> Sequence[StepFacts]:
+    """What the steps that have ended took, in order; reading counts from when its pages were known and let in."""
+    kinds = {EventKind.RUN_PLANNED, EventKind.STEP_DONE}
+    began: datetime | None = None
+    steps = []
+    for event in await ctx.store.read(lambda: runs.events_of(run.id, kinds)):
+        if event.kind is EventKind.RUN_PLANNED:
+            began = max(event.at, run.admitted_at or event.at)
+            continue
+        known = event.payload.get("durationMs")
+        took = known if known is not None else round((event.at - (began or event.at)).total_seconds() * 1000)
+        steps.append(
+            StepFacts(step_id=event.payload["step"], node_type=event.payload["nodeType"], duration_ms=max(0, took))
+        )
+    return steps
+
+
 async def list_runs(ctx: Context, caller: Caller, filter_: RunFilter, *, limit: int, page_token: str) -> Listing[Run]:
     """Runs that match, newest first."""
     query = runs.RunQuery(
@@ -51,6 +70,7 @@ async def list_runs(ctx: Context, caller: Caller, filter_: RunFilter, *, limit: 
         flow_id=filter_.flow_id,
         created_after=filter_.created_after,
         created_before=filter_.created_before,
+        label=filter_.label,
         before=_position(page_token) if page_token else None,
     )
 

@@ -63,6 +63,35 @@ class RunRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EstimateRequest:
+    """A run to estimate: over an uploaded document, or over so many pages."""
+
+    flow_id: str
+    version: str = ""
+    """Empty or `latest`: the current one."""
+    document_id: str = ""
+    pages: int = 0
+    """Counts without a document."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What a run would cost."""
+
+    flow_id: str
+    version: str
+    pages: int
+    credits: int
+    available: int | None
+    """Credits free to be used now; None in test mode, where runs are free."""
+
+    @property
+    def sufficient(self) -> bool:
+        """Whether the run would be accepted as far as credits go."""
+        return self.available is None or self.credits <= self.available
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunFilter:
     """Which runs to list; empty members do not filter."""
 

@@ -9,9 +9,10 @@ from collections.abc import AsyncIterator
 from docmill.domain.states import RunState
 from docmill.engine import Engine
 from docmill.rpc.context import Context, caller
+from docmill.rpc.convert.common import to_struct
 from docmill.rpc.convert.documents import to_page
 from docmill.rpc.convert.flows import page_size
-from docmill.rpc.convert.runs import add_output, from_filter, to_run, to_watched
+from docmill.rpc.convert.runs import add_output, from_filter, to_run, to_steps, to_watched
 from docmill.v1 import runs_pb2, runs_pb2_grpc
 
 __all__ = ["RunService"]
@@ -27,6 +28,11 @@ class RunService(runs_pb2_grpc.RunServiceServicer):
         """A run, with its output once it succeeded."""
         run = await self._engine.get_run(caller(), request.run_id)
         message = to_run(run)
+        if request.include_step_metrics and run.ended_at:
+            message.metrics.steps.extend(to_steps(await self._engine.get_steps(caller(), run)))
+        if request.include_artifacts:
+            made = await self._engine.get_artifacts(caller(), run)
+            message.artifacts.CopyFrom(await asyncio.to_thread(to_struct, made))  # text of many pages
         if run.state is RunState.SUCCEEDED:
             output = await self._engine.get_output(caller(), run)
             form = {"as_json": request.output_as_json, "evidence": request.include_evidence}

@@ -28,9 +28,9 @@ from docmill.client.errors import (
     UnsupportedError,
     WaitTimeoutError,
 )
-from docmill.client.flow import Flow, FlowConfig, FlowSummary
+from docmill.client.flow import Estimate, Flow, FlowConfig, FlowSummary
 from docmill.client.page import Box, Line, Page, PageStatus, PageText, Word
-from docmill.client.run import Evidence, Fault, Metrics, Priority, Progress, Run, RunEvent, RunStatus
+from docmill.client.run import Evidence, Fault, Metrics, Priority, Progress, Run, RunEvent, RunStatus, StepMetrics
 from docmill.client.sync import Docmill, RunHandle
 
 __all__ = [
@@ -47,6 +47,7 @@ __all__ = [
     "DocmillError",
     "Document",
     "DocumentStatus",
+    "Estimate",
     "Evidence",
     "FailedPreconditionError",
     "Fault",
@@ -72,6 +73,7 @@ __all__ = [
     "RunHandle",
     "RunStatus",
     "ServerError",
+    "StepMetrics",
     "UnavailableError",
     "UnsupportedError",
     "WaitTimeoutError",

@@ -33,6 +33,7 @@ class Documents(Blocking[AsyncDocuments]):
 
     upload = blocking(AsyncDocuments.upload)
     get = blocking(AsyncDocuments.get)
+    delete = blocking(AsyncDocuments.delete)
 
 
 class RunHandle(Blocking[AsyncRunHandle]):
@@ -71,6 +72,7 @@ class Flows(Blocking[AsyncFlows]):
     list = iterating(AsyncFlows.list)
     get = blocking(AsyncFlows.get)
     create = blocking(AsyncFlows.create)
+    estimate = blocking(AsyncFlows.estimate)
     run = _handing(AsyncFlows.run)
 
 

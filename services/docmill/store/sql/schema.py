@@ -103,6 +103,15 @@ documents = Table(
     _text("media_type", default=""),
     _text("pages", default="[]"),
     _text("fault", null=True),
+    _text("use", default="NONE"),  # RUNS: a run is over it; DELETED: it is being deleted
+)
+
+# Documents that no run is over: small however long the history is.
+Index(
+    "ix_documents_unused",
+    documents.c.created_at,
+    sqlite_where=documents.c.use != text("'RUNS'"),
+    postgresql_where=documents.c.use != text("'RUNS'"),
 )
 
 flow_versions = Table(
@@ -170,6 +179,18 @@ Index(
     postgresql_where=runs.c.deadline.is_not(None),
 )
 
+# A run's labels, one row each, to find runs by: `runs.labels` has them together.
+run_labels = Table(
+    "run_labels",
+    metadata,
+    _text("run_id", ForeignKey("runs.id"), key=True),
+    _text("name", key=True),
+    _text("org_id"),
+    _text("mode"),
+    _text("value"),
+    Index(None, "org_id", "mode", "name", "value"),
+)
+
 jobs = Table(
     "jobs",
     metadata,
@@ -234,17 +255,31 @@ run_events = Table(
     sqlite_with_rowid=False,  # a run's events lie side by side, without a second tree for the key
 )
 
-ledger_entries = Table(
-    "ledger_entries",
+# How many credits lie where: of each organization `available`, `reserved` and `used`, and what the installation
+# `granted` (organization ''; it may be negative, and is). All together are always 0.
+ledger_accounts = Table(
+    "ledger_accounts",
+    metadata,
+    _text("org_id", key=True),
+    _text("name", key=True),
+    _big("credits"),
+)
+
+# Every move of credits from one account to another.
+ledger_transfers = Table(
+    "ledger_transfers",
     metadata,
     _text("id", key=True),
     _text("org_id"),
-    _text("mode"),
-    _text("run_id", ForeignKey("runs.id")),
+    _text("run_id", ForeignKey("runs.id"), null=True),
     _text("kind"),
+    _text("source"),
+    _text("target"),
     _big("credits"),
+    _text("note", default=""),
     _time("created_at"),
     UniqueConstraint("run_id", "kind"),
+    Index(None, "org_id", "created_at", "id"),
 )
 
 # Calls of an organization in the current minute.
@@ -266,8 +301,10 @@ idempotency_keys = Table(
     _text("flow_id", key=True),
     _text("key", key=True),
     _text("request_sha256"),
-    _text("run_id", ForeignKey("runs.id")),
+    # Checked at the commit: the key is taken before its run is recorded.
+    _text("run_id", ForeignKey("runs.id", deferrable=True, initially="DEFERRED")),
     _time("created_at"),
+    Index(None, "created_at"),
 )
 
 # Who wants word of a run's end.
