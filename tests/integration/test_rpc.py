@@ -74,12 +74,16 @@ async def test_a_missing_scope_is_named(api: Api) -> None:
 @pytest.mark.parametrize(
     ("request_", "reason", "field"),
     [
-        (flows_pb2.RunFlowRequest(flow_id="f"), "FIELD_MISSING", "input"),
-        (flows_pb2.RunFlowRequest(flow_id="f", input=flows_pb2.RunInput()), "DOCUMENT_MISSING", "input.document"),
+        (flows_pb2.RunFlowRequest(flow_id="f"), "DOCUMENT_MISSING", "input.document.base64"),
+        (
+            flows_pb2.RunFlowRequest(flow_id="f", input=flows_pb2.RunInput()),
+            "DOCUMENT_MISSING",
+            "input.document.base64",
+        ),
         (
             flows_pb2.RunFlowRequest(flow_id="f", input=flows_pb2.RunInput(document=flows_pb2.InlineDocument())),
             "DOCUMENT_MISSING",
-            "input.document",
+            "input.document.base64",
         ),
         (flows_pb2.RunFlowRequest(flow_id="a\nb", input=inline(PDF)), "FIELD_INVALID", "flow_id"),
         (flows_pb2.RunFlowRequest(flow_id="f", input=inline(PDF), priority=99), "FIELD_INVALID", "priority"),

@@ -23,6 +23,7 @@ EXPORTS = [
     "DocmillError",
     "Document",
     "DocumentStatus",
+    "Estimate",
     "Evidence",
     "FailedPreconditionError",
     "Fault",
@@ -48,6 +49,7 @@ EXPORTS = [
     "RunHandle",
     "RunStatus",
     "ServerError",
+    "StepMetrics",
     "UnavailableError",
     "UnsupportedError",
     "WaitTimeoutError",
@@ -55,8 +57,8 @@ EXPORTS = [
 ]
 
 METHODS = {
-    "documents": {"upload", "get"},
-    "flows": {"list", "get", "create", "run"},
+    "documents": {"upload", "get", "delete"},
+    "flows": {"list", "get", "create", "estimate", "run"},
     "runs": {"get", "list", "watch", "wait_for_completion", "cancel", "pages", "page", "handle"},
 }
 
