@@ -8,11 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from docmill.domain.credits import Transfer, TransferKind
+from docmill.domain.credits import Transfer, TransferKind, price_per_page
 from docmill.domain.errors import Fault, PaymentRequired, Reason
-from docmill.domain.models import Run
+from docmill.domain.models import Caller, FlowVersion, Run
 from docmill.engine import ids
 from docmill.store import Op, ledger
+
+
+def price_of_page(caller: Caller, version: FlowVersion) -> int:
+    """Credits that the caller pays for a page of the flow."""
+    return price_per_page(version, caller.mode)
 
 
 def hold(run: Run, now: datetime) -> Op[None]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from docmill.domain import plan as planning
-from docmill.domain.credits import price_per_page
 from docmill.domain.errors import Fault, MediaError, Reason, Unavailable
 from docmill.domain.models import Caller, FlowVersion, Mode
 from docmill.domain.states import ProbeState
-from docmill.engine import flows, upload
+from docmill.engine import billing, flows, upload
 from docmill.engine.context import Context
 from docmill.engine.probing import probed
 from docmill.engine.requests import Estimate, EstimateRequest
@@ -30,7 +29,7 @@ async def estimate_run(ctx: Context, caller: Caller, request: EstimateRequest) -
         flow_id=version.flow_id,
         version=version.version,
         pages=pages,
-        credits=pages * price_per_page(version, caller.mode),
+        credits=pages * billing.price_of_page(caller, version),
         available=None if balance is None else balance.available,
     )
 

@@ -10,7 +10,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 from docmill.domain import plan as planning
-from docmill.domain.credits import price_per_page
 from docmill.domain.errors import Fault, InvalidArgument, MediaError, Reason
 from docmill.domain.models import Caller, Document, EventKind, JsonObject, Run
 from docmill.domain.states import ProbeState, RunState
@@ -111,7 +110,7 @@ def _new_run(ctx: Context, caller: Caller, request: RunRequest, recipe: Recipe, 
         labels=request.labels,
         created_at=now,
         deadline=now + timeout,
-        credits_reserved=price_per_page(recipe.version, caller.mode),
+        credits_reserved=billing.price_of_page(caller, recipe.version),
         steps_total=recipe.steps_total,
         trace_id=request.trace_id or secrets.token_hex(16),
     )
