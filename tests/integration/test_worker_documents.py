@@ -20,6 +20,7 @@ from docmill.ocr.codec import page_from_json
 from docmill.worker.loop import WorkerOptions
 from docmill.worker.main import WorkerSetup, serve_worker
 from tests.fixtures import documents
+from tests.fixtures.bus import all_wanted
 
 
 class Mill:
@@ -63,7 +64,9 @@ async def mill(tmp_path: Path) -> AsyncIterator[Mill]:
     stop, ready = asyncio.Event(), asyncio.Event()
     life = asyncio.create_task(serve_worker(MemoryBus(broker), blobs, setup, stop, ready=ready))
     await asyncio.wait({life, asyncio.create_task(ready.wait())}, return_when=asyncio.FIRST_COMPLETED)
-    yield Mill(MemoryBus(broker), blobs)
+    services = MemoryBus(broker)
+    async with services.answering(all_wanted):
+        yield Mill(services, blobs)
     stop.set()
     await life
     await blobs.aclose()

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from enum import Enum, auto
 from typing import Protocol
 
-from docmill.domain.messages import Beat, Hint, JobMessage, JobResult
+from docmill.domain.messages import Attempt, Beat, Hint, JobMessage, JobResult
 
-__all__ = ["Bus", "BusUnavailable", "JobDelivery", "JobSource", "Publication", "ResultDelivery", "ResultSource"]
+__all__ = [
+    "ANSWER_SECONDS",
+    "Bus",
+    "BusUnavailable",
+    "JobDelivery",
+    "JobSource",
+    "Publication",
+    "ResultDelivery",
+    "ResultSource",
+    "WantedAnswer",
+]
+
+ANSWER_SECONDS = 2.0
+"""No answer to a question is taken later than this after it was asked."""
+
+WantedAnswer = Callable[[Sequence[Attempt]], Awaitable[Collection[Attempt]]]
+"""Picks those attempts that are still to be done."""
 
 
 class BusUnavailable(ConnectionError):
@@ -75,8 +91,8 @@ class ResultSource(Protocol):
 class Bus(Protocol):
     """What every bus must do; one contract suite checks it.
 
-    Jobs and results are delivered at least once; hints and beats at most once. A message published twice with the
-    same `dedup_id` within the de-duplication window is delivered once.
+    Jobs and results are delivered at least once; hints and beats at most once; a question has one answer or fails. A
+    message published twice with the same `dedup_id` within the de-duplication window is delivered once.
     """
 
     async def publish_jobs(self, jobs: Sequence[JobMessage]) -> Sequence[Publication]:
@@ -112,6 +128,15 @@ class Bus(Protocol):
 
     def on_beat(self, listener: Callable[[Beat], None]) -> Callable[[], None]:
         """Call `listener` for every beat from now on; the result unsubscribes."""
+
+    async def ask_wanted(self, attempts: Sequence[Attempt]) -> frozenset[Attempt]:
+        """Ask the services which of these attempts are still to be done, at some moment between the call and its end.
+
+        Raises `BusUnavailable` when nobody answers within `ANSWER_SECONDS`: ask again.
+        """
+
+    def answering(self, answer: WantedAnswer) -> AbstractAsyncContextManager[None]:
+        """Take part in answering such questions: each goes to one of those who do. An answer that raises is none."""
 
     def on_reset(self, listener: Callable[[], Awaitable[None]]) -> Callable[[], None]:
         """Call `listener` after the queues had to be made anew: whatever was published before is gone.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections import deque
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -10,13 +11,14 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from docmill.bus import BusUnavailable, Publication, codec
+from docmill.bus import ANSWER_SECONDS, BusUnavailable, Publication, codec
 from docmill.bus.listeners import Registry, ResetListeners, tell
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
-    from docmill.domain.messages import Beat, Hint, JobMessage, JobResult
+    from docmill.bus import WantedAnswer
+    from docmill.domain.messages import Attempt, Beat, Hint, JobMessage, JobResult
 
 __all__ = ["MemoryBroker", "MemoryBus"]
 
@@ -143,6 +145,7 @@ class MemoryBus:
         self.resets = ResetListeners()
         self.hints: Registry[Callable[[Hint], None]] = Registry()
         self.beats: Registry[Callable[[Beat], None]] = Registry()
+        self.answers: Registry[WantedAnswer] = Registry()
         self._broker = broker
         self._pool_of = pool_of
         self._closed = False
@@ -190,6 +193,27 @@ class MemoryBus:
     def on_beat(self, listener: Callable[[Beat], None]) -> Callable[[], None]:
         """From now on."""
         return self.beats.add(listener)
+
+    async def ask_wanted(self, attempts: Sequence[Attempt]) -> frozenset[Attempt]:
+        """Any answerer of the broker, this bus's own too."""
+        await self.ping()
+        answers = [answer for bus in self._broker.buses for answer in bus.answers]
+        if not answers:
+            raise BusUnavailable("nobody answers questions")
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return frozenset(await random.choice(answers)(attempts))  # noqa: S311 - no secret
+        except Exception as error:
+            raise BusUnavailable("a question was not answered") from error
+
+    @asynccontextmanager
+    async def answering(self, answer: WantedAnswer) -> AsyncIterator[None]:
+        """Until the end of the context, or until closed."""
+        remove = self.answers.add(answer)
+        try:
+            yield
+        finally:
+            remove()
 
     def on_reset(self, listener: Callable[[], Awaitable[None]]) -> Callable[[], None]:
         """Called by `MemoryBroker.lose_everything`."""

@@ -59,6 +59,7 @@ class Streams:
         self.result_subject = f"{prefix}.results"
         self.hint_subject = f"{prefix}.hints"
         self.beat_subject = f"{prefix}.beats"
+        self.wanted_subject = f"{prefix}.wanted"
         self._consumers: dict[tuple[str, str], ConsumerConfig] = {}
         self._created: dict[str, datetime | None] = {}
         self._lock = asyncio.Lock()

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from docmill.domain.errors import Fault
-from docmill.domain.messages import JobResult
+from docmill.domain.messages import Attempt, JobResult
 from docmill.domain.models import Job, JobKind, JsonObject, RunPage
 from docmill.domain.states import JobState, PageState
 from docmill.store import Many, Op, Row, Statement
 from docmill.store._codec import dump_fault, load, load_fault, micros, moment
 
+_AT_ONCE = 64  # ids in one statement
 _JOB = "id, kind, org_id, run_id, document_id, page, state, attempt, ready_at, lease_until, created_at, failures"
 
 
@@ -108,6 +109,29 @@ def extend(holding: Sequence[tuple[str, int]], lease_until: datetime) -> Op[None
         "UPDATE jobs SET lease_until = $3 WHERE id = $1 AND attempt = $2 AND state = 'PUBLISHED'",
         [(job_id, attempt, micros(lease_until)) for job_id, attempt in holding],
     )
+
+
+def wanted(attempts: Sequence[Attempt]) -> Op[frozenset[Attempt]]:
+    """Those of `attempts` whose result would count now.
+
+    READY too: what `unclaim_all` took back may be in a worker's hands.
+    """
+    found: set[Attempt] = set()
+    for start in range(0, len(attempts), _AT_ONCE):
+        ids = [job_id for job_id, _ in attempts[start : start + _AT_ONCE]]
+        ids += ids[-1:] * (_room_for(len(ids)) - len(ids))  # a few sizes, so that statements stay prepared
+        places = ", ".join(f"${number}" for number in range(1, len(ids) + 1))
+        rows = yield Statement(
+            f"SELECT id, attempt FROM jobs WHERE id IN ({places}) AND state IN ('READY', 'PUBLISHED')",  # noqa: S608 - numbers
+            tuple(ids),
+        )
+        found.update((row[0], row[1]) for row in rows)
+    return frozenset(found).intersection(attempts)
+
+
+def _room_for(count: int) -> int:
+    """The next power of two."""
+    return 1 << (count - 1).bit_length()
 
 
 def lapsed(now: datetime, limit: int) -> Op[Sequence[Job]]:

@@ -30,6 +30,8 @@ class Hand:
     since: float
     """When the work on it began (`time.monotonic()`)."""
     stage: Stage = Stage.FETCHED
+    question: asyncio.Future[float | None] | None = None
+    """The latest question whether it is still wanted: see `docmill.worker.wanted.Wanted.ask`."""
     transfer: asyncio.Timeout = field(default_factory=partial(asyncio.timeout, None))
     """Bounds what the job does outside of a child."""
     takes_room: bool = True

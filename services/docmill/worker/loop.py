@@ -26,6 +26,7 @@ from docmill.worker.hand import Hand, Stage
 from docmill.worker.handlers import Handler, Outcome
 from docmill.worker.slots import Slots
 from docmill.worker.stats import WorkerStats
+from docmill.worker.wanted import FRESH_SECONDS, Wanted
 
 __all__ = ["Worker", "WorkerOptions"]
 
@@ -82,6 +83,7 @@ class Worker:
         self._stopping = False
         self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._cancelled: OrderedDict[str, None] = OrderedDict()
+        self._wanted = Wanted(bus)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set, then finish what is running and give back the rest.
@@ -90,9 +92,10 @@ class Worker:
         """
         async with AsyncExitStack() as stack:
             stack.callback(self._bus.on_hint(self._on_hint))
+            stack.push_async_callback(self._wanted.aclose)
             source = await stack.enter_async_context(self._bus.jobs(self._options.pool))
             fetchers = [asyncio.create_task(self._fetch(source)) for _ in range(self._options.pulls)]
-            watchers = [asyncio.create_task(self._touch()), asyncio.create_task(self._beat())]
+            watchers = [asyncio.create_task(watch()) for watch in (self._touch, self._beat, self._review)]
             stopped = asyncio.create_task(stop.wait())
             keepers = [each.keeper for each in self._executors if each.keeper is not None]
             who = {"worker_id": self._options.worker_id, "slots": self._options.slots}
@@ -165,6 +168,7 @@ class Worker:
         structlog.contextvars.bind_contextvars(job_id=job.job_id, attempt=job.attempt, run_id=job.run_id)
         if not hand.let_go:
             hand.stage = Stage.WAITING
+            hand.question = self._wanted.ask(job.id)  # answered while the document is fetched
             try:
                 result = await self._result(hand)
             except asyncio.CancelledError:
@@ -173,6 +177,8 @@ class Worker:
             else:
                 await self._answer(hand, result)
                 return
+            finally:
+                hand.question.cancel()
         await self._let_go(hand)
 
     async def _result(self, hand: Hand) -> JobResult:
@@ -226,7 +232,9 @@ class Worker:
     async def _ask(self, hand: Hand, request: dict[str, Any], body: bytes = b"", *, seconds: float) -> Frame:
         """Have the next free child do `request`; it gets no longer than the job's deadline allows."""
         with self._paused(hand.transfer):
+            await self._permission(hand)
             async with self._slots.lease(str(request.get("path", ""))) as executor:
+                await self._permission(hand)
                 left = _seconds_left(hand.job)
                 hand.stage = Stage.WORKING
                 hand.since = time.monotonic()  # a page's time is the reading, not the wait for a free child
@@ -237,6 +245,17 @@ class Worker:
                     raise
                 finally:
                     self._answering(hand)
+
+    async def _permission(self, hand: Hand) -> None:
+        """Return once the services have said, a moment ago at most, that the job is wanted; if it is not, let it go."""
+        assert hand.question is not None
+        said_at = await hand.question
+        if said_at is not None and time.monotonic() - said_at > FRESH_SECONDS:
+            hand.question = self._wanted.ask(hand.job.id)
+            said_at = await hand.question
+        if said_at is None:
+            hand.let_go = "dropped"
+            raise asyncio.CancelledError
 
     @contextmanager
     def _paused(self, transfer: asyncio.Timeout) -> Iterator[None]:
@@ -298,12 +317,14 @@ class Worker:
         if len(self._cancelled) > _MAX_CANCELLED:
             self._cancelled.popitem(last=False)
         for hand in self._hands:
-            if hand.job.run_id != hint.run_id:
-                continue
-            if hand.stage is Stage.WORKING:
-                asyncio.get_running_loop().call_later(self._options.cancel_patience, hand.release, "killed")
-            else:
-                hand.release("dropped")
+            if hand.job.run_id == hint.run_id:
+                self._stop(hand)
+
+    def _stop(self, hand: Hand) -> None:
+        if hand.stage is Stage.WORKING:
+            asyncio.get_running_loop().call_later(self._options.cancel_patience, hand.release, "killed")
+        else:
+            hand.release("dropped")
 
     async def _touch(self) -> None:
         """Tell the bus that the jobs in hand are still being worked on."""
@@ -318,6 +339,16 @@ class Worker:
             beat = Beat(worker_id=self._options.worker_id, slots=self._options.slots, holding=holding)
             await self._bus.publish_beat(beat)
             await asyncio.sleep(self._options.beat_every)
+
+    async def _review(self) -> None:
+        """Stop what a child works on and nobody wants any more: the hint may have been lost."""
+        while True:
+            await asyncio.sleep(self._options.beat_every)
+            working = [hand for hand in self._hands if hand.stage is Stage.WORKING]
+            answers = await asyncio.gather(*(self._wanted.ask(hand.job.id) for hand in working))
+            for hand, said_at in zip(working, answers, strict=True):
+                if said_at is None:
+                    self._stop(hand)
 
     # -- the end
 

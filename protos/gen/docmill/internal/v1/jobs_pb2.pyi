@@ -524,7 +524,7 @@ Global___Hint: _TypeAlias = Hint  # noqa: Y015
 
 @_typing.final
 class Holding(_message.Message):
-    """An attempt in a worker's hands."""
+    """An attempt of a job: in a worker's hands, or asked about."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -579,3 +579,51 @@ class Beat(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Beat: _TypeAlias = Beat  # noqa: Y015
+
+@_typing.final
+class WantedQuestion(_message.Message):
+    """Which of these attempts are still to be done? A worker asks before it starts them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def attempts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Holding]:
+        """The attempts."""
+
+    def __init__(
+        self,
+        *,
+        attempts: _abc.Iterable[Global___Holding] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WantedQuestion: _TypeAlias = WantedQuestion  # noqa: Y015
+
+@_typing.final
+class WantedAnswer(_message.Message):
+    """Those of the question's attempts that the record still waits for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WANTED_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def wanted(self) -> _containers.RepeatedCompositeFieldContainer[Global___Holding]:
+        """The attempts."""
+
+    def __init__(
+        self,
+        *,
+        wanted: _abc.Iterable[Global___Holding] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["wanted", b"wanted"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WantedAnswer: _TypeAlias = WantedAnswer  # noqa: Y015
