@@ -62,7 +62,7 @@ class JobDelivery(Protocol):
 
 
 class JobSource(Protocol):
-    """A worker's side of a pool's queue."""
+    """A worker's side of one of a pool's queues."""
 
     async def fetch(self, limit: int, timeout: float) -> Sequence[JobDelivery]:  # noqa: ASYNC109 - part of the contract
         """Up to `limit` jobs, as soon as there is one; empty after `timeout` seconds without any.
@@ -101,8 +101,8 @@ class Bus(Protocol):
         Raises `BusUnavailable` only when none could be sent.
         """
 
-    def jobs(self, pool: str = "cpu") -> AbstractAsyncContextManager[JobSource]:
-        """Take part in a pool's queue."""
+    def jobs(self, pool: str = "cpu", *, express: bool = False) -> AbstractAsyncContextManager[JobSource]:
+        """Take part in one of a pool's two queues: that of its express jobs, or that of all others."""
 
     async def discard_jobs(self, run_id: str) -> None:
         """Drop the run's jobs that no worker has taken yet. Best effort."""

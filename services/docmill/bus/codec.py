@@ -67,6 +67,7 @@ def encode_job(job: JobMessage) -> bytes:
         definition=_to_json(job.definition),
         output_schema=_to_json(job.output_schema),
         variables=_to_json(job.variables),
+        express=job.express,
         trace=job.trace,
     )
     if job.deadline is not None:
@@ -97,6 +98,7 @@ def decode_job(data: bytes) -> JobMessage:
             output_schema=_from_json(message.output_schema),
             variables=_from_json(message.variables),
             deadline=message.deadline.ToDatetime(tzinfo=UTC) if message.HasField("deadline") else None,
+            express=message.express,
             trace=dict(message.trace),
         )
     except (DecodeError, KeyError, ValueError) as error:

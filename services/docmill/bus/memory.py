@@ -39,11 +39,12 @@ class _Entry:
 class _Queue:
     """A work queue with redelivery and de-duplication."""
 
-    def __init__(self, ack_wait: float) -> None:
+    def __init__(self, ack_wait: float, seen: dict[str, float]) -> None:
+        """`seen`, times by `dedup_id`, may be shared: what one queue has taken, no other one takes again."""
         self._ack_wait = ack_wait
         self._ready: deque[_Entry] = deque()
         self._held: set[_Entry] = set()
-        self._seen: dict[str, float] = {}
+        self._seen = seen
         self._arrived = asyncio.Condition()
 
     async def put(self, payload: bytes, *, dedup_id: str, group: str) -> None:
@@ -116,22 +117,23 @@ class MemoryBroker:
         """Seconds until a job without a sign of life is delivered again: `ack_wait`; bytes of a message: `max_payload`."""
         self.ack_wait = ack_wait
         self.max_payload = max_payload
-        self.results = _Queue(ack_wait)
+        self.results = _Queue(ack_wait, {})
         self.buses: set[MemoryBus] = set()
-        self._pools: dict[str, _Queue] = {}
+        self._lanes: dict[tuple[str, bool], _Queue] = {}
+        self._sent_jobs: dict[str, float] = {}
 
-    def pool(self, name: str) -> _Queue:
-        """The queue of a pool."""
-        return self._pools.setdefault(name, _Queue(self.ack_wait))
+    def lane(self, pool: str, *, express: bool) -> _Queue:
+        """One of the two queues of a pool."""
+        return self._lanes.setdefault((pool, express), _Queue(self.ack_wait, self._sent_jobs))
 
     def purge(self, run_id: str) -> None:
         """Drop the run's jobs that wait."""
-        for queue in self._pools.values():
+        for queue in self._lanes.values():
             queue.purge(run_id)
 
     async def lose_everything(self) -> None:
         """For tests: what happens when a server loses its disk."""
-        for queue in (self.results, *self._pools.values()):
+        for queue in (self.results, *self._lanes.values()):
             queue.lose()
         for bus in tuple(self.buses):
             bus.resets.tell()
@@ -157,12 +159,12 @@ class MemoryBus:
         return [await self._put(job) for job in jobs]
 
     @asynccontextmanager
-    async def jobs(self, pool: str = "cpu") -> AsyncIterator[_JobSource]:
-        """Take part in a pool's queue."""
-        yield _JobSource(self._broker.pool(pool), self._broker.ack_wait)
+    async def jobs(self, pool: str = "cpu", *, express: bool = False) -> AsyncIterator[_JobSource]:
+        """Take part in one of a pool's queues."""
+        yield _JobSource(self._broker.lane(pool, express=express), self._broker.ack_wait)
 
     async def discard_jobs(self, run_id: str) -> None:
-        """In all pools."""
+        """In all queues."""
         self._broker.purge(run_id)
 
     async def publish_result(self, result: JobResult) -> None:
@@ -234,7 +236,7 @@ class MemoryBus:
         payload = codec.encode_job(job)
         if len(payload) > self._broker.max_payload:
             return Publication.TOO_LARGE
-        queue = self._broker.pool(self._pool_of(job))
+        queue = self._broker.lane(self._pool_of(job), express=job.express)
         await queue.put(payload, dedup_id=job.dedup_id, group=job.run_id)
         return Publication.TAKEN
 

@@ -86,7 +86,11 @@ class NatsBus:
             self._require_connection()
         outcomes = await self._publish(
             [
-                Outgoing(self._streams.job_subject(self._pool_of(job), job.run_id), codec.encode_job(job), job.dedup_id)
+                Outgoing(
+                    self._streams.job_subject(self._pool_of(job), job.run_id, express=job.express),
+                    codec.encode_job(job),
+                    job.dedup_id,
+                )
                 for job in jobs
             ]
         )
@@ -100,13 +104,13 @@ class NatsBus:
         return [_publication(outcome) for outcome in outcomes]
 
     @asynccontextmanager
-    async def jobs(self, pool: str = "cpu") -> AsyncIterator[_JobSource]:
-        """Pull from the pool's consumer."""
-        async with self._consumer(*self._streams.use_jobs(pool)) as consumer:
+    async def jobs(self, pool: str = "cpu", *, express: bool = False) -> AsyncIterator[_JobSource]:
+        """Pull from the consumer of the pool's lane."""
+        async with self._consumer(*self._streams.use_jobs(pool, express=express)) as consumer:
             yield _JobSource(self._connection, consumer)
 
     async def discard_jobs(self, run_id: str) -> None:
-        """Purge the run's subject in all pools."""
+        """Purge the run's subjects."""
         try:
             await self._connection.js.purge_stream(self._streams.jobs, subject=self._streams.jobs_of_run(run_id))
         except BUS_ERRORS as error:

@@ -10,7 +10,7 @@ from docmill.domain import plan as planning
 from docmill.domain.errors import Fault, InvalidArgument, MediaError, Reason
 from docmill.domain.models import Caller, Document, EventKind, JsonObject, Mode, Run
 from docmill.domain.states import ProbeState, RunState
-from docmill.engine import advance, flows, ids, upload
+from docmill.engine import admission, advance, flows, ids, upload
 from docmill.engine.catalog import Recipe
 from docmill.engine.context import Context
 from docmill.engine.notify import wait
@@ -82,6 +82,7 @@ def _new_run(ctx: Context, caller: Caller, request: RunRequest, recipe: Recipe, 
         metadata=request.metadata,
         labels=request.labels,
         created_at=now,
+        admitted_at=admission.at_once(ctx, caller.plan_id, caller.mode, now),
         deadline=now + timeout,
         credits_reserved=recipe.version.limits.estimated_credits_per_page if caller.mode is Mode.LIVE else 0,
         trace_id=request.trace_id or secrets.token_hex(16),
@@ -89,7 +90,10 @@ def _new_run(ctx: Context, caller: Caller, request: RunRequest, recipe: Recipe, 
 
 
 def accept(ctx: Context, run: Run, recipe: Recipe) -> Op[Run]:
-    """Record the run, and plan it if its document is probed; MediaError when the probe says no."""
+    """Record the run, plan it if its document is probed, and let it in or have it wait.
+
+    MediaError when the probe says no, LimitReached when too many wait.
+    """
     # The document is read again under lock: a probe that ends now finds the run, or the run finds the probe.
     document = yield from documents.get(run.document_id, lock=True)
     assert document is not None
@@ -106,9 +110,9 @@ def accept(ctx: Context, run: Run, recipe: Recipe) -> Op[Run]:
     )
     accepted = yield from runs.change(run, run, [event], ctx.now())
     assert accepted is not None
-    if document.probe is ProbeState.PENDING:
-        return accepted
-    return (yield from advance.plan_run(accepted, recipe, document, ctx.now())) or accepted
+    if document.probe is not ProbeState.PENDING:
+        accepted = (yield from advance.plan_run(accepted, recipe, document, ctx.now())) or accepted
+    return (yield from admission.enter(ctx, accepted))
 
 
 def _raise_if(fault: Fault | None) -> None:
