@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,10 @@ def _page(header: dict[str, Any]) -> PageFacts:
     return facts.page_facts(header, "key")
 
 
+def _parts(header: dict[str, Any]) -> Sequence[Frame]:
+    return facts.parts(Frame(header, b"12345"), 2)
+
+
 @pytest.mark.parametrize("fingerprint", ["../../../runs/other/output.json", "a/b", "..", "", "x" * 200, 7, None])
 async def test_a_child_cannot_name_blobs(blobs: MemoryBlobStore, cache: DocumentCache, fingerprint: object) -> None:
     """A taken-over child cannot have the worker write anywhere but under its job's document."""
@@ -79,8 +83,24 @@ STEPS = {"steps": [["read", "parse", 12]]}
         *((facts.step_facts, {"steps": [[name, "parse", 1]]}) for name in (None, 7, "x" * 201)),
         (facts.step_facts, {"steps": [["read", "parse", 1]] * 1001}),
         *(
+            (_parts, {"pages": pages, "sizes": sizes})
+            for pages, sizes in (
+                (None, [2, 3]),
+                ([{}], [5]),
+                ([{}, {}, {}], [2, 2, 1]),
+                ([{}, {}], [5]),
+                ([{}, {}], [2, 2]),
+                ([{}, {}], [3, 3]),
+                ([{}, {}], [-1, 6]),
+                ([{}, {}], [2.0, 3]),
+                ([{}, None], [2, 3]),
+                ([{}, {}], None),
+            )
+        ),
+        *((facts.batch_size, {"batch_size": value}) for value in (-1, 65, 2.0, "4", None)),
+        *(
             (believe, {})
-            for believe in (_page, facts.engine_ms, facts.fingerprint, facts.probe_facts, facts.step_facts)
+            for believe in (_page, _parts, facts.engine_ms, facts.fingerprint, facts.probe_facts, facts.step_facts)
         ),
     ],
 )
@@ -99,6 +119,8 @@ def test_what_can_be_is_believed() -> None:
     assert _page(PAGE | {"confidence": 1 + 1e-12, "words": 0, "engine": ""}).confidence == 1.0
     assert (facts.engine_ms(PAGE), facts.fingerprint(PAGE)) == (7, "f")
     assert facts.probe_facts(PROBE).pages == (PageSize(width=595.0, height=842.0, unit=Unit.POINT),)
+    assert _parts({"pages": [{"a": 1}, {"b": 2}], "sizes": [0, 5]}) == [Frame({"a": 1}), Frame({"b": 2}, b"12345")]
+    assert (facts.batch_size({}), facts.batch_size({"batch_size": 0}), facts.batch_size({"batch_size": 8})) == (1, 1, 8)
     assert facts.step_facts(STEPS) == (StepFacts(step_id="read", node_type="parse", duration_ms=12),)
 
 

@@ -226,6 +226,13 @@ class Run:
     steps_total: int = 0
     """Steps of the flow."""
     trace_id: str = ""
+    queue_position: int | None = None
+    """Its place in the line, from 1, while it waits to be let in: as it was when somebody looked, never kept."""
+
+    @property
+    def waits(self) -> bool:
+        """It was not let in yet."""
+        return self.admitted_at is None and self.state is RunState.QUEUED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,19 +23,28 @@ from docmill.store.runs import NewEvent
 
 
 def plan_run(run: Run, recipe: Recipe, document: Document, now: datetime, *, held_pages: int = 1) -> Op[Run | None]:
-    """Turn the probed document into PAGE jobs, or end the run with what is wrong; credits are held for `held_pages`."""
+    """Turn the probed document into PAGE jobs, at once or when the run is let in; or end the run with what is wrong.
+
+    Credits are held for `held_pages`.
+    """
     decision = planning.plan(recipe.version, document)
     if isinstance(decision, Fault):
         return (yield from fail_run(run, recipe, decision, now))
     reserved = yield from billing.top_up(run, decision.pages, held_pages, now)
     if isinstance(reserved, Fault):
         return (yield from fail_run(run, recipe, reserved, now))
-    yield from jobs.insert(
-        [new_job(JobKind.PAGE, run, document.id, now, page=number) for number in range(1, decision.pages + 1)]
-    )
+    if run.admitted_at is not None:
+        yield from insert_pages(run, decision.pages, now)
     planned = NewEvent(kind=EventKind.RUN_PLANNED, payload={"pagesTotal": decision.pages})
     to = replace(run, pages_total=decision.pages, credits_reserved=reserved, step=recipe.read_step_id)
     return (yield from runs.change(run, to, [planned], now))
+
+
+def insert_pages(run: Run, pages: int, now: datetime) -> Op[None]:
+    """The PAGE jobs of a run that was let in and is planned."""
+    yield from jobs.insert(
+        [new_job(JobKind.PAGE, run, run.document_id, now, page=number) for number in range(1, pages + 1)]
+    )
 
 
 def pages_read(run: Run, recipe: Recipe, results: Sequence[JobResult], now: datetime) -> Op[Run | None]:

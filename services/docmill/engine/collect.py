@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -13,7 +13,7 @@ from docmill.bus import ResultDelivery
 from docmill.domain.errors import Fault, Reason
 from docmill.domain.messages import Hint, HintKind, JobResult
 from docmill.domain.models import Job, JobKind, Run
-from docmill.engine import advance, cancel
+from docmill.engine import admission, advance, cancel
 from docmill.engine.catalog import Recipe
 from docmill.engine.context import Context
 from docmill.store import Op, StoreUnavailable, documents, jobs, runs
@@ -109,7 +109,15 @@ def record(ctx: Context, *results: JobResult) -> Op[Collected]:
                 changed = (yield from attempt_failed(ctx, run, recipe, job, result.fault)) or changed
         elif result.kind is JobKind.DOCUMENT:
             changed = (yield from advance.document_made(run, recipe, result, ctx.now())) or changed
-    return Collected(runs=(changed,) if changed else ())
+    return (yield from with_admitted(ctx, changed))
+
+
+def with_admitted(ctx: Context, *changed: Run | None) -> Op[Collected]:
+    """Runs that changed (None: nothing did), and those that are let in because of it. The last words of an operation."""
+    told = [run for run in changed if run is not None]
+    for run in tuple(told):
+        told += yield from admission.changed(ctx, run)
+    return Collected(runs=tuple(told))
 
 
 def attempt_failed(ctx: Context, run: Run, recipe: Recipe, job: Job, fault: Fault) -> Op[Run | None]:
@@ -172,7 +180,7 @@ def plan_waiting(ctx: Context, document_id: str) -> Op[Collected]:
         changed = yield from advance.plan_run(run, recipe, document, ctx.now())
         if changed:
             planned.append(changed)
-    return Collected(runs=tuple(planned), document_id=document_id)
+    return replace((yield from with_admitted(ctx, *planned)), document_id=document_id)
 
 
 def _locked(run_ids: Sequence[str]) -> Op[list[Run | None]]:

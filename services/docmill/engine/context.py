@@ -11,7 +11,9 @@ from docmill.blobs import BlobStore
 from docmill.bus import Bus
 from docmill.domain.retry import RetryPolicy
 from docmill.engine.catalog import Catalog
+from docmill.engine.limits import LimitsOf, Plans, no_limits
 from docmill.engine.notify import Notifier
+from docmill.engine.turns import Turns
 from docmill.engine.workers import Workers
 from docmill.store import Store
 
@@ -58,5 +60,9 @@ class Context:
     """Wakes whoever waits for news of a run or a document in this process."""
     catalog: Catalog = field(default_factory=Catalog)
     workers: Workers = field(default_factory=Workers)
+    turns: Turns = field(default_factory=Turns)
+    limits: LimitsOf = no_limits
+    """How much an organization may have under way, by its plan and mode."""
+    plans: Plans = field(default_factory=Plans)
     work: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when there may be jobs to dispatch."""

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from docmill.domain.flow_specs import FlowSpec
-from docmill.domain.messages import Beat, Hint, StepFacts
+from docmill.domain.messages import Attempt, Beat, Hint, StepFacts
 from docmill.domain.models import Caller, Document, Flow, FlowVersion, JsonObject, Run, RunEvent, RunPage
 from docmill.domain.pages import Page
 from docmill.engine import (
@@ -153,7 +153,7 @@ class Engine:
         bus = self.ctx.bus
         off = [bus.on_hint(self._heard), bus.on_beat(lambda beat: _offer(beats, beat)), bus.on_reset(self._republish)]
         try:
-            async with asyncio.TaskGroup() as loops:
+            async with bus.answering(self._wanted), asyncio.TaskGroup() as loops:
                 loops.create_task(dispatch.run(self.ctx), name="dispatch")
                 loops.create_task(collect.run(self.ctx), name="collect")
                 loops.create_task(sweep.run(self.ctx), name="sweep")
@@ -165,6 +165,9 @@ class Engine:
 
     def _heard(self, hint: Hint) -> None:
         self.ctx.notifier.notify(hint.run_id)
+
+    async def _wanted(self, attempts: Sequence[Attempt]) -> frozenset[Attempt]:
+        return await self.ctx.store.read(lambda: jobs.wanted(attempts))
 
     async def _republish(self) -> None:
         """The bus lost its queues: everything published goes there again. The bus calls until it works."""

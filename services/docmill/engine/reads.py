@@ -16,12 +16,16 @@ from docmill.engine.context import Context
 from docmill.engine.requests import Listing, RunFilter, RunOutput
 from docmill.extract.outcome import outcome_from_json
 from docmill.ocr.codec import page_from_json
-from docmill.store import Op, jobs, runs
+from docmill.store import Op, jobs, line, runs
 
 
 async def get_run(ctx: Context, caller: Caller, run_id: str) -> Run:
-    """The caller's run."""
-    return owned(await ctx.store.read(lambda: runs.get(run_id)), caller, run_id)
+    """The caller's run, with its place in the line if it waits."""
+
+    def op() -> Op[Run]:
+        return (yield from line.placed(owned((yield from runs.get(run_id)), caller, run_id)))
+
+    return await ctx.store.read(op)
 
 
 def owned(run: Run | None, caller: Caller, run_id: str) -> Run:
@@ -77,7 +81,7 @@ async def list_runs(ctx: Context, caller: Caller, filter_: RunFilter, *, limit: 
     def both() -> Op[tuple[list[Run], int]]:
         found = yield from runs.find(query, limit + 1)
         total = yield from runs.count(query)
-        return list(found), total
+        return list((yield from line.all_placed(found))), total
 
     found, total = await ctx.store.read(both)
     items = found[:limit]
@@ -98,7 +102,7 @@ def _position(token: str) -> tuple[datetime, str]:
 
 
 async def list_pages(ctx: Context, caller: Caller, run_id: str, *, limit: int, page_token: str) -> Listing[RunPage]:
-    """The run's pages in order; none before the document is probed."""
+    """The run's pages in order; none before the document is probed and the run let in."""
     run = await get_run(ctx, caller, run_id)
     after = _page_number(page_tokens.decode(page_token, 1)[0]) if page_token else 0
     items = await ctx.store.read(lambda: jobs.pages(run_id, after, limit + 1))

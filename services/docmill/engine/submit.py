@@ -13,7 +13,7 @@ from docmill.domain import plan as planning
 from docmill.domain.errors import Fault, InvalidArgument, MediaError, Reason
 from docmill.domain.models import Caller, Document, EventKind, JsonObject, Run
 from docmill.domain.states import ProbeState, RunState
-from docmill.engine import advance, billing, delete, flows, idempotency, ids, upload
+from docmill.engine import admission, advance, billing, delete, flows, idempotency, ids, upload
 from docmill.engine.catalog import Recipe
 from docmill.engine.context import Context
 from docmill.engine.idempotency import Claim
@@ -109,6 +109,7 @@ def _new_run(ctx: Context, caller: Caller, request: RunRequest, recipe: Recipe, 
         metadata=request.metadata,
         labels=request.labels,
         created_at=now,
+        admitted_at=admission.at_once(ctx, caller.plan_id, caller.mode, now),
         deadline=now + timeout,
         credits_reserved=billing.price_of_page(caller, recipe.version),
         steps_total=recipe.steps_total,
@@ -117,10 +118,10 @@ def _new_run(ctx: Context, caller: Caller, request: RunRequest, recipe: Recipe, 
 
 
 def accept(ctx: Context, run: Run, recipe: Recipe, claim: Claim | None = None) -> Op[Run]:
-    """Record the run, which has the price of one page reserved, and plan it if its document is probed.
+    """Record the run, which has the price of one page reserved, plan it if its document is probed, let it in or have it wait.
 
     The run that was first under the claimed key, if one was. MediaError when the probe says no, PaymentRequired when
-    the credits do not reach.
+    the credits do not reach, LimitReached when too many wait.
     """
     now = ctx.now()
     if claim is not None:
@@ -141,9 +142,9 @@ def accept(ctx: Context, run: Run, recipe: Recipe, claim: Claim | None = None) -
     )
     accepted = yield from runs.change(run, run, [event], now)
     assert accepted is not None
-    if pages is None:
-        return accepted
-    return (yield from advance.plan_run(accepted, recipe, document, now, held_pages=pages)) or accepted
+    if pages is not None:
+        accepted = (yield from advance.plan_run(accepted, recipe, document, now, held_pages=pages)) or accepted
+    return (yield from admission.enter(ctx, accepted))
 
 
 def _pages(recipe: Recipe, document: Document) -> int | None:

@@ -5,17 +5,23 @@ from __future__ import annotations
 import sys
 import threading
 import traceback
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from docmill.domain.errors import Reason, WorkFailed
 from docmill.ocr import EngineUnavailable
 from docmill.ocr.limits import MediaLimits
+from docmill.worker import faults
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from docmill.ocr.documents import OpenDocument
+    from docmill.ocr.reader import Picture, ReadPage
     from docmill.worker.child import Task
+
+    Reply = tuple[dict[str, Any], bytes]
 
 __all__ = ["Reading"]
 
@@ -46,17 +52,23 @@ class Reading:
         self._open = ExitStack()
         self._document: OpenDocument | None = None
         self._path = ""
-        self.tasks: dict[str, Task] = {"probe": self.probe, "page": self.page, "document": self.document}
+        self.tasks: dict[str, Task] = {
+            "probe": self.probe,
+            "page": self.page,
+            "pages": self.pages,
+            "document": self.document,
+        }
 
     def hello(self) -> dict[str, Any]:
         """The first frame the worker gets."""
-        return {"engine": self._reader.engine_name, "fingerprint": self._reader.fingerprint}
+        reader = self._reader
+        return {"engine": reader.engine_name, "fingerprint": reader.fingerprint, "batch_size": reader.batch_size}
 
     def warm_up(self) -> None:
         """Load the engine beside whatever is asked first, so that the first scanned page finds it loaded."""
         threading.Thread(target=self._warm_up, name="warm-up", daemon=True).start()
 
-    def probe(self, request: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
+    def probe(self, request: dict[str, Any], body: bytes) -> Reply:
         """See `docmill.ocr.probe.probe`."""
         from docmill.ocr.probe import probe
 
@@ -70,16 +82,58 @@ class Reading:
         pages = [(page.width, page.height, page.unit.value) for page in facts.pages]
         return {"media_type": facts.media_type, "pages": pages}, b""
 
-    def page(self, request: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
+    def page(self, request: dict[str, Any], body: bytes) -> Reply:
         """See `docmill.ocr.reader.PageReader.read`; the page's text is the body, as the codec writes it."""
-        from docmill.ocr.codec import page_to_json
-
         del body
         document = self._document_at(request["path"], request["media_type"])
+        with _engine_needed():
+            return self._reply(request, self._reader.read(document, request["page"], request["read"]))
+
+    def pages(self, request: dict[str, Any], body: bytes) -> Reply:
+        """Several of `page`; the engine reads together what needs it. One that fails costs the others nothing."""
+        del body
+        requests = request["pages"]
+        replies: list[Reply] = []
+        size = self._reader.batch_size  # bounds the pictures in memory, whatever was asked for
+        for start in range(0, len(requests), size):
+            replies += self._batch(requests[start : start + size])
+        bodies = [body for _, body in replies]
+        return {"pages": [header for header, _ in replies], "sizes": [*map(len, bodies)]}, b"".join(bodies)
+
+    def _batch(self, requests: Sequence[dict[str, Any]]) -> list[Reply]:
+        from docmill.ocr.reader import Picture
+
+        looked = [self._look(request) for request in requests]
+        read = iter(self._read([seen for seen in looked if isinstance(seen, Picture)]))
+        return [
+            self._reply(request, next(read) if isinstance(seen, Picture) else seen)
+            for request, seen in zip(requests, looked, strict=True)
+        ]
+
+    def _look(self, request: dict[str, Any]) -> ReadPage | Picture | Exception:
         try:
-            read = self._reader.read(document, request["page"], request["read"])
-        except EngineUnavailable as error:
-            raise WorkFailed(Reason.PROVIDER_FAILED, f"The reading engine cannot be used here: {error}") from error
+            document = self._document_at(request["path"], request["media_type"])
+            return self._reader.look(document, request["page"], request["read"])
+        except Exception as error:
+            return error
+
+    def _read(self, pictures: Sequence[Picture]) -> Sequence[ReadPage | Exception]:
+        """All together; each alone where one spoils it for the others."""
+        if not pictures:
+            return []
+        try:
+            with _engine_needed():
+                return self._reader.read_pictures(pictures)
+        except Exception as error:
+            if len(pictures) == 1:
+                return [error]
+            return [outcome for picture in pictures for outcome in self._read([picture])]
+
+    def _reply(self, request: dict[str, Any], read: ReadPage | Exception) -> Reply:
+        from docmill.ocr.codec import page_to_json
+
+        if isinstance(read, Exception):
+            return faults.reply(read), b""
         facts = {
             "engine": read.page.engine,
             "confidence": read.page.confidence,
@@ -89,7 +143,7 @@ class Reading:
         }
         return facts, page_to_json(read.page)
 
-    def document(self, request: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
+    def document(self, request: dict[str, Any], body: bytes) -> Reply:
         """See `docmill.extract.pipeline.run_document`; the output's JSON is the body."""
         from docmill.extract.pipeline import outcome_to_json, run_document
         from docmill.ocr.codec import page_from_json
@@ -125,3 +179,12 @@ class Reading:
             self._reader.warm_up()
         except Exception:
             traceback.print_exc(file=sys.stderr)  # the first page that needs the engine says it to its user
+
+
+@contextmanager
+def _engine_needed() -> Iterator[None]:
+    """An engine that turns out not to work here is a failure of this page, to be told as such."""
+    try:
+        yield
+    except EngineUnavailable as error:
+        raise WorkFailed(Reason.PROVIDER_FAILED, f"The reading engine cannot be used here: {error}") from error

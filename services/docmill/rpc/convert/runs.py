@@ -53,6 +53,7 @@ def to_run(run: Run) -> runs_pb2.Run:
         labels=run.labels,
         trace_id=run.trace_id,
         last_sequence=run.last_sequence,
+        queue_position=run.queue_position,
     )
 
 

@@ -191,6 +191,27 @@ run_labels = Table(
     Index(None, "org_id", "mode", "name", "value"),
 )
 
+# The line of an organization and mode: runs that wait to be let in, in the order in which they will be.
+Index(
+    "ix_runs_waiting",
+    runs.c.org_id,
+    runs.c.mode,
+    runs.c.priority,
+    runs.c.created_at,
+    runs.c.id,
+    sqlite_where=text("state = 'QUEUED' AND admitted_at IS NULL"),
+    postgresql_where=text("state = 'QUEUED' AND admitted_at IS NULL"),
+)
+
+# Runs that were let in and have not ended.
+Index(
+    "ix_runs_admitted",
+    runs.c.org_id,
+    runs.c.mode,
+    sqlite_where=text("state IN ('QUEUED', 'RUNNING') AND admitted_at IS NOT NULL"),
+    postgresql_where=text("state IN ('QUEUED', 'RUNNING') AND admitted_at IS NOT NULL"),
+)
+
 jobs = Table(
     "jobs",
     metadata,
@@ -217,23 +238,24 @@ jobs = Table(
     Index(None, "run_id", "kind", "page", "document_id", unique=True),
 )
 
-# Who is next: small however long the history is.
+# Who is next of each organization: small however long the history is.
 Index(
     "ix_jobs_ready",
     jobs.c.priority,
+    jobs.c.org_id,
     jobs.c.ready_at,
     jobs.c.created_at,
     sqlite_where=jobs.c.state == text("'READY'"),
     postgresql_where=jobs.c.state == text("'READY'"),
 )
 
-# Whose lease ran out.
+# What is on the bus or in workers' hands: whose lease ran out, and how much of it is whose.
 Index(
-    None,
-    jobs.c.state,
+    "ix_jobs_published",
     jobs.c.lease_until,
-    sqlite_where=jobs.c.lease_until.is_not(None),
-    postgresql_where=jobs.c.lease_until.is_not(None),
+    jobs.c.org_id,
+    sqlite_where=jobs.c.state == text("'PUBLISHED'"),
+    postgresql_where=jobs.c.state == text("'PUBLISHED'"),
 )
 
 # A document's probe.

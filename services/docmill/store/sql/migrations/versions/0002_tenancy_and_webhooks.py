@@ -11,6 +11,16 @@ branch_labels = None
 depends_on = None
 
 
+_INDEXES = (
+    (
+        "ix_runs_waiting",
+        ["org_id", "mode", "priority", "created_at", "id"],
+        "state = 'QUEUED' AND admitted_at IS NULL",
+    ),
+    ("ix_runs_admitted", ["org_id", "mode"], "state IN ('QUEUED', 'RUNNING') AND admitted_at IS NOT NULL"),
+)
+
+
 def _new_of_runs() -> tuple[sa.Column[object], ...]:
     return (
         sa.Column("labels", sa.Text(), server_default=sa.text("'{}'"), nullable=False),
@@ -22,12 +32,37 @@ def _new_of_runs() -> tuple[sa.Column[object], ...]:
     )
 
 
+def _order_by_organization() -> None:
+    """Indexes for lines of runs, and for jobs in fair order."""
+    for name, columns, condition in _INDEXES:
+        op.create_index(name, "runs", columns, sqlite_where=sa.text(condition), postgresql_where=sa.text(condition))
+    _index_jobs("ix_jobs_ready", ["priority", "org_id", "ready_at", "created_at"], "state = 'READY'")
+    op.drop_index("ix_jobs_state_lease_until", "jobs")
+    _index_jobs("ix_jobs_published", ["lease_until", "org_id"], "state = 'PUBLISHED'")
+
+
+def _order_by_age() -> None:
+    """The indexes as they were."""
+    for name, _, _ in _INDEXES:
+        op.drop_index(name, "runs")
+    _index_jobs("ix_jobs_ready", ["priority", "ready_at", "created_at"], "state = 'READY'")
+    op.drop_index("ix_jobs_published", "jobs")
+    _index_jobs("ix_jobs_state_lease_until", ["state", "lease_until"], "lease_until IS NOT NULL")
+
+
+def _index_jobs(name: str, columns: list[str], condition: str) -> None:
+    """Make the index, in the place of one of this name."""
+    op.drop_index(name, "jobs", if_exists=True)
+    op.create_index(name, "jobs", columns, sqlite_where=sa.text(condition), postgresql_where=sa.text(condition))
+
+
 def upgrade() -> None:
     op.add_column("organizations", sa.Column("webhook_secret", sa.Text(), server_default=sa.text("''"), nullable=False))
     op.add_column("api_keys", sa.Column("last_used_at", sa.BigInteger(), nullable=True))
     for column in _new_of_runs():
         op.add_column("runs", column)
     op.execute("UPDATE runs SET admitted_at = created_at")  # nothing waited before
+    _order_by_organization()
     op.create_table(
         "rate_windows",
         sa.Column("org_id", sa.Text(), nullable=False),
@@ -219,6 +254,7 @@ def _close_ledger() -> None:
 
 
 def downgrade() -> None:
+    _order_by_age()
     _close_ledger()
     op.execute("DELETE FROM jobs WHERE document_id IN (SELECT id FROM documents WHERE use = 'DELETED')")
     op.execute("DELETE FROM documents WHERE use = 'DELETED'")
