@@ -17,7 +17,7 @@ from docmill.domain.models import Document, EventKind, Job, JobKind, Mode, Run
 from docmill.domain.states import JobState, RunState
 from docmill.engine import ids
 from docmill.engine.catalog import Recipe
-from docmill.store import Op, jobs, ledger, runs
+from docmill.store import Op, deliveries, jobs, ledger, runs
 from docmill.store.runs import NewEvent
 
 
@@ -180,6 +180,7 @@ def _end(run: Run, to: Run, recipe: Recipe, events: Sequence[NewEvent], now: dat
     if written is None:
         return None
     yield from jobs.cancel_open(run.id)
+    yield from deliveries.announce(ids.new("dlv"), written, now)
     if written.credits_reserved:
         yield from ledger.settle((ids.new("led"), ids.new("led")), written, now)
     return written

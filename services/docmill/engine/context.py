@@ -11,6 +11,7 @@ from docmill.blobs import BlobStore
 from docmill.bus import Bus
 from docmill.domain.retry import RetryPolicy
 from docmill.engine.catalog import Catalog
+from docmill.engine.notices import Webhooks
 from docmill.engine.notify import Notifier
 from docmill.engine.workers import Workers
 from docmill.store import Store
@@ -56,3 +57,7 @@ class Context:
     workers: Workers = field(default_factory=Workers)
     work: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when there may be jobs to dispatch."""
+    webhooks: Webhooks | None = None
+    """None: this process sends none."""
+    mail: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when there may be webhooks to send."""

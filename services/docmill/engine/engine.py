@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
+from docmill.domain.deliveries import Delivery
 from docmill.domain.flow_specs import FlowSpec
 from docmill.domain.messages import Beat, Hint
 from docmill.domain.models import Caller, Document, Flow, FlowVersion, Run, RunEvent, RunPage
@@ -14,6 +15,7 @@ from docmill.engine import (
     authenticate,
     cancel,
     collect,
+    deliver,
     dispatch,
     flow_files,
     flows,
@@ -22,6 +24,7 @@ from docmill.engine import (
     sweep,
     upload,
     watch,
+    webhooks,
 )
 from docmill.engine.context import Context
 from docmill.engine.requests import Heartbeat, Listing, RunFilter, RunOutput, RunRequest
@@ -100,6 +103,14 @@ class Engine:
         """A page's progress, and its text once it is read."""
         return await reads.get_page(self.ctx, caller, run_id, number)
 
+    async def list_deliveries(self, caller: Caller, run_id: str) -> Sequence[Delivery]:
+        """What was sent, or is to be sent, of a run's end."""
+        return await webhooks.list_deliveries(self.ctx, caller, run_id)
+
+    async def redeliver(self, caller: Caller, run_id: str, delivery_id: str) -> Delivery:
+        """Send a delivery again."""
+        return await webhooks.redeliver(self.ctx, caller, run_id, delivery_id)
+
     async def ping(self) -> None:
         """Raise if the record cannot be used now."""
         await self.ctx.store.ping()
@@ -119,6 +130,7 @@ class Engine:
                 loops.create_task(dispatch.run(self.ctx), name="dispatch")
                 loops.create_task(collect.run(self.ctx), name="collect")
                 loops.create_task(sweep.run(self.ctx), name="sweep")
+                loops.create_task(deliver.run(self.ctx), name="deliver")
                 loops.create_task(self._extend_leases(beats), name="leases")
         finally:
             for unsubscribe in off:

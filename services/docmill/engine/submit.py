@@ -7,10 +7,11 @@ import secrets
 from datetime import timedelta
 
 from docmill.domain import plan as planning
+from docmill.domain.deliveries import Webhook
 from docmill.domain.errors import Fault, InvalidArgument, MediaError, Reason
 from docmill.domain.models import Caller, Document, EventKind, JsonObject, Mode, Run
 from docmill.domain.states import ProbeState, RunState
-from docmill.engine import advance, flows, ids, upload
+from docmill.engine import advance, flows, ids, upload, webhooks
 from docmill.engine.catalog import Recipe
 from docmill.engine.context import Context
 from docmill.engine.notify import wait
@@ -28,11 +29,13 @@ async def run_flow(ctx: Context, caller: Caller, request: RunRequest) -> Run:
     recipe = await flows.get_recipe(ctx, caller, request.flow_id, request.version)
     check_variables(recipe.version.input_schema, request.variables)
     _check_metadata(request.metadata)
+    webhooks.check(ctx, request.webhook)
     document = await _document(ctx, caller, request)
     _raise_if(planning.check_size(recipe.version, document.size))
     document = await _probed(ctx, document)
     run = _new_run(ctx, caller, request, recipe, document)
-    accepted = await ctx.store.write(lambda: accept(ctx, run, recipe))
+    webhook = webhooks.of_run(ctx, run, request.webhook)
+    accepted = await ctx.store.write(lambda: accept(ctx, run, recipe, webhook))
     ctx.work.set()
     return accepted
 
@@ -88,7 +91,7 @@ def _new_run(ctx: Context, caller: Caller, request: RunRequest, recipe: Recipe, 
     )
 
 
-def accept(ctx: Context, run: Run, recipe: Recipe) -> Op[Run]:
+def accept(ctx: Context, run: Run, recipe: Recipe, webhook: Webhook | None = None) -> Op[Run]:
     """Record the run, and plan it if its document is probed; MediaError when the probe says no."""
     # The document is read again under lock: a probe that ends now finds the run, or the run finds the probe.
     document = yield from documents.get(run.document_id, lock=True)
@@ -98,6 +101,7 @@ def accept(ctx: Context, run: Run, recipe: Recipe) -> Op[Run]:
         if isinstance(decision, Fault):
             _raise_if(decision)
     yield from runs.insert(run)
+    yield from webhooks.subscribe(ctx, run, webhook)
     if run.credits_reserved:
         yield from ledger.reserve(ids.new("led"), run, run.credits_reserved, ctx.now())
     event = NewEvent(
