@@ -36,6 +36,7 @@ def test_the_commands_are_those_scripts_rely_on() -> None:
     assert {" ".join(words) for words in COMMANDS} == {
         *("run", "watch", "cancel", "runs", "runs list", "runs get", "flows", "flows list", "flows show"),
         *("flows apply", "up", "serve", "migrate", "config", "doctor", "orgs", "orgs create", "orgs list"),
+        *("deliveries", "deliveries list", "deliveries redeliver", "orgs webhook-secret"),
         *("keys", "keys create", "keys list", "keys revoke"),
     }
 

@@ -22,13 +22,6 @@ class DeliveryState(StrEnum):
     FAILED = "FAILED"  # PENDING -> attempts used up, or the receiver is gone
 
 
-DELIVERY_ARROWS: dict[DeliveryState, frozenset[DeliveryState]] = {
-    DeliveryState.PENDING: frozenset(DeliveryState),
-    DeliveryState.DELIVERED: frozenset({DeliveryState.PENDING}),
-    DeliveryState.FAILED: frozenset({DeliveryState.PENDING}),
-}
-
-
 class DeliveryEvent(StrEnum):
     """What a delivery tells."""
 
