@@ -35,7 +35,7 @@ def check(url: str, guard: Guard) -> Target:
     if parsed.userinfo:
         raise TargetRefused("the URL must not hold a user name or a password")
     host = parsed.raw_host.decode("ascii")
-    port = parsed.port or default_port(parsed.scheme)
+    port = default_port(parsed.scheme) if parsed.port is None else parsed.port
     if not (port in {80, 443} or 1024 <= port <= 65535):
         raise TargetRefused("the port must be 80, 443 or 1024 to 65535")
     _check_host(host, parsed.scheme, guard)
