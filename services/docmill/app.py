@@ -19,6 +19,7 @@ from docmill.blobs import BlobStore
 from docmill.bus import Bus
 from docmill.domain.errors import DocmillError, FailedPrecondition, InvalidArgument, Reason
 from docmill.engine.operate import Operator
+from docmill.secret_key import open_vault
 from docmill.settings import Settings
 from docmill.store import Store
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from grpc import ServerCredentials
 
     from docmill.engine import Engine
+    from docmill.engine.notices import Webhooks
     from docmill.rpc.server import RpcServer
 
 log = structlog.get_logger(__name__)
@@ -75,6 +77,7 @@ async def serve_services(settings: Settings, stop: asyncio.Event) -> None:
         store = await stack.enter_async_context(open_store(settings))
         blobs = await stack.enter_async_context(open_blobs(settings))
         bus = await stack.enter_async_context(open_bus(settings, "services"))
+        webhooks = await stack.enter_async_context(open_webhooks(settings))
         options = EngineOptions(
             max_document_bytes=settings.max_document_mb * 1024 * 1024,
             probe_wait=timedelta(seconds=settings.probe_wait_s),
@@ -82,7 +85,7 @@ async def serve_services(settings: Settings, stop: asyncio.Event) -> None:
             lease=timedelta(seconds=settings.lease_s),
             unused_document_kept=timedelta(hours=settings.unused_document_h),
         )
-        engine = Engine(Context(store=store, blobs=blobs, bus=bus, options=options))
+        engine = Engine(Context(store=store, blobs=blobs, bus=bus, options=options, webhooks=webhooks))
         await engine.prepare()
         loops = asyncio.create_task(engine.serve(), name="engine")
         server = RpcServer(
@@ -174,7 +177,7 @@ async def open_operator(settings: Settings) -> AsyncIterator[Operator]:
     """The operator's use cases, on the record itself; also beside running services."""
     await asyncio.to_thread(migrate, settings)
     async with open_store(settings) as store:
-        yield Operator(store)
+        yield Operator(store, open_vault(settings))
 
 
 def migrate(settings: Settings) -> None:
@@ -236,6 +239,22 @@ async def open_bus(settings: Settings, name: str) -> AsyncIterator[Bus]:
         yield bus
     finally:
         await bus.aclose()
+
+
+@asynccontextmanager
+async def open_webhooks(settings: Settings) -> AsyncIterator[Webhooks]:
+    """What sends word of runs' ends, in the forms of all dialects."""
+    from docmill.engine.notices import Webhooks  # noqa: PLC0415 - a worker sends none
+    from docmill.gateway.dialects.webhooks import WEBHOOKS  # noqa: PLC0415
+    from docmill.rpc.webhook_forms import webhook_forms  # noqa: PLC0415
+    from docmill.webhooks.guard import Guard, parse_networks  # noqa: PLC0415
+    from docmill.webhooks.http import HttpSender  # noqa: PLC0415
+
+    sender = HttpSender(Guard(parse_networks(settings.webhook_allow)))
+    try:
+        yield Webhooks(sender=sender, forms=webhook_forms(WEBHOOKS), vault=open_vault(settings))
+    finally:
+        await sender.aclose()
 
 
 async def _first(loops: asyncio.Task[None], stop: asyncio.Event) -> None:

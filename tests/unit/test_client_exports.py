@@ -19,6 +19,9 @@ EXPORTS = [
     "ConflictError",
     "ConnectionFailedError",
     "DeadlineExceededError",
+    "Delivery",
+    "DeliveryAttempt",
+    "DeliveryStatus",
     "Docmill",
     "DocmillError",
     "Document",
@@ -54,12 +57,24 @@ EXPORTS = [
     "UnsupportedError",
     "WaitTimeoutError",
     "Word",
+    "webhooks",
 ]
 
 METHODS = {
     "documents": {"upload", "get", "delete"},
     "flows": {"list", "get", "create", "estimate", "run"},
-    "runs": {"get", "list", "watch", "wait_for_completion", "cancel", "pages", "page", "handle"},
+    "runs": {
+        "get",
+        "list",
+        "watch",
+        "wait_for_completion",
+        "cancel",
+        "pages",
+        "page",
+        "deliveries",
+        "redeliver",
+        "handle",
+    },
 }
 
 

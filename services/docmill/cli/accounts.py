@@ -34,10 +34,13 @@ async def create_organization(name: str, /, *, plan: str, data: Data = None, jso
 
     async with open_operator(settings_of(data)) as operator:
         created = await operator.create_organization(name, plan)
+        secret = await operator.webhook_secret(created.id) if created.webhook_secret else ""
     if json:
-        json_line(_organization_json(created))
-    else:
-        print(f"created {created.id} ({printable(created.name)}, {created.plan_id})")
+        json_line(_organization_json(created) | ({"webhook_secret": secret} if secret else {}))
+        return
+    print(f"created {created.id} ({printable(created.name)}, {created.plan_id})")
+    if secret:
+        print(f"the secret of its webhooks: {secret}")
 
 
 @orgs.command(name="list")

@@ -21,7 +21,7 @@ from importlib.metadata import version
 
 from cyclopts import App, CycloptsError, MissingArgumentError, Parameter, UnknownCommandError
 
-from docmill.cli import accounts, flows, run, runs, system
+from docmill.cli import accounts, deliveries, flows, run, runs, system
 from docmill.cli import credits as credits_
 from docmill.cli.failures import DONE, UsageError, report
 from docmill.cli.options import DOCUMENTS, OPERATION
@@ -56,6 +56,7 @@ app.command(run.run, group=DOCUMENTS, version_flags=[])  # --version is the flow
 app.command(run.watch, group=DOCUMENTS)
 app.command(run.cancel, group=DOCUMENTS)
 app.command(runs.app)
+app.command(deliveries.app)
 app.command(flows.app)
 app.command(system.up, group=OPERATION)
 app.command(system.serve, group=OPERATION)

@@ -18,7 +18,7 @@ from docmill.domain.models import Document, EventKind, Job, JobKind, Run
 from docmill.domain.states import JobState, RunState
 from docmill.engine import billing, ids
 from docmill.engine.catalog import Recipe
-from docmill.store import Op, jobs, runs
+from docmill.store import Op, deliveries, jobs, runs
 from docmill.store.runs import NewEvent
 
 
@@ -192,6 +192,7 @@ def _end(run: Run, to: Run, recipe: Recipe, events: Sequence[NewEvent], now: dat
     if written is None:
         return None
     yield from jobs.cancel_open(run.id)
+    yield from deliveries.announce(ids.new("dlv"), written, now)
     yield from billing.settle(written, now)  # last: see store/ledger
     return written
 

@@ -16,6 +16,7 @@ from docmill.store import Op, runs
 async def cancel_run(ctx: Context, caller: Caller, run_id: str) -> Run:
     """The cancelled run. FailedPrecondition when it has already ended."""
     run, admitted = await ctx.store.write(lambda: _cancel(ctx, caller, run_id))
+    ctx.mail.set()
     # The record is changed: whatever happens now, no result of this run counts any more.
     await stop_work(ctx, run)
     await admission.tell(ctx, admitted)

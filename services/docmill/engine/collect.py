@@ -85,6 +85,8 @@ async def tell(ctx: Context, collected: Collected) -> None:
         ctx.notifier.notify(topic)
         await ctx.bus.publish_hint(Hint(kind=HintKind.RUN_ADVANCED, run_id=topic, sequence=sequence))
     for changed in collected.runs:
+        if changed.state.is_terminal:
+            ctx.mail.set()
         if changed.state.is_terminal and changed.fault is not None:
             await cancel.stop_work(ctx, changed)
 

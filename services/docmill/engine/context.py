@@ -12,6 +12,7 @@ from docmill.bus import Bus
 from docmill.domain.retry import RetryPolicy
 from docmill.engine.catalog import Catalog
 from docmill.engine.limits import LimitsOf, Plans, no_limits
+from docmill.engine.notices import Webhooks
 from docmill.engine.notify import Notifier
 from docmill.engine.turns import Turns
 from docmill.engine.workers import Workers
@@ -66,3 +67,7 @@ class Context:
     plans: Plans = field(default_factory=Plans)
     work: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when there may be jobs to dispatch."""
+    webhooks: Webhooks | None = None
+    """None: this process sends none."""
+    mail: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when there may be webhooks to send."""

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
+from docmill.domain.deliveries import Delivery
 from docmill.domain.flow_specs import FlowSpec
 from docmill.domain.messages import Attempt, Beat, Hint, StepFacts
 from docmill.domain.models import Caller, Document, Flow, FlowVersion, JsonObject, Run, RunEvent, RunPage
@@ -16,6 +17,7 @@ from docmill.engine import (
     cancel,
     collect,
     delete,
+    deliver,
     dispatch,
     estimate,
     expire,
@@ -26,6 +28,7 @@ from docmill.engine import (
     sweep,
     upload,
     watch,
+    webhooks,
 )
 from docmill.engine.context import Context
 from docmill.engine.requests import (
@@ -138,6 +141,14 @@ class Engine:
         """A page's progress, and its text once it is read."""
         return await reads.get_page(self.ctx, caller, run_id, number)
 
+    async def list_deliveries(self, caller: Caller, run_id: str) -> Sequence[Delivery]:
+        """What was sent, or is to be sent, of a run's end."""
+        return await webhooks.list_deliveries(self.ctx, caller, run_id)
+
+    async def redeliver(self, caller: Caller, run_id: str, delivery_id: str) -> Delivery:
+        """Send a delivery again."""
+        return await webhooks.redeliver(self.ctx, caller, run_id, delivery_id)
+
     async def ping(self) -> None:
         """Raise if the record cannot be used now."""
         await self.ctx.store.ping()
@@ -158,6 +169,7 @@ class Engine:
                 loops.create_task(collect.run(self.ctx), name="collect")
                 loops.create_task(sweep.run(self.ctx), name="sweep")
                 loops.create_task(expire.run(self.ctx), name="expire")
+                loops.create_task(deliver.run(self.ctx), name="deliver")
                 loops.create_task(self._extend_leases(beats), name="leases")
         finally:
             for unsubscribe in off:

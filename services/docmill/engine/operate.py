@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from docmill.domain.errors import InvalidArgument, NotFound, Reason
@@ -12,6 +12,7 @@ from docmill.engine import ids
 from docmill.engine.authenticate import fingerprint, new_key
 from docmill.engine.context import utc_now
 from docmill.engine.operate_credits import CreditOffice
+from docmill.engine.vault import Vault, new_signing_secret
 from docmill.store import Op, Store, accounts, facts
 
 PLANS = ("doclo.test", "doclo.free", "doclo.pro", "doclo.enterprise")
@@ -24,6 +25,8 @@ class Operator:
     """Works on the record directly, beside running services."""
 
     store: Store
+    vault: Vault = field(default_factory=Vault)
+    """Keeps the secrets of webhooks."""
 
     @property
     def credits(self) -> CreditOffice:
@@ -38,7 +41,10 @@ class Operator:
             raise InvalidArgument(
                 Reason.FIELD_INVALID, f"There is no plan {plan_id}; there are {', '.join(PLANS)}", {"field": "plan"}
             )
-        organization = Organization(id=ids.new("org"), name=name, plan_id=plan_id, created_at=utc_now())
+        secret = self.vault.new_secret()
+        organization = Organization(
+            id=ids.new("org"), name=name, plan_id=plan_id, created_at=utc_now(), webhook_secret=secret
+        )
         await self.store.write(lambda: accounts.create_organization(organization))
         return organization
 
@@ -48,7 +54,23 @@ class Operator:
 
     async def default_organization(self) -> Organization:
         """The organization that a fresh installation has."""
-        return await self.store.write(_default_organization)
+        return await self.store.write(lambda: _default_organization(self.vault))
+
+    async def webhook_secret(self, org_id: str, *, rotate: bool = False) -> str:
+        """The key of the signatures under an organization's webhooks; `rotate` makes another one, which holds from now on.
+
+        An organization older than webhooks gets one. InvalidArgument where the vault has no keys.
+        """
+        fresh = self.vault.seal(new_signing_secret())
+
+        def op() -> Op[str]:
+            yield from accounts.set_webhook_secret(org_id, fresh, only_if_none=not rotate)
+            found = yield from accounts.get_organization(org_id)
+            if found is None:
+                raise NotFound(Reason.ORGANIZATION_NOT_FOUND, f"There is no organization {org_id}", {"field": "org"})
+            return found.webhook_secret
+
+        return self.vault.unseal(await self.store.write(op))
 
     async def create_key(
         self, org_id: str, mode: Mode, name: str, scopes: frozenset[Scope], expires_at: datetime | None = None
@@ -110,8 +132,14 @@ class Operator:
         return revoked
 
 
-def _default_organization() -> Op[Organization]:
-    fresh = Organization(id=ids.new("org"), name="default", plan_id="doclo.enterprise", created_at=utc_now())
+def _default_organization(vault: Vault) -> Op[Organization]:
+    fresh = Organization(
+        id=ids.new("org"),
+        name="default",
+        plan_id="doclo.enterprise",
+        created_at=utc_now(),
+        webhook_secret=vault.new_secret(),
+    )
     org_id = yield from facts.put_once(_DEFAULT, fresh.id)
     if org_id == fresh.id:
         yield from accounts.create_organization(fresh)

@@ -10,10 +10,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 from docmill.domain import plan as planning
+from docmill.domain.deliveries import Webhook
 from docmill.domain.errors import Fault, InvalidArgument, MediaError, Reason
 from docmill.domain.models import Caller, Document, EventKind, JsonObject, Run
 from docmill.domain.states import ProbeState, RunState
-from docmill.engine import admission, advance, billing, delete, flows, idempotency, ids, upload
+from docmill.engine import admission, advance, billing, delete, flows, idempotency, ids, upload, webhooks
 from docmill.engine.catalog import Recipe
 from docmill.engine.context import Context
 from docmill.engine.idempotency import Claim
@@ -42,6 +43,7 @@ async def run_flow(ctx: Context, caller: Caller, request: RunRequest) -> Run:
             return known
     check_variables(recipe.version.input_schema, request.variables)
     _check_metadata(request.metadata)
+    webhooks.check(ctx, request.webhook)
     _raise_if(planning.check_size(recipe.version, named.size if named else len(request.content or b"")))
     if named is not None:
         return await _accepted(ctx, caller, request, recipe, named, claim)
@@ -88,7 +90,8 @@ async def _accepted(
 ) -> Run:
     document = await probed(ctx, document)
     run = _new_run(ctx, caller, request, recipe, document)
-    accepted = await ctx.store.write(lambda: accept(ctx, run, recipe, claim))
+    webhook = webhooks.of_run(ctx, run, request.webhook)
+    accepted = await ctx.store.write(lambda: accept(ctx, run, recipe, claim, webhook))
     ctx.work.set()
     return accepted
 
@@ -117,7 +120,9 @@ def _new_run(ctx: Context, caller: Caller, request: RunRequest, recipe: Recipe, 
     )
 
 
-def accept(ctx: Context, run: Run, recipe: Recipe, claim: Claim | None = None) -> Op[Run]:
+def accept(
+    ctx: Context, run: Run, recipe: Recipe, claim: Claim | None = None, webhook: Webhook | None = None
+) -> Op[Run]:
     """Record the run, which has the price of one page reserved, plan it if its document is probed, let it in or have it wait.
 
     The run that was first under the claimed key, if one was. MediaError when the probe says no, PaymentRequired when
@@ -135,6 +140,7 @@ def accept(ctx: Context, run: Run, recipe: Recipe, claim: Claim | None = None) -
     pages = _pages(recipe, document)
     run = replace(run, credits_reserved=run.credits_reserved * (pages or 1))
     yield from runs.insert(run)
+    yield from webhooks.subscribe(ctx, run, webhook)
     yield from billing.hold(run, now)
     event = NewEvent(
         kind=EventKind.RUN_ACCEPTED,

@@ -18,7 +18,17 @@ from docmill.rpc.documents import DocumentService
 from docmill.rpc.flows import FlowService
 from docmill.rpc.interceptors import Authentication, Deadlines, Errors, Logging, Scopes, Validation
 from docmill.rpc.runs import RunService
-from docmill.v1 import documents_pb2, documents_pb2_grpc, flows_pb2, flows_pb2_grpc, runs_pb2, runs_pb2_grpc
+from docmill.rpc.webhooks import WebhookService
+from docmill.v1 import (
+    documents_pb2,
+    documents_pb2_grpc,
+    flows_pb2,
+    flows_pb2_grpc,
+    runs_pb2,
+    runs_pb2_grpc,
+    webhooks_pb2,
+    webhooks_pb2_grpc,
+)
 
 __all__ = ["RpcServer", "ServerOptions"]
 
@@ -26,7 +36,7 @@ log = structlog.stdlib.get_logger(__name__)
 
 SERVICES: tuple[str, ...] = tuple(
     service.full_name
-    for module in (documents_pb2, flows_pb2, runs_pb2)
+    for module in (documents_pb2, flows_pb2, runs_pb2, webhooks_pb2)
     for service in module.DESCRIPTOR.services_by_name.values()
 )
 
@@ -80,6 +90,7 @@ class RpcServer:
         documents_pb2_grpc.add_DocumentServiceServicer_to_server(DocumentService(engine), self._server)
         flows_pb2_grpc.add_FlowServiceServicer_to_server(FlowService(engine), self._server)
         runs_pb2_grpc.add_RunServiceServicer_to_server(RunService(engine), self._server)
+        webhooks_pb2_grpc.add_WebhookServiceServicer_to_server(WebhookService(engine), self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         if self._options.reflection:
             names = (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)

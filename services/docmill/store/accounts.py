@@ -45,6 +45,16 @@ def list_organizations(limit: int = 1000) -> Op[Sequence[Organization]]:
     return [_organization(row) for row in rows]
 
 
+def set_webhook_secret(org_id: str, secret: str, *, only_if_none: bool = False) -> Op[bool]:
+    """Change the encrypted key of an organization's webhooks; False if that changed nothing."""
+    if_none = " AND webhook_secret = ''" if only_if_none else ""
+    rows = yield Statement(
+        f"UPDATE organizations SET webhook_secret = $2 WHERE id = $1{if_none} RETURNING id",  # noqa: S608 - constants
+        (org_id, secret),
+    )
+    return bool(rows)
+
+
 def create_key(key: ApiKey) -> Op[None]:
     """Record a new key of an organization that exists."""
     yield Statement(

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+from docmill.client import webhooks
 from docmill.client.aio import AsyncDocmill, AsyncRunHandle
+from docmill.client.delivery import Delivery, DeliveryAttempt, DeliveryStatus
 from docmill.client.document import Document, DocumentStatus
 from docmill.client.errors import (
     ApiError,
@@ -43,6 +45,9 @@ __all__ = [
     "ConflictError",
     "ConnectionFailedError",
     "DeadlineExceededError",
+    "Delivery",
+    "DeliveryAttempt",
+    "DeliveryStatus",
     "Docmill",
     "DocmillError",
     "Document",
@@ -78,4 +83,5 @@ __all__ = [
     "UnsupportedError",
     "WaitTimeoutError",
     "Word",
+    "webhooks",
 ]

@@ -11,7 +11,7 @@ async with AsyncDocmill("localhost:50051", api_key) as docmill:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime
 from types import TracebackType
@@ -21,14 +21,16 @@ from google.protobuf import duration_pb2
 
 from docmill.client import _convert
 from docmill.client._connection import TLS, Connection
+from docmill.client._deliveries import delivery
 from docmill.client._documents import AsyncDocuments, discard
 from docmill.client._source import Source
 from docmill.client._watch import Watch
+from docmill.client.delivery import Delivery
 from docmill.client.errors import ApiError, RunCancelledError, RunFailedError, WaitTimeoutError
 from docmill.client.flow import Estimate, Flow, FlowConfig, FlowSummary
 from docmill.client.page import Page
 from docmill.client.run import Priority, Run, RunEvent, RunStatus
-from docmill.v1 import flows_pb2, runs_pb2
+from docmill.v1 import flows_pb2, runs_pb2, webhooks_pb2
 
 __all__ = ["AsyncDocmill", "AsyncDocuments", "AsyncFlows", "AsyncRunHandle", "AsyncRuns"]
 
@@ -320,6 +322,18 @@ class AsyncRuns:
         request = runs_pb2.GetPageRequest(run_id=run_id, page_number=number)
         answer = await self._connection.call(self._connection.runs.GetPage, request)
         return _convert.page(answer.page)
+
+    async def deliveries(self, run_id: str) -> Sequence[Delivery]:
+        """What was sent, or is to be sent, to the webhook that came with a run, oldest first."""
+        request = webhooks_pb2.ListDeliveriesRequest(run_id=run_id)
+        answer = await self._connection.call(self._connection.webhooks.ListDeliveries, request)
+        return [delivery(each) for each in answer.deliveries]
+
+    async def redeliver(self, run_id: str, delivery_id: str) -> Delivery:
+        """Send a delivery again, from its first attempt on, whatever became of it. It keeps its id."""
+        request = webhooks_pb2.RedeliverRequest(run_id=run_id, delivery_id=delivery_id)
+        answer = await self._connection.call(self._connection.webhooks.Redeliver, request)
+        return delivery(answer.delivery)
 
     def handle(self, run: Run) -> AsyncRunHandle:
         """A handle on a run that was started elsewhere."""

@@ -86,6 +86,8 @@ class Runs(Blocking[AsyncRuns]):
     cancel = blocking(AsyncRuns.cancel)
     pages = iterating(AsyncRuns.pages)
     page = blocking(AsyncRuns.page)
+    deliveries = blocking(AsyncRuns.deliveries)
+    redeliver = blocking(AsyncRuns.redeliver)
 
     def handle(self, run: Run) -> RunHandle:
         """A handle on a run that was started elsewhere."""

@@ -335,6 +335,7 @@ webhooks = Table(
     metadata,
     _text("run_id", ForeignKey("runs.id"), key=True),
     _text("url"),
+    _text("host"),
     _text("secret", default=""),  # encrypted; empty: the organization's
     _text("format", default=""),
     _count("on_cancel", default=0),

@@ -94,6 +94,7 @@ def upgrade() -> None:
         "webhooks",
         sa.Column("run_id", sa.Text(), nullable=False),
         sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("host", sa.Text(), nullable=False),
         sa.Column("secret", sa.Text(), server_default=sa.text("''"), nullable=False),
         sa.Column("format", sa.Text(), server_default=sa.text("''"), nullable=False),
         sa.Column("on_cancel", sa.Integer(), server_default=sa.text("0"), nullable=False),
