@@ -25,7 +25,7 @@ from docmill.store.sql import open_store
 from docmill.worker.executor import ChildSpec, Executor
 from docmill.worker.handlers import Ask, Outcome
 from docmill.worker.loop import Worker, WorkerOptions
-from tests.fixtures.bus import ACK_WAIT, BusHarness
+from tests.fixtures.bus import ACK_WAIT, BusHarness, both_lanes
 from tests.fixtures.engine import CALLER, QUICK, done
 from tests.fixtures.worker_house import until
 
@@ -86,7 +86,7 @@ class Mill:
         gone = await self._buses.connect()
         await gone.publish_beat(Beat(worker_id="gone", slots=8))
         found: list[JobDelivery] = []
-        async with gone.jobs() as source, asyncio.timeout(10):
+        async with both_lanes(gone) as source, asyncio.timeout(10):
             while len(found) < count:
                 found += await source.fetch(count - len(found), 1.0)
         return found
@@ -191,5 +191,5 @@ async def test_pages_that_a_dead_worker_held(mill: Mill) -> None:
 
 async def _left(mill: Mill) -> list[str]:
     """Runs of which the bus still has jobs, some time after it delivered what nobody acknowledged again."""
-    async with mill.bus.jobs() as source:
+    async with both_lanes(mill.bus) as source:
         return [delivery.job.run_id for delivery in await source.fetch(10, ACK_WAIT * 1.5)]

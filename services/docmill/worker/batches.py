@@ -67,7 +67,7 @@ class Batches:
     async def ask(self, hand: Hand, request: dict[str, Any], *, seconds: float) -> Frame:
         """The reply to `request` about the page in hand, read together with others or not."""
         member = _Member(hand, request, seconds)
-        self._waiting.append(member)
+        (self._waiting.appendleft if hand.job.express else self._waiting.append)(member)
         self._gather()
         return await member.reply
 

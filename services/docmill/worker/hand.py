@@ -38,7 +38,7 @@ class Hand:
     transfer: asyncio.Timeout = field(default_factory=partial(asyncio.timeout, None))
     """Bounds what the job does outside of a child."""
     takes_room: bool = True
-    """Until it is being answered: only what still needs a child counts against the prefetch."""
+    """Until it is being answered: only what still needs a child counts against the prefetch of its lane."""
     let_go: str = ""
     """Why it was cancelled: `dropped` and `killed` jobs are of cancelled runs, `returned` ones are for others to do."""
     task: asyncio.Task[None] | None = None

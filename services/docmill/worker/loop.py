@@ -46,7 +46,7 @@ class WorkerOptions:
     slots: int = 1
     """Jobs worked on at the same time."""
     prefetch: int = 1
-    """Jobs fetched ahead for each place, so that a child never waits for the bus or a download. A slot has one place, or
+    """Jobs of each lane fetched ahead for each place, so that a child never waits for the bus or a download. A slot has one place, or
     as many as its engine gains from reading together."""
     max_batch: int = 16
     """Pages in one request, whatever an engine wants: they are all in the child's memory."""
@@ -72,22 +72,29 @@ class Worker:
     """Takes jobs of one pool. `run` is its whole life; one instance lives once."""
 
     def __init__(
-        self, *, bus: Bus, handlers: Mapping[JobKind, Handler], executors: Sequence[Executor], options: WorkerOptions
+        self,
+        *,
+        bus: Bus,
+        handlers: Mapping[JobKind, Handler],
+        executors: Sequence[Executor],
+        options: WorkerOptions,
+        quick: Sequence[Executor] = (),
     ) -> None:
+        """`executors`: a child for each slot; `quick`: children beside them, for jobs that are no pages."""
         self.stats = WorkerStats()
         self._bus = bus
         self._handlers = handlers
-        self._executors = executors
+        self._executors = (*executors, *quick)
         self._options = options
         self._wanted = Wanted(bus)
-        self._turns = Turns(Slots(executors), self._wanted, answering=self._answering)
+        self._turns = Turns(Slots(executors, quick), self._wanted, answering=self._answering)
         batch = min(options.max_batch, max((each.batch_size for each in executors), default=1))
         self._batches = Batches(self._turns, size=batch, window=options.batch_window)
         self._hands: set[Hand] = set()
         self._places = options.slots * batch
         self._capacity = self._places * (1 + options.prefetch)
-        self._free = self._capacity
-        self._most = self._capacity + self._places * _MAX_ANSWERING
+        self._free = dict.fromkeys((False, True), self._capacity)  # by whether it is the express lane
+        self._most = 2 * self._capacity + self._places * _MAX_ANSWERING
         self._room = asyncio.Event()
         self._room.set()
         self._stopping = False
@@ -103,8 +110,10 @@ class Worker:
             stack.callback(self._bus.on_hint(self._on_hint))
             stack.push_async_callback(self._wanted.aclose)
             stack.push_async_callback(self._batches.aclose)
-            source = await stack.enter_async_context(self._bus.jobs(self._options.pool))
-            fetchers = [asyncio.create_task(self._fetch(source)) for _ in range(self._options.pulls)]
+            fetchers = []
+            for express in (True, False):
+                source = await stack.enter_async_context(self._bus.jobs(self._options.pool, express=express))
+                fetchers += [asyncio.create_task(self._fetch(source, express)) for _ in range(self._options.pulls)]
             watchers = [asyncio.create_task(watch()) for watch in (self._touch, self._beat, self._review)]
             stopped = asyncio.create_task(stop.wait())
             keepers = [each.keeper for each in self._executors if each.keeper is not None]
@@ -124,36 +133,36 @@ class Worker:
 
     # -- the fetch loop
 
-    async def _fetch(self, source: JobSource) -> None:
-        """Ask for as many jobs as there is room for, share the room with the other pulls."""
+    async def _fetch(self, source: JobSource, express: bool) -> None:  # noqa: FBT001 - passed on as it is
+        """Ask for as many jobs as their lane has room for, share the room with its other pulls."""
         share = -(-self._capacity // self._options.pulls)
-        while await self._has_room():
-            limit = min(self._free, share, self._most - len(self._hands))
-            self._occupy(limit)
+        while await self._has_room(express):
+            limit = min(self._free[express], share, self._most - len(self._hands))
+            self._occupy(express, limit)
             taken = 0
             try:
                 for delivery in await source.fetch(limit, self._options.fetch_timeout):
                     taken += 1
                     await self._accept(delivery)
             finally:
-                self._occupy(taken - limit)
+                self._occupy(express, taken - limit)
 
-    async def _has_room(self) -> bool:
+    async def _has_room(self, express: bool) -> bool:  # noqa: FBT001 - as above
         """Wait for it; False when there is nothing to fetch any more."""
-        while not self._stopping and (self._free <= 0 or len(self._hands) >= self._most):
+        while not self._stopping and (self._free[express] <= 0 or len(self._hands) >= self._most):
             self._room.clear()
             await self._room.wait()
         return not self._stopping
 
-    def _occupy(self, jobs: int) -> None:
-        self._free -= jobs
+    def _occupy(self, express: bool, jobs: int) -> None:  # noqa: FBT001 - as above
+        self._free[express] -= jobs
         self._room.set()
 
     def _answering(self, hand: Hand) -> None:
         hand.stage = Stage.ANSWERING
         if hand.takes_room:
             hand.takes_room = False
-            self._occupy(-1)
+            self._occupy(hand.job.express, -1)
 
     async def _accept(self, delivery: JobDelivery) -> None:
         hand = Hand(delivery, time.monotonic())
@@ -167,7 +176,7 @@ class Worker:
 
     def _put_down(self, hand: Hand, task: asyncio.Task[None]) -> None:
         self._hands.discard(hand)
-        self._occupy(-1 if hand.takes_room else 0)
+        self._occupy(hand.job.express, -1 if hand.takes_room else 0)
         if not task.cancelled() and (error := task.exception()) and not self._broken.done():
             self._broken.set_exception(error)
 
@@ -245,7 +254,8 @@ class Worker:
             await self._turns.wait_for_leave(hand)
             if self._batches.size > 1 and hand.job.kind is JobKind.PAGE:
                 return await self._batches.ask(hand, request, seconds=seconds)
-            async with self._turns.lease(str(request.get("path", ""))) as executor:
+            quick, express = hand.job.kind is not JobKind.PAGE, hand.job.express
+            async with self._turns.lease(str(request.get("path", "")), quick=quick, express=express) as executor:
                 return await self._turns.alone(executor, hand, request, body, seconds=seconds)
 
     @contextmanager

@@ -32,14 +32,15 @@ __all__ = ["Reading"]
 class Reading:
     """The tasks of one child.
 
-    `config`: `threads`, `limits` (fields of `MediaLimits`), and `engine`, `weights_dir`, `languages`, `gpu` as
-    `PageReader` takes them. Raises `EngineUnavailable` or `InvalidArgument` for an engine that cannot work here.
+    `config`: `threads`, `limits` (fields of `MediaLimits`), `warm_up` (whether to load the engine before a page needs
+    it), and `engine`, `weights_dir`, `languages`, `gpu` as `PageReader` takes them. Raises `EngineUnavailable` or `InvalidArgument` for an engine that cannot work here.
     """
 
     def __init__(self, config: dict[str, Any]) -> None:
         from docmill.ocr.reader import PageReader
 
         self._threads = int(config.get("threads", 1))
+        self._load_engine = bool(config.get("warm_up", True))
         self._limits = MediaLimits(**config.get("limits", {}))
         self._reader = PageReader(
             config.get("engine", "auto"),
@@ -176,7 +177,8 @@ class Reading:
             import docmill.ocr.probe  # noqa: F401 - so that no request waits for it later
 
             cv2.setNumThreads(self._threads)
-            self._reader.warm_up()
+            if self._load_engine:
+                self._reader.warm_up()
         except Exception:
             traceback.print_exc(file=sys.stderr)  # the first page that needs the engine says it to its user
 
