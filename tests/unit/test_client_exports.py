@@ -57,7 +57,7 @@ EXPORTS = [
 METHODS = {
     "documents": {"upload", "get"},
     "flows": {"list", "get", "create", "run"},
-    "runs": {"get", "list", "watch", "wait_for_completion", "cancel", "pages", "page", "handle"},
+    "runs": {"get", "list", "watch", "wait_for_completion", "cancel", "pages", "page", "page_image", "handle"},
 }
 
 

@@ -39,6 +39,8 @@ class EngineOptions:
     poll: timedelta = timedelta(seconds=5)
     """A watch looks this often without a hint."""
     sweep: timedelta = timedelta(seconds=1)
+    picture_wait: timedelta = timedelta(seconds=20)
+    """How long somebody waits for the picture of a page that a worker has yet to make."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import structlog
 
 from docmill.bus import BusUnavailable, Publication
+from docmill.domain import pictures
 from docmill.domain.errors import Fault, Reason
 from docmill.domain.messages import JobMessage, JobResult
 from docmill.domain.models import JobKind
@@ -97,8 +99,14 @@ def claim(ctx: Context) -> Op[list[JobMessage]]:
         if job.run_id:
             recipe = yield from ctx.catalog.recipe(job.org_id, job.flow_id, job.flow_version)
         page_keys = (yield from jobs.page_keys(job.run_id)) if job.kind is JobKind.DOCUMENT else ()
-        messages.append(_message(job, recipe, page_keys))
+        messages.append(_picture(job) if job.kind is JobKind.RENDER else _message(job, recipe, page_keys))
     return messages
+
+
+def _picture(job: ClaimedJob) -> JobMessage:
+    """A RENDER job: as a page that nobody reads, with where the picture goes and how large it may be."""
+    size = {"max_side": pictures.side_of(job.page_key)}
+    return replace(_message(job, None, (job.page_key,)), read=size)
 
 
 def _message(job: ClaimedJob, recipe: Recipe | None, page_keys: Sequence[str]) -> JobMessage:

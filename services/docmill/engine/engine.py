@@ -17,6 +17,7 @@ from docmill.engine import (
     dispatch,
     flow_files,
     flows,
+    page_image,
     reads,
     submit,
     sweep,
@@ -99,6 +100,10 @@ class Engine:
     async def get_page(self, caller: Caller, run_id: str, number: int) -> tuple[RunPage, Page | None]:
         """A page's progress, and its text once it is read."""
         return await reads.get_page(self.ctx, caller, run_id, number)
+
+    def page_image(self, caller: Caller, run_id: str, number: int, max_side: int = 0) -> AsyncIterator[bytes]:
+        """A page's picture as PNG, in pieces."""
+        return page_image.page_image(self.ctx, caller, run_id, number, max_side)
 
     async def ping(self) -> None:
         """Raise if the record cannot be used now."""

@@ -84,6 +84,7 @@ class Runs(Blocking[AsyncRuns]):
     cancel = blocking(AsyncRuns.cancel)
     pages = iterating(AsyncRuns.pages)
     page = blocking(AsyncRuns.page)
+    page_image = blocking(AsyncRuns.page_image)
 
     def handle(self, run: Run) -> RunHandle:
         """A handle on a run that was started elsewhere."""
