@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from io import BytesIO
 from pathlib import Path
 
 import orjson
 import pytest
+from PIL import Image
 
 from docmill.domain.errors import Reason
 from docmill.domain.models import JobKind
@@ -105,3 +107,20 @@ async def test_pages_become_an_output(mill: Mill, tmp_path: Path) -> None:
     (result,) = await mill.work(gone)
     assert result.fault is not None
     assert result.fault.reason is Reason.PAGE_NOT_FOUND
+
+
+async def test_a_picture_of_a_page(mill: Mill, tmp_path: Path) -> None:
+    """A RENDER job draws its page as a PNG, no larger than it says, and keeps it where it says; bad pages are faults."""
+    documents.text_pdf(tmp_path / "letter.pdf", pages=2)
+    documents.cut_off(documents.image_file(tmp_path / "bad.png"))
+    letter, bad = await mill.upload(tmp_path / "letter.pdf"), await mill.upload(tmp_path / "bad.png")
+    order = {"read": {"max_side": 700}, "page_keys": ("pages/org/picture.png",)}
+    drawn, failed = await mill.work(
+        job(JobKind.RENDER, 2, media_type="application/pdf", **letter, **order),
+        job(JobKind.RENDER, 1, media_type="image/png", **bad, **order),
+    )
+    assert (drawn.fault, drawn.page_facts, drawn.page) == (None, None, 2)
+    with Image.open(BytesIO(await mill.blobs.get("pages/org/picture.png")), formats=["PNG"]) as picture:
+        assert picture.size == (495, 700)
+    assert failed.fault is not None
+    assert (failed.fault.reason, failed.fault.retryable) == (Reason.MEDIA_CORRUPT, False)

@@ -71,6 +71,7 @@ METHODS = {
         "cancel",
         "pages",
         "page",
+        "page_image",
         "deliveries",
         "redeliver",
         "handle",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from docmill.blobs import BlobNotFound
 from docmill.blobs.memory import MemoryBlobStore
 from docmill.domain.errors import DocmillError, Reason
 from docmill.domain.messages import JobMessage, PageFacts, StepFacts
@@ -16,7 +18,7 @@ from docmill.domain.pages import Unit
 from docmill.worker import facts, faults
 from docmill.worker.cache import DocumentCache
 from docmill.worker.frames import Frame
-from docmill.worker.handlers import PageHandler
+from docmill.worker.handlers import PageHandler, RenderHandler
 
 JOB = JobMessage(job_id="job", attempt=1, kind=JobKind.PAGE, org_id="org1", blob_key="doc", sha256="", page=1)
 
@@ -58,6 +60,23 @@ async def test_a_child_cannot_name_blobs(blobs: MemoryBlobStore, cache: Document
     with pytest.raises(DocmillError) as caught:
         await PageHandler(blobs, cache, 1.0).handle(JOB, ask)
     assert caught.value.reason is Reason.INTERNAL
+
+
+@pytest.mark.parametrize("body", [b"", b"\x89PNG", b"<html>", b"%PDF-1.7"])
+async def test_a_child_cannot_have_a_page_shown_that_is_no_picture(
+    blobs: MemoryBlobStore, cache: DocumentCache, body: bytes
+) -> None:
+    """What will be given to browsers as a PNG at least begins as one; anything else is kept nowhere."""
+
+    async def ask(request: dict[str, Any], body_: bytes = b"", *, seconds: float) -> Frame:
+        return Frame({}, body)
+
+    job = replace(JOB, kind=JobKind.RENDER, read={"max_side": 100}, page_keys=("pages/1.png",))
+    with pytest.raises(DocmillError) as caught:
+        await RenderHandler(blobs, cache, 1.0).handle(job, ask)
+    assert caught.value.reason is Reason.INTERNAL
+    with pytest.raises(BlobNotFound):
+        await blobs.get("pages/1.png")
 
 
 NAN = float("nan")

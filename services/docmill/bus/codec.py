@@ -34,6 +34,7 @@ _KINDS = {
     JobKind.PROBE: pb.JOB_KIND_PROBE,
     JobKind.PAGE: pb.JOB_KIND_PAGE,
     JobKind.DOCUMENT: pb.JOB_KIND_DOCUMENT,
+    JobKind.RENDER: pb.JOB_KIND_RENDER,
 }
 _KINDS_BACK = {value: kind for kind, value in _KINDS.items()}
 _HINTS = {

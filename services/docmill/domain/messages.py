@@ -31,11 +31,11 @@ class JobMessage:
     declared_type: str = ""
     filename: str = ""
     page: int = 0
-    """1-based page to read (PAGE)."""
+    """1-based page to read (PAGE) or to make a picture of (RENDER)."""
     read: JsonObject = field(default_factory=dict)
-    """Reading options of the flow's parse step (PAGE): `engine`, `languages`, ..."""
+    """Reading options of the flow's parse step (PAGE): `engine`, `languages`, ...; or the picture's `max_side` (RENDER)."""
     page_keys: Sequence[str] = ()
-    """Blobs of the pages in order; an empty string for a page that failed (DOCUMENT)."""
+    """Blobs of the pages in order; an empty string for a page that failed (DOCUMENT). The picture's blob (RENDER)."""
     definition: JsonObject = field(default_factory=dict)
     """The flow's recipe (DOCUMENT)."""
     output_schema: JsonObject = field(default_factory=dict)

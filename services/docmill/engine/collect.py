@@ -31,6 +31,8 @@ class Collected:
     runs: tuple[Run, ...] = ()
     document_id: str = ""
     """Set when a probe ended."""
+    picture_id: str = ""
+    """Set when a RENDER job ended: its id."""
 
 
 async def run(ctx: Context) -> None:
@@ -79,8 +81,7 @@ async def _collect(ctx: Context, group: Sequence[ResultDelivery]) -> None:
 async def tell(ctx: Context, collected: Collected) -> None:
     """Wake who waits: here at once, in other processes by a hint."""
     topics = [(changed.id, changed.last_sequence) for changed in collected.runs]
-    if collected.document_id:
-        topics.append((collected.document_id, 0))
+    topics += [(topic, 0) for topic in (collected.document_id, collected.picture_id) if topic]
     for topic, sequence in topics:
         ctx.notifier.notify(topic)
         await ctx.bus.publish_hint(Hint(kind=HintKind.RUN_ADVANCED, run_id=topic, sequence=sequence))
@@ -95,6 +96,8 @@ def record(ctx: Context, *results: JobResult) -> Op[Collected]:
     """Write what a probe, or results of one run, say; nothing for an attempt that does not count."""
     if results[0].kind is JobKind.PROBE:
         return (yield from _probe(ctx, results[0]))
+    if results[0].kind is JobKind.RENDER:
+        return (yield from _picture(ctx, results[0]))
     run = yield from runs.get(results[0].run_id, lock=True)
     if run is None or run.state.is_terminal:
         return Collected()
@@ -141,19 +144,21 @@ def attempts_used_up(ctx: Context, run: Run, recipe: Recipe, job: Job, fault: Fa
     return (yield from advance.fail_run(run, recipe, fault, now))
 
 
-def probe_failed(ctx: Context, job: Job, fault: Fault) -> Op[Collected]:
-    """An attempt to look at a document failed: once more, or the document is rejected."""
+def lone_attempt_failed(ctx: Context, job: Job, fault: Fault) -> Op[Collected]:
+    """An attempt of a job that belongs to no run failed: once more, or what its end means."""
     delay = ctx.options.retry.delay_after(job.failures + 1, fault)
     if delay is not None:
         yield from jobs.retry(job, advance.later(ctx.now(), delay), failed=True)
         return Collected()
-    return (yield from probe_used_up(ctx, job, fault))
+    return (yield from lone_attempts_used_up(ctx, job, fault))
 
 
-def probe_used_up(ctx: Context, job: Job, fault: Fault) -> Op[Collected]:
-    """Nobody will look at the document again: it is rejected, and so are the runs that wait for it."""
+def lone_attempts_used_up(ctx: Context, job: Job, fault: Fault) -> Op[Collected]:
+    """No further attempt follows: no picture, or a document that is rejected, and with it the runs that wait for it."""
     if not (yield from jobs.fail(job.id, job.attempt, fault)):
         return Collected()
+    if job.kind is JobKind.RENDER:
+        return Collected(picture_id=job.id)
     yield from documents.set_rejected(job.document_id, fault)
     return (yield from plan_waiting(ctx, job.document_id))
 
@@ -162,11 +167,18 @@ def _probe(ctx: Context, result: JobResult) -> Op[Collected]:
     if result.fault is not None or result.probe is None:
         fault = result.fault or Fault(reason=Reason.INTERNAL, message="The document could not be looked at")
         job = yield from _job_of(result)
-        return (yield from probe_failed(ctx, job, fault)) if job else Collected()
+        return (yield from lone_attempt_failed(ctx, job, fault)) if job else Collected()
     if not (yield from jobs.succeed(result)):
         return Collected()
     yield from documents.set_probed(result.document_id, result.probe)
     return (yield from plan_waiting(ctx, result.document_id))
+
+
+def _picture(ctx: Context, result: JobResult) -> Op[Collected]:
+    if result.fault is not None:
+        job = yield from _job_of(result)
+        return (yield from lone_attempt_failed(ctx, job, result.fault)) if job else Collected()
+    return Collected(picture_id=result.job_id if (yield from jobs.succeed(result)) else "")
 
 
 def plan_waiting(ctx: Context, document_id: str) -> Op[Collected]:

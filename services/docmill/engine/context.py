@@ -46,6 +46,8 @@ class EngineOptions:
     """How often to look for what is too old."""
     unused_document_kept: timedelta = timedelta(hours=24)
     """A document that no run is over is deleted after this time."""
+    picture_wait: timedelta = timedelta(seconds=20)
+    """How long somebody waits for the picture of a page that a worker has yet to make."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

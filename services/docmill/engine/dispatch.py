@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import structlog
 
 from docmill.bus import BusUnavailable, Publication
+from docmill.domain import pictures
 from docmill.domain.errors import Fault, Reason
 from docmill.domain.messages import JobMessage, JobResult
 from docmill.domain.models import JobKind
@@ -94,8 +96,14 @@ def claim(ctx: Context) -> Op[list[JobMessage]]:
         if job.run_id:
             recipe = yield from ctx.catalog.recipe(job.org_id, job.flow_id, job.flow_version)
         page_keys = (yield from jobs.page_keys(job.run_id)) if job.kind is JobKind.DOCUMENT else ()
-        messages.append(_message(seat, recipe, page_keys))
+        messages.append(_picture(seat) if job.kind is JobKind.RENDER else _message(seat, recipe, page_keys))
     return messages
+
+
+def _picture(seat: Seat) -> JobMessage:
+    """A RENDER job: as a page that nobody reads, with where the picture goes and how large it may be."""
+    key = seat.job.page_key
+    return replace(_message(seat, None, (key,)), read={"max_side": pictures.side_of(key)})
 
 
 def _message(seat: Seat, recipe: Recipe | None, page_keys: Sequence[str]) -> JobMessage:

@@ -23,6 +23,7 @@ from docmill.engine import (
     expire,
     flow_files,
     flows,
+    page_image,
     reads,
     submit,
     sweep,
@@ -148,6 +149,10 @@ class Engine:
     async def redeliver(self, caller: Caller, run_id: str, delivery_id: str) -> Delivery:
         """Send a delivery again."""
         return await webhooks.redeliver(self.ctx, caller, run_id, delivery_id)
+
+    def page_image(self, caller: Caller, run_id: str, number: int, max_side: int = 0) -> AsyncIterator[bytes]:
+        """A page's picture as PNG, in pieces."""
+        return page_image.page_image(self.ctx, caller, run_id, number, max_side)
 
     async def ping(self) -> None:
         """Raise if the record cannot be used now."""

@@ -7,7 +7,7 @@ import asyncio
 import structlog
 
 from docmill.domain.errors import Fault, Reason
-from docmill.domain.models import Job, JobKind
+from docmill.domain.models import Job
 from docmill.domain.states import JobState
 from docmill.engine import admission, advance, collect
 from docmill.engine.collect import Collected
@@ -49,8 +49,8 @@ async def sweep_once(ctx: Context) -> None:
 
 
 def _lapsed(ctx: Context, seen: Job) -> Op[Collected]:
-    if seen.kind is JobKind.PROBE:
-        return (yield from _probe_lapsed(ctx, seen))
+    if not seen.run_id:
+        return (yield from _lone_job_lapsed(ctx, seen))
     run = yield from runs.get(seen.run_id, lock=True)
     job = yield from jobs.get(seen.id)
     if not _is_lapsed(ctx, job, seen):
@@ -67,13 +67,13 @@ def _lapsed(ctx: Context, seen: Job) -> Op[Collected]:
     return (yield from collect.with_admitted(ctx, changed))
 
 
-def _probe_lapsed(ctx: Context, seen: Job) -> Op[Collected]:
+def _lone_job_lapsed(ctx: Context, seen: Job) -> Op[Collected]:
     if not _is_lapsed(ctx, (yield from jobs.get(seen.id)), seen):
         return Collected()
     if ctx.options.retry.may_lapse(seen.attempt):
         yield from jobs.retry(seen, ctx.now(), failed=False)
         return Collected()
-    return (yield from collect.probe_used_up(ctx, seen, _LOST))
+    return (yield from collect.lone_attempts_used_up(ctx, seen, _LOST))
 
 
 def _is_lapsed(ctx: Context, job: Job | None, seen: Job) -> bool:

@@ -6,6 +6,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
+from google.api import httpbody_pb2  # type: ignore[import-untyped]  # its package has no py.typed
+
 from docmill.domain.states import RunState
 from docmill.engine import Engine
 from docmill.rpc.context import Context, caller
@@ -77,3 +79,12 @@ class RunService(runs_pb2_grpc.RunServiceServicer):
         """One page, with its text once it was read."""
         page, text = await self._engine.get_page(caller(), request.run_id, request.page_number)
         return runs_pb2.GetPageResponse(page=to_page(page, text))
+
+    async def GetPageImage(
+        self, request: runs_pb2.GetPageImageRequest, context: Context
+    ) -> AsyncIterator[runs_pb2.GetPageImageResponse]:
+        """A page's picture, in pieces."""
+        content_type = "image/png"
+        async for piece in self._engine.page_image(caller(), request.run_id, request.page_number, request.max_side):
+            yield runs_pb2.GetPageImageResponse(image=httpbody_pb2.HttpBody(content_type=content_type, data=piece))
+            content_type = ""  # the first piece has said it

@@ -36,6 +36,8 @@ class ClaimedJob:
     variables: JsonObject
     deadline: datetime | None
     trace_id: str
+    page_key: str
+    """Where the picture goes (RENDER)."""
 
 
 def held() -> Op[Mapping[str, int]]:
@@ -91,7 +93,7 @@ _TAKE = """
 SELECT j.id, j.kind, j.org_id, j.run_id, j.document_id, j.page, j.attempt,
        d.blob_key, d.sha256, d.media_type, d.declared_type, d.filename,
        coalesce(r.flow_id, ''), coalesce(r.flow_version, ''), coalesce(r.variables, '{}'), r.deadline,
-       coalesce(r.trace_id, '')
+       coalesce(r.trace_id, ''), j.page_key
 FROM jobs j JOIN documents d ON d.id = j.document_id LEFT JOIN runs r ON r.id = j.run_id
 WHERE j.state = 'READY' AND j.priority = $1 AND j.org_id = $2 AND j.ready_at <= $3
 ORDER BY j.ready_at, j.created_at LIMIT $4
@@ -129,4 +131,5 @@ def _claimed(row: Row) -> ClaimedJob:
         variables=load(row[14]),
         deadline=moment(row[15]),
         trace_id=row[16],
+        page_key=row[17],
     )

@@ -137,10 +137,12 @@ class Batches:
             why = error.reason.value
         finally:
             await _end(call)
-        log.warning("pages are read again, one by one", event_key="batch.failed", pages=len(ready), why=why)
-        for member in ready:
+        left = [member for member in ready if not member.reply.done()]
+        for member in left:
             member.hand.stage = Stage.WAITING
-        return ready
+        if left:
+            log.warning("pages are read again, one by one", event_key="batch.failed", pages=len(left), why=why)
+        return left
 
     async def _ready(self, members: Sequence[_Member]) -> list[_Member]:
         """Those that may begin now."""

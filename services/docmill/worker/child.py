@@ -7,6 +7,7 @@ It gets requests as frames on standard input and answers each with one frame on 
     page      {path, media_type, page, read}           -> {engine, confidence, words, engine_ms, fingerprint} + page
     pages     {pages: [what `page` takes, ...]}        -> {pages: [what `page` gives, or its failure, ...],
                                                            sizes: [bytes, ...]} + pages
+    render    {path, media_type, page, max_side}       -> {} + PNG
     document  {definition, output_schema, variables,
                sizes: [bytes or null, ...]} + pages    -> {steps: [[id, node type, ms], ...]} + output
 

@@ -20,7 +20,7 @@ from docmill.domain.pages import Unit
 from docmill.worker import faults
 from docmill.worker.frames import Frame
 
-__all__ = ["batch_size", "engine_ms", "fingerprint", "page_facts", "parts", "probe_facts", "step_facts"]
+__all__ = ["batch_size", "engine_ms", "fingerprint", "page_facts", "parts", "png", "probe_facts", "step_facts"]
 
 log = structlog.stdlib.get_logger("docmill.worker")
 
@@ -32,6 +32,7 @@ _MAX_WORDS = 100_000_000  # of a page
 _MAX_STEPS = 1000
 _MAX_BATCH = 64
 _MAX_MS = 7 * 24 * 3600 * 1000
+_PNG = b"\x89PNG\r\n\x1a\n"
 _ROUNDING = 1e-6  # a mean of ones may come out a little larger
 
 Header = Mapping[str, Any]
@@ -79,6 +80,14 @@ def parts(reply: Frame, count: int) -> Sequence[Frame]:
         if ends[-1] != len(reply.body):
             raise ValueError("the answers are not as long as they say")
         return [Frame(header, reply.body[a:b]) for header, (a, b) in zip(headers, pairwise(ends), strict=True)]
+
+
+def png(body: bytes) -> bytes:
+    """`body`, which begins as a PNG does: what is shown to people under that name is no page of a browser's."""
+    with _checked():
+        if not body.startswith(_PNG):
+            raise ValueError("no PNG")
+        return body
 
 
 def batch_size(header: Header) -> int:

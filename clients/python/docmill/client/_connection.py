@@ -97,6 +97,13 @@ class Connection:
         except grpc.aio.AioRpcError as error:
             raise from_rpc_error(error, self.target) from error
 
+    async def collect(self, method: grpc.aio.UnaryStreamMultiCallable[Q, R], request: Q) -> list[R]:
+        """All messages of a short server stream."""
+        try:
+            return [message async for message in method(request, metadata=self._metadata, timeout=self.timeout)]
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc_error(error, self.target) from error
+
     async def upload(self, requests: UploadRequests, limit: float) -> documents_pb2.UploadDocumentResponse:
         """Send a document; takes at most `limit` seconds.
 

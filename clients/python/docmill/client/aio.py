@@ -335,6 +335,16 @@ class AsyncRuns:
         answer = await self._connection.call(self._connection.webhooks.Redeliver, request)
         return delivery(answer.delivery)
 
+    async def page_image(self, run_id: str, number: int, *, max_side: int = 0) -> bytes:
+        """The picture of a page, from 1, as PNG: its longest side has at most `max_side` pixels (0: 2000).
+
+        It stands as the boxes of the page's words do: times picture width / page width, they fit. A worker makes it when
+        it is first asked for; `error.reason` is DEADLINE while none could.
+        """
+        request = runs_pb2.GetPageImageRequest(run_id=run_id, page_number=number, max_side=max_side)
+        pieces = await self._connection.collect(self._connection.runs.GetPageImage, request)
+        return b"".join(piece.image.data for piece in pieces)
+
     def handle(self, run: Run) -> AsyncRunHandle:
         """A handle on a run that was started elsewhere."""
         return AsyncRunHandle(self, run)

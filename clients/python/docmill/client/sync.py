@@ -86,6 +86,7 @@ class Runs(Blocking[AsyncRuns]):
     cancel = blocking(AsyncRuns.cancel)
     pages = iterating(AsyncRuns.pages)
     page = blocking(AsyncRuns.page)
+    page_image = blocking(AsyncRuns.page_image)
     deliveries = blocking(AsyncRuns.deliveries)
     redeliver = blocking(AsyncRuns.redeliver)
 

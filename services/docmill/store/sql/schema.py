@@ -218,7 +218,7 @@ jobs = Table(
     _text("id", key=True),
     _text("kind"),
     _text("org_id"),
-    _text("run_id", default=""),  # empty: a probe
+    _text("run_id", default=""),  # empty: a probe, or the picture of a page
     _text("document_id", ForeignKey("documents.id")),
     _count("page", default=0),
     _text("state"),
@@ -234,7 +234,7 @@ jobs = Table(
     _count("words", null=True),
     _count("duration_ms", null=True),
     _text("fault", null=True),
-    # A page of a run is one job, whoever plans it; a document has one probe. Also: the jobs of a run in order.
+    # A page of a run is one job, whoever plans it; a document has one probe, and one picture of a page in the making. Also: the jobs of a run in order.
     Index(None, "run_id", "kind", "page", "document_id", unique=True),
 )
 

@@ -147,9 +147,11 @@ class Job(_message.Message):
     filename: _builtins.str
     """File name as the uploader declared it."""
     page: _builtins.int
-    """1-based page to read (PAGE)."""
+    """1-based page to read (PAGE) or to make a picture of (RENDER)."""
     read: _builtins.bytes
-    """Reading options of the flow's parse step (PAGE): a JSON object as UTF-8 text, or empty."""
+    """Reading options of the flow's parse step (PAGE), or `max_side` of the picture (RENDER): a JSON object as UTF-8 text,
+    or empty.
+    """
     definition: _builtins.bytes
     """The flow's recipe (DOCUMENT): a JSON object as UTF-8 text, or empty."""
     output_schema: _builtins.bytes
@@ -160,7 +162,7 @@ class Job(_message.Message):
     """It must not stand behind a flood: workers start it before jobs that are not."""
     @_builtins.property
     def page_keys(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Blobs of the pages in order; an empty string for a page that failed (DOCUMENT)."""
+        """Blobs of the pages in order; an empty string for a page that failed (DOCUMENT). The blob of the picture (RENDER)."""
 
     @_builtins.property
     def deadline(self) -> _timestamp_pb2.Timestamp:
@@ -445,7 +447,7 @@ class JobResult(_message.Message):
     document_id: _builtins.str
     """The document."""
     page: _builtins.int
-    """The page (PAGE)."""
+    """The page (PAGE, RENDER)."""
     worker_id: _builtins.str
     """Who did it."""
     duration_ms: _builtins.int
