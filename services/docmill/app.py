@@ -38,6 +38,8 @@ def serve(role: str, settings: Settings) -> int:
     from docmill.telemetry import configure_logging  # noqa: PLC0415 - structlog's console renderer is slow to import
 
     configure_logging(settings, role)
+    if settings.ready_file is not None:
+        settings.ready_file.unlink(missing_ok=True)  # of a start before this one, killed with its container
     run = {"services": serve_services, "worker": serve_worker}[role]
     try:
         with _runner() as runner:
