@@ -38,8 +38,6 @@ def serve(role: str, settings: Settings) -> int:
     from docmill.telemetry import configure_logging  # noqa: PLC0415 - structlog's console renderer is slow to import
 
     configure_logging(settings, role)
-    if settings.ready_file is not None:
-        settings.ready_file.unlink(missing_ok=True)  # of a start before this one, killed with its container
     run = {"services": serve_services, "worker": serve_worker}[role]
     try:
         with _runner() as runner:
@@ -64,6 +62,8 @@ async def _until_signalled(run: Callable[[Settings, asyncio.Event], Awaitable[No
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    if settings.ready_file is not None:
+        settings.ready_file.unlink(missing_ok=True)  # of a start before this one, killed with its container
     await run(settings, stop)
 
 

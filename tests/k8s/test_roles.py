@@ -17,6 +17,7 @@ from typing import Any
 
 import boto3
 import grpc
+import httpx2
 import pytest
 import pytest_asyncio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -27,7 +28,7 @@ from tests.fixtures.documents import mixed_pdf
 from tests.fixtures.processes import eventually
 from tests.fixtures.stack import DOCMILL
 from tests.k8s.bus import bus
-from tests.k8s.manifests import Manifests, rendered
+from tests.k8s.manifests import UNTIL_IT_IS_THERE, Manifests, rendered
 
 pytestmark = pytest.mark.k8s
 
@@ -84,9 +85,10 @@ class Pods:
             )
         try:
             yield process
-            process.send_signal(signal.SIGTERM)
-            patience = self.manifests.workload(component).pod["terminationGracePeriodSeconds"]
-            assert process.wait(patience) == 0, log.read_text()[-4000:]
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+                patience = self.manifests.workload(component).pod["terminationGracePeriodSeconds"]
+                assert process.wait(patience) == 0, log.read_text()[-4000:]
         finally:
             process.kill()
             process.wait()
@@ -122,6 +124,7 @@ async def pods(empty_postgres_url: str, s3_endpoint: str, tmp_path: Path) -> Asy
                 "http://docmill-s3:8333": s3_endpoint,
                 "docmill-nats:4222": f"127.0.0.1:{server.ports[4222]}",
                 "0.0.0.0:50051": "127.0.0.1:0",
+                "0.0.0.0:8080": "127.0.0.1:0",
             },
         )
 
@@ -151,3 +154,26 @@ async def test_a_document_goes_through_the_pods(pods: Pods) -> None:
                 run = await handle.result(timeout=60)
             assert run.status is RunStatus.SUCCEEDED
             assert [page["lines"][0]["text"] for page in run.output["pages"]] == ["Page 1", "Page 2"]
+
+
+@UNTIL_IT_IS_THERE
+async def test_the_gateway_answers_its_probes(pods: Pods) -> None:
+    """It lives without the services, is ready with them, and ends in time."""
+    pods.docmill("migrate", *pods.command("migrate")[1:])
+    probes = pods.manifests.workload("gateway").container
+    ready = {name: pods.folder / f"{name}.json" for name in ("services", "gateway")}
+    with pods.running("services", DOCMILL_READY_FILE=str(ready["services"])) as services:
+        address = pods.facts(services, ready["services"], "services")["grpc"]
+        upstream = {"DOCMILL_GRPC_UPSTREAM": f"dns:///{address}", "DOCMILL_READY_FILE": str(ready["gateway"])}
+        with pods.running("gateway", **upstream) as gateway:
+            rest = pods.facts(gateway, ready["gateway"], "gateway")["rest"]
+            async with httpx2.AsyncClient(base_url=f"http://{rest}") as http:
+                for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+                    assert (await http.get(probes[probe]["httpGet"]["path"])).status_code == 200
+                services.kill()
+                services.wait()
+                async with asyncio.timeout(30):
+                    readiness = probes["readinessProbe"]["httpGet"]["path"]
+                    while (await http.get(readiness)).status_code == 200:  # noqa: ASYNC110 - a kubelet asks like this
+                        await asyncio.sleep(0.1)
+                assert (await http.get(probes["livenessProbe"]["httpGet"]["path"])).status_code == 200
