@@ -64,6 +64,8 @@ async def _until_signalled(run: Callable[[Settings, asyncio.Event], Awaitable[No
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    if settings.ready_file is not None:
+        settings.ready_file.unlink(missing_ok=True)  # of a start before this one, killed with its container
     await run(settings, stop)
 
 

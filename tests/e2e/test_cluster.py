@@ -152,3 +152,15 @@ def test_workers_share_the_work(cluster: Cluster, tmp_path: Path) -> None:
             assert {page.attempts for page in client.runs.pages(run.id)} == {1}
             assert second.stop() == 0
         assert services.stop() == 0
+
+
+def test_a_stale_ready_file_says_nothing(tmp_path: Path) -> None:
+    """What an earlier start left is gone as soon as a role starts, also when it then cannot serve."""
+    ready = tmp_path / "ready.json"
+    ready.write_text("{}")
+    env = {**os.environ, "DOCMILL_DATA": str(tmp_path / "empty"), "DOCMILL_READY_FILE": str(ready)}
+    done = subprocess.run(
+        [DOCMILL, "serve", "--role", "services"], env=env, capture_output=True, timeout=60, check=False
+    )
+    assert done.returncode == 1, done.stderr
+    assert not ready.exists()

@@ -39,6 +39,8 @@ async def test_health(api: Api) -> None:
     await api.server.set_serving(serving=False)
     answer = await stub.Check(health_pb2.HealthCheckRequest())
     assert answer.status == health_pb2.HealthCheckResponse.NOT_SERVING
+    answer = await stub.Check(health_pb2.HealthCheckRequest(service="liveness"))
+    assert answer.status == health_pb2.HealthCheckResponse.SERVING, "a restart would not bring the record back"
 
 
 async def services_told(channel: grpc.aio.Channel) -> set[str]:

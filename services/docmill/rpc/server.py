@@ -40,6 +40,9 @@ SERVICES: tuple[str, ...] = tuple(
     for service in module.DESCRIPTOR.services_by_name.values()
 )
 
+LIVENESS = "liveness"
+"""Service of the health checks that is SERVING as long as this process answers, whatever it needs is away."""
+
 MIB = 1024 * 1024
 
 
@@ -104,6 +107,7 @@ class RpcServer:
     async def start(self) -> tuple[str, ...]:
         """Listen and serve; gives `addresses`. Raises `Unavailable` if an address cannot be had."""
         await self.set_serving(serving=True)
+        await self._health.set(LIVENESS, health_pb2.HealthCheckResponse.SERVING)
         self._addresses = tuple(self._listen(address) for address in self._options.listen)
         await self._server.start()
         log.info("the gRPC server listens", event_key="rpc.started", addresses=self._addresses)
