@@ -9,9 +9,12 @@ from datetime import UTC, datetime, timedelta
 
 from docmill.blobs import BlobStore
 from docmill.bus import Bus
+from docmill.domain.plans import Plans
 from docmill.domain.retry import RetryPolicy
 from docmill.engine.catalog import Catalog
+from docmill.engine.last_use import LastUse
 from docmill.engine.notify import Notifier
+from docmill.engine.plan_files import builtin_plans
 from docmill.engine.workers import Workers
 from docmill.store import Store
 
@@ -43,6 +46,8 @@ class EngineOptions:
     """How often to look for what is too old."""
     unused_document_kept: timedelta = timedelta(hours=24)
     """A document that no run is over is deleted after this time."""
+    last_use: timedelta = timedelta(seconds=5)
+    """How often it is written when keys were used last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +62,8 @@ class Context:
     notifier: Notifier = field(default_factory=Notifier)
     """Wakes whoever waits for news of a run or a document in this process."""
     catalog: Catalog = field(default_factory=Catalog)
+    plans: Plans = field(default_factory=builtin_plans)
+    last_use: LastUse = field(default_factory=LastUse)
     workers: Workers = field(default_factory=Workers)
     work: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when there may be jobs to dispatch."""

@@ -8,8 +8,10 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from docmill.domain.models import JsonObject, Priority
+from docmill.domain.plans import Plan
 from docmill.domain.states import RunState
 from docmill.extract import Evidence
+from docmill.store.usage import OpenRuns, RunSums
 
 T = TypeVar("T")
 
@@ -101,6 +103,32 @@ class RunFilter:
     created_before: datetime | None = None
     label: str = ""
     """`name=value`, or `name` for any value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRequest:
+    """A key to make for the caller's organization and mode."""
+
+    scopes: Sequence[str]
+    name: str = ""
+    """What it is for."""
+    expires_at: datetime | None = None
+    """None: never."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What the caller's organization may do and did, in the caller's mode."""
+
+    plan: Plan
+    balance: tuple[int, int] | None
+    """Credits available and reserved; None in test mode, whose runs are free."""
+    start: datetime
+    end: datetime
+    sums: RunSums
+    """Of runs accepted from `start` on and before `end`."""
+    open: OpenRuns
+    """Now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
