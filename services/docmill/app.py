@@ -19,6 +19,7 @@ from docmill.blobs import BlobStore
 from docmill.bus import Bus
 from docmill.domain.errors import DocmillError, FailedPrecondition, InvalidArgument, Reason
 from docmill.engine.operate import Operator
+from docmill.engine.plan_files import load_plans
 from docmill.settings import Settings
 from docmill.store import Store
 
@@ -82,7 +83,8 @@ async def serve_services(settings: Settings, stop: asyncio.Event) -> None:
             lease=timedelta(seconds=settings.lease_s),
             unused_document_kept=timedelta(hours=settings.unused_document_h),
         )
-        engine = Engine(Context(store=store, blobs=blobs, bus=bus, options=options))
+        plans = load_plans(settings.plans_file)
+        engine = Engine(Context(store=store, blobs=blobs, bus=bus, options=options, plans=plans))
         await engine.prepare()
         loops = asyncio.create_task(engine.serve(), name="engine")
         server = RpcServer(
@@ -174,7 +176,7 @@ async def open_operator(settings: Settings) -> AsyncIterator[Operator]:
     """The operator's use cases, on the record itself; also beside running services."""
     await asyncio.to_thread(migrate, settings)
     async with open_store(settings) as store:
-        yield Operator(store)
+        yield Operator(store, plans=load_plans(settings.plans_file))
 
 
 def migrate(settings: Settings) -> None:

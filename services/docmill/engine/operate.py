@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from docmill.domain.errors import InvalidArgument, NotFound, Reason
 from docmill.domain.models import ApiKey, Mode, Organization, Scope
+from docmill.domain.plans import Plans
 from docmill.engine import ids
 from docmill.engine.authenticate import fingerprint, new_key
 from docmill.engine.context import utc_now
 from docmill.engine.operate_credits import CreditOffice
+from docmill.engine.plan_files import builtin_plans
 from docmill.store import Op, Store, accounts, facts
 
-PLANS = ("doclo.test", "doclo.free", "doclo.pro", "doclo.enterprise")
 _DEFAULT = "default_organization"
 _NAME_MAX = 200
 
@@ -24,6 +25,7 @@ class Operator:
     """Works on the record directly, beside running services."""
 
     store: Store
+    plans: Plans = field(default_factory=builtin_plans)
 
     @property
     def credits(self) -> CreditOffice:
@@ -34,13 +36,23 @@ class Operator:
         """A new tenant. InvalidArgument for an unknown plan or an empty name."""
         if not name.strip() or len(name) > _NAME_MAX:
             raise InvalidArgument(Reason.FIELD_INVALID, f"A name has 1 to {_NAME_MAX} characters", {"field": "name"})
-        if plan_id not in PLANS:
-            raise InvalidArgument(
-                Reason.FIELD_INVALID, f"There is no plan {plan_id}; there are {', '.join(PLANS)}", {"field": "plan"}
-            )
+        self._check_plan(plan_id)
         organization = Organization(id=ids.new("org"), name=name, plan_id=plan_id, created_at=utc_now())
         await self.store.write(lambda: accounts.create_organization(organization))
         return organization
+
+    async def set_plan(self, org_id: str, plan_id: str) -> Organization:
+        """Put a tenant on another plan, from its next call on. InvalidArgument for an unknown plan."""
+        self._check_plan(plan_id)
+        organization = await self.store.write(lambda: accounts.set_plan(org_id, plan_id))
+        if organization is None:
+            raise NotFound(Reason.ORGANIZATION_NOT_FOUND, f"There is no organization {org_id}", {"field": "org"})
+        return organization
+
+    def _check_plan(self, plan_id: str) -> None:
+        if plan_id not in self.plans.by_id:
+            message = f"There is no plan {plan_id}; there are {', '.join(self.plans.by_id)}"
+            raise InvalidArgument(Reason.FIELD_INVALID, message, {"field": "plan"})
 
     async def list_organizations(self) -> Sequence[Organization]:
         """All tenants, oldest first."""
@@ -48,7 +60,7 @@ class Operator:
 
     async def default_organization(self) -> Organization:
         """The organization that a fresh installation has."""
-        return await self.store.write(_default_organization)
+        return await self.store.write(lambda: _default_organization(self.plans.default))
 
     async def create_key(
         self, org_id: str, mode: Mode, name: str, scopes: frozenset[Scope], expires_at: datetime | None = None
@@ -110,8 +122,8 @@ class Operator:
         return revoked
 
 
-def _default_organization() -> Op[Organization]:
-    fresh = Organization(id=ids.new("org"), name="default", plan_id="doclo.enterprise", created_at=utc_now())
+def _default_organization(plan_id: str) -> Op[Organization]:
+    fresh = Organization(id=ids.new("org"), name="default", plan_id=plan_id, created_at=utc_now())
     org_id = yield from facts.put_once(_DEFAULT, fresh.id)
     if org_id == fresh.id:
         yield from accounts.create_organization(fresh)

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
+from docmill.domain.credits import Balance
 from docmill.domain.models import JsonObject, Priority
-from docmill.domain.plans import Plan
+from docmill.domain.plans import Limits
 from docmill.domain.states import RunState
 from docmill.extract import Evidence
 from docmill.store.usage import OpenRuns, RunSums
@@ -120,9 +121,14 @@ class KeyRequest:
 class Usage:
     """What the caller's organization may do and did, in the caller's mode."""
 
-    plan: Plan
-    balance: tuple[int, int] | None
-    """Credits available and reserved; None in test mode, whose runs are free."""
+    org_id: str
+    plan_id: str
+    limits: Limits
+    """Of the plan, for the caller's mode."""
+    features: Sequence[str]
+    """Of the plan."""
+    balance: Balance | None
+    """None in test mode, whose runs are free."""
     start: datetime
     end: datetime
     sums: RunSums

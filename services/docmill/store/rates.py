@@ -15,7 +15,7 @@ _HOLDS = (  # as `Window.holds`
     f"AND rate_windows.started_at <= excluded.started_at + {_WINDOW}"
 )
 _COUNT = (
-    "INSERT INTO rate_windows (org_id, mode, started_at, calls) VALUES ($1, $2, $3, $4) "
+    "INSERT INTO rate_windows (org_id, mode, started_at, calls) VALUES ($1, $2, $3, $4) "  # noqa: S608 - constant text
     "ON CONFLICT (org_id, mode) DO UPDATE SET "
     f"calls = CASE WHEN {_HOLDS} THEN rate_windows.calls + excluded.calls ELSE excluded.calls END, "
     f"started_at = CASE WHEN {_HOLDS} THEN rate_windows.started_at ELSE excluded.started_at END "
