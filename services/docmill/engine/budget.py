@@ -28,7 +28,7 @@ async def take(ctx: Context, caller: Caller) -> Budget:
     if limit is None or seen.exceeded:
         return seen
     now = ctx.now()
-    window = await ctx.store.write(lambda: rates.count(caller.org_id, caller.mode, now))
+    window = await ctx.store.write(lambda: rates.count(caller.org_id, caller.mode, now), durable=False)
     return Budget.taken(limit, window, now)
 
 
