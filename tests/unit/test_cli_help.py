@@ -37,6 +37,7 @@ def test_the_commands_are_those_scripts_rely_on() -> None:
         *("run", "watch", "cancel", "runs", "runs list", "runs get", "flows", "flows list", "flows show"),
         *("flows apply", "up", "serve", "migrate", "config", "doctor", "orgs", "orgs create", "orgs list"),
         *("keys", "keys create", "keys list", "keys revoke", "credits", "credits grant", "credits show"),
+        *("orgs set-plan", "usage"),
     }
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from docmill.client.account import Balance, CurrentKey, Key, KeyMode, NewKey, Plan, Usage
 from docmill.client.aio import AsyncDocmill, AsyncRunHandle
 from docmill.client.document import Document, DocumentStatus
 from docmill.client.errors import (
@@ -19,7 +20,10 @@ from docmill.client.errors import (
     InvalidArgumentError,
     NotFoundError,
     OutOfRangeError,
+    PaymentRequiredError,
     PermissionDeniedError,
+    QueueFullError,
+    RateLimitedError,
     ResourceExhaustedError,
     RunCancelledError,
     RunFailedError,
@@ -38,10 +42,12 @@ __all__ = [
     "AsyncDocmill",
     "AsyncRunHandle",
     "AuthenticationError",
+    "Balance",
     "Box",
     "CallCancelledError",
     "ConflictError",
     "ConnectionFailedError",
+    "CurrentKey",
     "DeadlineExceededError",
     "Docmill",
     "DocmillError",
@@ -55,16 +61,23 @@ __all__ = [
     "FlowConfig",
     "FlowSummary",
     "InvalidArgumentError",
+    "Key",
+    "KeyMode",
     "Line",
     "Metrics",
+    "NewKey",
     "NotFoundError",
     "OutOfRangeError",
     "Page",
     "PageStatus",
     "PageText",
+    "PaymentRequiredError",
     "PermissionDeniedError",
+    "Plan",
     "Priority",
     "Progress",
+    "QueueFullError",
+    "RateLimitedError",
     "ResourceExhaustedError",
     "Run",
     "RunCancelledError",
@@ -76,6 +89,7 @@ __all__ = [
     "StepMetrics",
     "UnavailableError",
     "UnsupportedError",
+    "Usage",
     "WaitTimeoutError",
     "Word",
 ]
