@@ -67,7 +67,7 @@ EXPORTS = [
 ]
 
 METHODS = {
-    "account": {"check_key", "usage", "keys", "create_key", "revoke_key"},
+    "account": {"check_key", "usage", "list_keys", "create_key", "revoke_key"},
     "documents": {"upload", "get", "delete"},
     "flows": {"list", "get", "create", "estimate", "run"},
     "runs": {"get", "list", "watch", "wait_for_completion", "cancel", "pages", "page", "handle"},

@@ -38,7 +38,7 @@ class AsyncAccount:
         answer = await self._connection.call(self._connection.accounts.GetUsage, accounts_pb2.GetUsageRequest(**times))
         return _usage(answer.usage)
 
-    async def keys(self) -> AsyncIterator[Key]:
+    async def list_keys(self) -> AsyncIterator[Key]:
         """The organization's keys in the mode of this one, oldest first; needs the scope `admin`."""
         request = accounts_pb2.ListKeysRequest(page_size=_PAGE_SIZE)
         while True:

@@ -97,7 +97,7 @@ class Account(Blocking[AsyncAccount]):
 
     check_key = blocking(AsyncAccount.check_key)
     usage = blocking(AsyncAccount.usage)
-    keys = iterating(AsyncAccount.keys)
+    list_keys = iterating(AsyncAccount.list_keys)
     create_key = blocking(AsyncAccount.create_key)
     revoke_key = blocking(AsyncAccount.revoke_key)
 
