@@ -18,7 +18,9 @@ import structlog
 from docmill.blobs import BlobStore
 from docmill.bus import Bus
 from docmill.domain.errors import DocmillError, FailedPrecondition, InvalidArgument, Reason
+from docmill.engine.limits import limits_of
 from docmill.engine.operate import Operator
+from docmill.engine.plan_files import load_plans
 from docmill.secret_key import open_vault
 from docmill.settings import Settings
 from docmill.store import Store
@@ -87,7 +89,18 @@ async def serve_services(settings: Settings, stop: asyncio.Event) -> None:
             lease=timedelta(seconds=settings.lease_s),
             unused_document_kept=timedelta(hours=settings.unused_document_h),
         )
-        engine = Engine(Context(store=store, blobs=blobs, bus=bus, options=options, webhooks=webhooks))
+        plans = load_plans(settings.plans_file)
+        engine = Engine(
+            Context(
+                store=store,
+                blobs=blobs,
+                bus=bus,
+                options=options,
+                plans=plans,
+                limits=limits_of(plans),
+                webhooks=webhooks,
+            )
+        )
         await engine.prepare()
         loops = asyncio.create_task(engine.serve(), name="engine")
         server = RpcServer(
@@ -179,7 +192,7 @@ async def open_operator(settings: Settings) -> AsyncIterator[Operator]:
     """The operator's use cases, on the record itself; also beside running services."""
     await asyncio.to_thread(migrate, settings)
     async with open_store(settings) as store:
-        yield Operator(store, open_vault(settings))
+        yield Operator(store, open_vault(settings), load_plans(settings.plans_file))
 
 
 def migrate(settings: Settings) -> None:

@@ -75,6 +75,9 @@ class Settings(BaseSettings):
     webhook_allow: str = ""
     """Networks (CIDR, divided by commas) that webhooks may reach although they are private, or over plain http."""
 
+    plans_file: Path | None = None
+    """Plans of this installation (YAML or JSON), beside those that come with docmill or in place of their numbers."""
+
     reflection: bool = True
     """Answer gRPC server reflection."""
 

@@ -63,6 +63,13 @@ def test_migrations_create_the_very_indexes(sqlite_url: str, tmp_path: Path) -> 
     assert indexes(sqlite_url) == indexes(other_url)
 
 
+def test_counting_calls_waits_for_no_disk(postgres_url: str) -> None:
+    """In PostgreSQL the table of the request budgets is not logged; no other table is like that."""
+    with make_engine(postgres_url).connect() as connection:
+        unlogged = "SELECT relname FROM pg_class WHERE relkind = 'r' AND relpersistence = 'u'"
+        assert [row[0] for row in connection.execute(text(unlogged))] == ["rate_windows"]
+
+
 def test_pending_says_whether_there_is_work(empty_url: str) -> None:
     """A new database is pending, a migrated one is not, and migrating it again changes nothing."""
     assert pending(empty_url)

@@ -21,7 +21,7 @@ from importlib.metadata import version
 
 from cyclopts import App, CycloptsError, MissingArgumentError, Parameter, UnknownCommandError
 
-from docmill.cli import accounts, deliveries, flows, run, runs, system
+from docmill.cli import accounts, deliveries, flows, run, runs, system, usage
 from docmill.cli import credits as credits_
 from docmill.cli.failures import DONE, UsageError, report
 from docmill.cli.options import DOCUMENTS, OPERATION
@@ -58,6 +58,7 @@ app.command(run.cancel, group=DOCUMENTS)
 app.command(runs.app)
 app.command(deliveries.app)
 app.command(flows.app)
+app.command(usage.usage, group=DOCUMENTS)
 app.command(system.up, group=OPERATION)
 app.command(system.serve, group=OPERATION)
 app.command(system.migrate, group=OPERATION)

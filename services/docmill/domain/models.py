@@ -13,6 +13,7 @@ from typing import Any
 
 from docmill.domain.errors import Fault
 from docmill.domain.pages import Unit
+from docmill.domain.rates import Window
 from docmill.domain.states import JobState, PageState, ProbeState, RunState
 
 JsonObject = Mapping[str, Any]  # what JSON calls an object; its values are JSON values
@@ -98,6 +99,8 @@ class Caller:
     key_id: str
     plan_id: str = ""
     """The organization's plan."""
+    window: Window | None = None
+    """Calls of its organization and mode counted before this one; None when none ever was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

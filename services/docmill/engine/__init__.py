@@ -5,10 +5,12 @@ from docmill.engine.requests import (
     Estimate,
     EstimateRequest,
     Heartbeat,
+    KeyRequest,
     Listing,
     RunFilter,
     RunOutput,
     RunRequest,
+    Usage,
     WebhookRequest,
 )
 
@@ -17,9 +19,11 @@ __all__ = [
     "Estimate",
     "EstimateRequest",
     "Heartbeat",
+    "KeyRequest",
     "Listing",
     "RunFilter",
     "RunOutput",
     "RunRequest",
+    "Usage",
     "WebhookRequest",
 ]

@@ -50,10 +50,10 @@ def changed(ctx: Context, run: Run) -> Op[Sequence[Run]]:
     if not (run.state.is_terminal or run.waits):
         return ()
     now = ctx.now()
-    plan_id = ctx.plans.get(run.org_id, now)
+    plan_id = ctx.plan_of.get(run.org_id, now)
     if plan_id is None:
         plan_id = yield from line.plan_of(run.org_id)
-        ctx.plans.put(run.org_id, plan_id, now)
+        ctx.plan_of.put(run.org_id, plan_id, now)
     if ctx.limits(plan_id, run.mode).concurrent_runs is None and not run.waits:
         return ()  # nobody waits, or since a moment ago: then the sweep lets them in
     return (yield from fill(ctx, run.org_id, run.mode))

@@ -12,12 +12,13 @@ from docmill.domain.credits import Transfer, TransferKind, price_per_page
 from docmill.domain.errors import Fault, PaymentRequired, Reason
 from docmill.domain.models import Caller, FlowVersion, Run
 from docmill.engine import ids
+from docmill.engine.context import Context
 from docmill.store import Op, ledger
 
 
-def price_of_page(caller: Caller, version: FlowVersion) -> int:
-    """Credits that the caller pays for a page of the flow."""
-    return price_per_page(version, caller.mode)
+def price_of_page(ctx: Context, caller: Caller, version: FlowVersion) -> int:
+    """Credits that the caller pays for a page of the flow: what the flow says, times the factor of the plan."""
+    return price_per_page(version, caller.mode, ctx.plans.get(caller.plan_id).price_percent)
 
 
 def hold(run: Run, now: datetime) -> Op[None]:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from docmill.domain.deliveries import Delivery
 from docmill.domain.flow_specs import FlowSpec
 from docmill.domain.messages import Attempt, Beat, Hint, StepFacts
-from docmill.domain.models import Caller, Document, Flow, FlowVersion, JsonObject, Run, RunEvent, RunPage
+from docmill.domain.models import ApiKey, Caller, Document, Flow, FlowVersion, JsonObject, Run, RunEvent, RunPage
 from docmill.domain.pages import Page
+from docmill.domain.rates import Budget
 from docmill.engine import (
     artifacts,
     authenticate,
+    budget,
     cancel,
     collect,
     delete,
@@ -23,11 +26,14 @@ from docmill.engine import (
     expire,
     flow_files,
     flows,
+    keys,
+    last_use,
     page_image,
     reads,
     submit,
     sweep,
     upload,
+    usage,
     watch,
     webhooks,
 )
@@ -36,10 +42,12 @@ from docmill.engine.requests import (
     Estimate,
     EstimateRequest,
     Heartbeat,
+    KeyRequest,
     Listing,
     RunFilter,
     RunOutput,
     RunRequest,
+    Usage,
 )
 from docmill.store import StoreUnavailable, jobs
 
@@ -56,6 +64,34 @@ class Engine:
     async def authenticate(self, api_key: str) -> Caller:
         """Who the key belongs to; Unauthenticated with `details.reason` otherwise."""
         return await authenticate.authenticate(self.ctx, api_key)
+
+    async def take_budget(self, caller: Caller) -> Budget:
+        """Count a call of the caller; what is left of the minute's budget."""
+        return await budget.take(self.ctx, caller)
+
+    def look_at_budget(self, caller: Caller) -> Budget:
+        """What was left of the minute's budget when the caller was authenticated; counts nothing."""
+        return budget.look(self.ctx, caller)
+
+    async def check_key(self, caller: Caller, scope: str = "") -> ApiKey:
+        """The caller's own key, if it has the scope."""
+        return await keys.check_key(self.ctx, caller, scope)
+
+    async def get_usage(self, caller: Caller, start: datetime | None = None, end: datetime | None = None) -> Usage:
+        """What the caller's organization may do and did."""
+        return await usage.get_usage(self.ctx, caller, start, end)
+
+    async def list_keys(self, caller: Caller, *, limit: int, page_token: str = "") -> Listing[ApiKey]:
+        """Keys, oldest first."""
+        return await keys.list_keys(self.ctx, caller, limit=limit, page_token=page_token)
+
+    async def create_key(self, caller: Caller, request: KeyRequest) -> tuple[ApiKey, str]:
+        """Make a key; its record, and the key itself."""
+        return await keys.create_key(self.ctx, caller, request)
+
+    async def revoke_key(self, caller: Caller, key_id: str) -> ApiKey:
+        """Revoke at once."""
+        return await keys.revoke_key(self.ctx, caller, key_id)
 
     async def upload_document(
         self,
@@ -175,6 +211,7 @@ class Engine:
                 loops.create_task(sweep.run(self.ctx), name="sweep")
                 loops.create_task(expire.run(self.ctx), name="expire")
                 loops.create_task(deliver.run(self.ctx), name="deliver")
+                loops.create_task(last_use.run(self.ctx), name="last use")
                 loops.create_task(self._extend_leases(beats), name="leases")
         finally:
             for unsubscribe in off:

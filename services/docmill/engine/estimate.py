@@ -29,7 +29,7 @@ async def estimate_run(ctx: Context, caller: Caller, request: EstimateRequest) -
         flow_id=version.flow_id,
         version=version.version,
         pages=pages,
-        credits=pages * billing.price_of_page(caller, version),
+        credits=pages * billing.price_of_page(ctx, caller, version),
         available=None if balance is None else balance.available,
     )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from docmill.domain.models import Mode
+from docmill.domain.plans import Plans
 
 _BELIEVED = timedelta(seconds=10)
 _KEPT = 10_000
@@ -31,7 +32,17 @@ def no_limits(plan_id: str, mode: Mode) -> Limits:  # noqa: ARG001 - as it is ca
     return Limits()
 
 
-class Plans:
+def limits_of(plans: Plans) -> LimitsOf:
+    """The limits that `plans` set."""
+
+    def limits(plan_id: str, mode: Mode) -> Limits:
+        found = plans.get(plan_id).limits(mode)
+        return Limits(concurrent_runs=found.concurrent_runs, queue=found.queued_runs)
+
+    return limits
+
+
+class PlanOf:
     """Which plan an organization is on, believed for some seconds: it decides only whether anybody can wait at all.
 
     Operations call it from the store's threads: each access is one dict operation.

@@ -8,14 +8,15 @@ from datetime import datetime
 
 from docmill.domain.errors import InvalidArgument, NotFound, Reason
 from docmill.domain.models import ApiKey, Mode, Organization, Scope
+from docmill.domain.plans import Plans
 from docmill.engine import ids
 from docmill.engine.authenticate import fingerprint, new_key
 from docmill.engine.context import utc_now
 from docmill.engine.operate_credits import CreditOffice
+from docmill.engine.plan_files import builtin_plans
 from docmill.engine.vault import Vault, new_signing_secret
 from docmill.store import Op, Store, accounts, facts
 
-PLANS = ("doclo.test", "doclo.free", "doclo.pro", "doclo.enterprise")
 _DEFAULT = "default_organization"
 _NAME_MAX = 200
 
@@ -27,6 +28,7 @@ class Operator:
     store: Store
     vault: Vault = field(default_factory=Vault)
     """Keeps the secrets of webhooks."""
+    plans: Plans = field(default_factory=builtin_plans)
 
     @property
     def credits(self) -> CreditOffice:
@@ -37,10 +39,7 @@ class Operator:
         """A new tenant. InvalidArgument for an unknown plan or an empty name."""
         if not name.strip() or len(name) > _NAME_MAX:
             raise InvalidArgument(Reason.FIELD_INVALID, f"A name has 1 to {_NAME_MAX} characters", {"field": "name"})
-        if plan_id not in PLANS:
-            raise InvalidArgument(
-                Reason.FIELD_INVALID, f"There is no plan {plan_id}; there are {', '.join(PLANS)}", {"field": "plan"}
-            )
+        self._check_plan(plan_id)
         secret = self.vault.new_secret()
         organization = Organization(
             id=ids.new("org"), name=name, plan_id=plan_id, created_at=utc_now(), webhook_secret=secret
@@ -48,13 +47,26 @@ class Operator:
         await self.store.write(lambda: accounts.create_organization(organization))
         return organization
 
+    async def set_plan(self, org_id: str, plan_id: str) -> Organization:
+        """Put a tenant on another plan, from its next call on. InvalidArgument for an unknown plan."""
+        self._check_plan(plan_id)
+        organization = await self.store.write(lambda: accounts.set_plan(org_id, plan_id))
+        if organization is None:
+            raise NotFound(Reason.ORGANIZATION_NOT_FOUND, f"There is no organization {org_id}", {"field": "org"})
+        return organization
+
+    def _check_plan(self, plan_id: str) -> None:
+        if plan_id not in self.plans.by_id:
+            message = f"There is no plan {plan_id}; there are {', '.join(self.plans.by_id)}"
+            raise InvalidArgument(Reason.FIELD_INVALID, message, {"field": "plan"})
+
     async def list_organizations(self) -> Sequence[Organization]:
         """All tenants, oldest first."""
         return await self.store.read(accounts.list_organizations)
 
     async def default_organization(self) -> Organization:
         """The organization that a fresh installation has."""
-        return await self.store.write(lambda: _default_organization(self.vault))
+        return await self.store.write(lambda: _default_organization(self.plans.default, self.vault))
 
     async def webhook_secret(self, org_id: str, *, rotate: bool = False) -> str:
         """The key of the signatures under an organization's webhooks; `rotate` makes another one, which holds from now on.
@@ -132,11 +144,11 @@ class Operator:
         return revoked
 
 
-def _default_organization(vault: Vault) -> Op[Organization]:
+def _default_organization(plan_id: str, vault: Vault) -> Op[Organization]:
     fresh = Organization(
         id=ids.new("org"),
         name="default",
-        plan_id="doclo.enterprise",
+        plan_id=plan_id,
         created_at=utc_now(),
         webhook_secret=vault.new_secret(),
     )

@@ -75,7 +75,7 @@ async def list_runs(ctx: Context, caller: Caller, filter_: RunFilter, *, limit: 
         created_after=filter_.created_after,
         created_before=filter_.created_before,
         label=filter_.label,
-        before=_position(page_token) if page_token else None,
+        before=page_tokens.decode_position(page_token) if page_token else None,
     )
 
     def both() -> Op[tuple[list[Run], int]]:
@@ -86,19 +86,8 @@ async def list_runs(ctx: Context, caller: Caller, filter_: RunFilter, *, limit: 
     found, total = await ctx.store.read(both)
     items = found[:limit]
     more = len(found) > limit
-    token = page_tokens.encode(items[-1].created_at.isoformat(), items[-1].id) if more else ""
+    token = page_tokens.encode_position(items[-1].created_at, items[-1].id) if more else ""
     return Listing(items=items, total=total, next_page_token=token)
-
-
-def _position(token: str) -> tuple[datetime, str]:
-    moment, run_id = page_tokens.decode(token, 2)
-    try:
-        at = datetime.fromisoformat(moment)
-    except ValueError:
-        raise page_tokens.refused() from None
-    if at.tzinfo is None:
-        raise page_tokens.refused()
-    return at, run_id
 
 
 async def list_pages(ctx: Context, caller: Caller, run_id: str, *, limit: int, page_token: str) -> Listing[RunPage]:

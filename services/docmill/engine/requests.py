@@ -7,9 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
+from docmill.domain.credits import Balance
 from docmill.domain.models import JsonObject, Priority
+from docmill.domain.plans import Limits
 from docmill.domain.states import RunState
 from docmill.extract import Evidence
+from docmill.store.usage import OpenRuns, RunSums
 
 T = TypeVar("T")
 
@@ -101,6 +104,37 @@ class RunFilter:
     created_before: datetime | None = None
     label: str = ""
     """`name=value`, or `name` for any value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRequest:
+    """A key to make for the caller's organization and mode."""
+
+    scopes: Sequence[str]
+    name: str = ""
+    """What it is for."""
+    expires_at: datetime | None = None
+    """None: never."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What the caller's organization may do and did, in the caller's mode."""
+
+    org_id: str
+    plan_id: str
+    limits: Limits
+    """Of the plan, for the caller's mode."""
+    features: Sequence[str]
+    """Of the plan."""
+    balance: Balance | None
+    """None in test mode, whose runs are free."""
+    start: datetime
+    end: datetime
+    sums: RunSums
+    """Of runs accepted from `start` on and before `end`."""
+    open: OpenRuns
+    """Now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -114,7 +114,7 @@ def _new_run(ctx: Context, caller: Caller, request: RunRequest, recipe: Recipe, 
         created_at=now,
         admitted_at=admission.at_once(ctx, caller.plan_id, caller.mode, now),
         deadline=now + timeout,
-        credits_reserved=billing.price_of_page(caller, recipe.version),
+        credits_reserved=billing.price_of_page(ctx, caller, recipe.version),
         steps_total=recipe.steps_total,
         trace_id=request.trace_id or secrets.token_hex(16),
     )

@@ -1,6 +1,7 @@
 """What happens around every call, outermost first.
 
-Log, map errors, bound the time, authenticate, check the scope, validate the request.
+Log, map errors, bound the time, authenticate, count the call (`docmill.rpc.budgets`), check the scope, validate the
+request.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from docmill.client import webhooks
+from docmill.client.account import Balance, CurrentKey, Key, KeyMode, NewKey, Plan, Usage
 from docmill.client.aio import AsyncDocmill, AsyncRunHandle
 from docmill.client.delivery import Delivery, DeliveryAttempt, DeliveryStatus
 from docmill.client.document import Document, DocumentStatus
@@ -21,7 +22,10 @@ from docmill.client.errors import (
     InvalidArgumentError,
     NotFoundError,
     OutOfRangeError,
+    PaymentRequiredError,
     PermissionDeniedError,
+    QueueFullError,
+    RateLimitedError,
     ResourceExhaustedError,
     RunCancelledError,
     RunFailedError,
@@ -40,10 +44,12 @@ __all__ = [
     "AsyncDocmill",
     "AsyncRunHandle",
     "AuthenticationError",
+    "Balance",
     "Box",
     "CallCancelledError",
     "ConflictError",
     "ConnectionFailedError",
+    "CurrentKey",
     "DeadlineExceededError",
     "Delivery",
     "DeliveryAttempt",
@@ -60,16 +66,23 @@ __all__ = [
     "FlowConfig",
     "FlowSummary",
     "InvalidArgumentError",
+    "Key",
+    "KeyMode",
     "Line",
     "Metrics",
+    "NewKey",
     "NotFoundError",
     "OutOfRangeError",
     "Page",
     "PageStatus",
     "PageText",
+    "PaymentRequiredError",
     "PermissionDeniedError",
+    "Plan",
     "Priority",
     "Progress",
+    "QueueFullError",
+    "RateLimitedError",
     "ResourceExhaustedError",
     "Run",
     "RunCancelledError",
@@ -81,6 +94,7 @@ __all__ = [
     "StepMetrics",
     "UnavailableError",
     "UnsupportedError",
+    "Usage",
     "WaitTimeoutError",
     "Word",
     "webhooks",

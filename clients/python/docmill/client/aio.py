@@ -20,6 +20,7 @@ from typing import Any, Literal, Self, TypeAlias
 from google.protobuf import duration_pb2
 
 from docmill.client import _convert
+from docmill.client._account import AsyncAccount
 from docmill.client._connection import TLS, Connection
 from docmill.client._deliveries import delivery
 from docmill.client._documents import AsyncDocuments, discard
@@ -32,7 +33,7 @@ from docmill.client.page import Page
 from docmill.client.run import Priority, Run, RunEvent, RunStatus
 from docmill.v1 import flows_pb2, runs_pb2, webhooks_pb2
 
-__all__ = ["AsyncDocmill", "AsyncDocuments", "AsyncFlows", "AsyncRunHandle", "AsyncRuns"]
+__all__ = ["AsyncAccount", "AsyncDocmill", "AsyncDocuments", "AsyncFlows", "AsyncRunHandle", "AsyncRuns"]
 
 Include: TypeAlias = Literal["artifacts", "metrics"]
 """What a run may be asked for with."""
@@ -69,6 +70,7 @@ class AsyncDocmill:
         self.documents = AsyncDocuments(self._connection)
         self.runs = AsyncRuns(self._connection, reconnect_timeout)
         self.flows = AsyncFlows(self._connection, self.documents, self.runs)
+        self.account = AsyncAccount(self._connection)
 
     async def __aenter__(self) -> Self:
         return self

@@ -71,6 +71,8 @@ def upgrade() -> None:
         sa.Column("calls", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("org_id", "mode", name=op.f("pk_rate_windows")),
     )
+    if op.get_context().dialect.name == "postgresql":
+        op.execute("ALTER TABLE rate_windows SET UNLOGGED")
     op.create_table(
         "idempotency_keys",
         sa.Column("org_id", sa.Text(), nullable=False),
