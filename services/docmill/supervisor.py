@@ -36,6 +36,7 @@ class UpOptions:
 
     data: Path
     grpc: str | None = None
+    rest: str | None = None
     workers: int | None = None
     ready_file: Path | None = None
 
@@ -48,6 +49,8 @@ def run_up(options: UpOptions, announce: Callable[[dict[str, Any]], None] = lamb
     given: dict[str, Any] = {"data": options.data.absolute()}
     if options.grpc is not None:
         given["grpc"] = options.grpc
+    if options.rest is not None:
+        given["rest"] = options.rest
     if options.workers is not None:
         given["workers"] = options.workers
     settings = load_settings(**given)
@@ -114,10 +117,15 @@ async def _start(stack: AsyncExitStack, settings: Settings, run: Path) -> tuple[
     await stack.enter_async_context(services.running())
     address = str((await services.ready())["grpc"])
     services.env["DOCMILL_GRPC"] = address  # after a crash it comes back where its clients look for it
+    gateway = Part("gateway", run, services.env, settings.shutdown_grace_s)
+    await stack.enter_async_context(gateway.running())
     worker = Part("worker", run, env, settings.shutdown_grace_s)
     await stack.enter_async_context(worker.running())
+    rest = str((await gateway.ready())["rest"])
+    gateway.env["DOCMILL_REST"] = rest
     await worker.ready()
-    return {"grpc": address, "pid": os.getpid(), "data": str(settings.data), "api_key": api_key}, nats.url
+    facts = {"grpc": address, "rest": rest, "pid": os.getpid(), "data": str(settings.data), "api_key": api_key}
+    return facts, nats.url
 
 
 def _environment(settings: Settings) -> dict[str, str]:
@@ -125,6 +133,7 @@ def _environment(settings: Settings) -> dict[str, str]:
         "DOCMILL_LOG_LEVEL": settings.log_level,
         "DOCMILL_DATA": str(settings.data),
         "DOCMILL_GRPC": settings.grpc,
+        "DOCMILL_REST": settings.rest,
         "DOCMILL_WORKERS": str(settings.workers),
     }
     return {**os.environ, **own}
