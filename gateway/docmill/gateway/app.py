@@ -22,19 +22,16 @@ from docmill.gateway.decode import FieldError
 from docmill.gateway.dialects import Dialect, Route
 from docmill.gateway.exchange import Draining, Exchange
 from docmill.gateway.guard import Guard
+from docmill.gateway.keys import DECIDED_FIRST, check_key
 from docmill.gateway.problems import Problem
 from docmill.gateway.replies import json_reply
 from docmill.gateway.template import RouteTable
 from docmill.gateway.upstream import Upstream, UpstreamError
-from docmill.v1 import accounts_pb2
 
 __all__ = ["Gateway"]
 
 log = structlog.stdlib.get_logger(__name__)
 
-_CHECK_KEY = accounts_pb2.DESCRIPTOR.services_by_name["AccountService"].methods_by_name["CheckKey"]
-_DECIDED_FIRST = {"CREDENTIAL_MISSING", "CREDENTIAL_INVALID", "RATE_LIMITED", "SCOPE_MISSING"}
-"""What the services may say of a key that comes before anything else that is wrong."""
 _LEFT = 499
 """Status in the log of a request whose client did not wait for the answer."""
 
@@ -145,15 +142,13 @@ class Gateway:
 
     async def _after_key(self, problem: Problem, exchange: Exchange, route: Route | None) -> Problem:
         """`problem`, unless the services have something against the key itself."""
-        if problem.reason in _DECIDED_FIRST or exchange.call.rate or self._dialect_of(exchange.path) is None:
-            return problem  # it is about the key, the services have looked at the key, or there are no keys here
+        if problem.reason in DECIDED_FIRST or self._dialect_of(exchange.path) is None:
+            return problem  # it is about the key, or there are no keys here
         try:
-            exchange.require_credential()
             await self._guard.check(exchange.client)
-            request = accounts_pb2.CheckKeyRequest(scope=route.scope if route else "")
-            await self._upstream.unary(_CHECK_KEY, request, exchange.call)
+            await check_key(self._upstream, exchange, route.scope if route else "")
         except Problem as first:
-            return first if first.reason in _DECIDED_FIRST else problem
+            return first
         return problem
 
     def _dialect_of(self, path: str) -> Dialect | None:

@@ -58,6 +58,8 @@ class Exchange:
         self.trace_id, traceparent = _trace(self.headers.get("traceparent", ""))
         self.authorization = self.headers.get("authorization", "").strip()
         self.call = Call(metadata=tuple(self._metadata(traceparent)))
+        self.key_checked = False
+        """Whether the services have looked at the key for this request and found nothing wrong."""
 
     def _metadata(self, traceparent: str) -> list[tuple[str, str]]:
         found = [("x-request-id", self.request_id), ("traceparent", traceparent)]
@@ -78,6 +80,11 @@ class Exchange:
         """Bytes that the body will have, where the request says it."""
         text = self.headers.get("content-length", "")
         return int(text) if text.isascii() and text.isdigit() else None
+
+    @property
+    def has_body(self) -> bool:
+        """Whether the request comes with a body, be it an empty one."""
+        return self.content_length is not None or "transfer-encoding" in self.headers
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body as it comes. ClientDisconnect when it breaks off."""

@@ -10,6 +10,7 @@ import json
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import grpc
@@ -126,17 +127,26 @@ class Upstream:
     def __init__(self, options: UpstreamOptions) -> None:
         self.options = options
         certificates = options.root_certificates
-        credentials = None if certificates is None else grpc.ssl_channel_credentials(certificates)
-        if credentials is None:
+        self._credentials = None if certificates is None else grpc.ssl_channel_credentials(certificates)
+        if self._credentials is None:
             self._channel = grpc.aio.insecure_channel(options.target, options=_OPTIONS)
         else:
-            self._channel = grpc.aio.secure_channel(options.target, credentials, options=_OPTIONS)
+            self._channel = grpc.aio.secure_channel(options.target, self._credentials, options=_OPTIONS)
         self._methods: dict[str, Any] = {}
         self._health = health_pb2_grpc.HealthStub(self._channel)
 
     async def aclose(self) -> None:
-        """End all calls and close the channel."""
+        """End all calls and close the channels."""
         await self._channel.close()
+        if "blocking_channel" in self.__dict__:
+            self.blocking_channel.close()
+
+    @cached_property
+    def blocking_channel(self) -> grpc.Channel:
+        """A channel for uploads, which grpc.aio does not do well."""
+        if self._credentials is None:
+            return grpc.insecure_channel(self.options.target, options=_OPTIONS)
+        return grpc.secure_channel(self.options.target, self._credentials, options=_OPTIONS)
 
     async def serving(self, timeout_s: float = 2.0) -> bool:
         """Whether the services say that they serve."""

@@ -15,7 +15,9 @@ from docmill.gateway.bindings import SERVICES, Binding, bindings_of
 from docmill.gateway.decode import Decoder
 from docmill.gateway.dialects import Endpoint, Route
 from docmill.gateway.dialects.doclo import queries, renderers
+from docmill.gateway.dialects.doclo.documents import UploadEndpoint
 from docmill.gateway.dialects.doclo.errors import envelope, status_of
+from docmill.gateway.dialects.doclo.events import EventsEndpoint
 from docmill.gateway.dialects.doclo.run import RunEndpoint
 from docmill.gateway.dialects.doclo.style import STYLE, enum_words
 from docmill.gateway.dialects.doclo.words import SDK, Vocabulary
@@ -75,7 +77,11 @@ class Doclo:
         upstream, transcoder = self._upstream, Transcoder(binding, self._decoder, self._encoder)
         match binding.method.name:
             case "RunFlow":
-                return RunEndpoint(upstream, self._decoder, self._words)
+                return RunEndpoint(upstream, self._decoder, self._words, SCOPES[binding.method.full_name])
+            case "UploadDocument":
+                return UploadEndpoint(upstream, self._encoder)
+            case "WatchRun":
+                return EventsEndpoint(upstream, self._encoder, self._words)
             case "GetPageImage":
                 return HttpBodyStream(upstream=upstream, transcoder=transcoder)
             case "GetRun":
