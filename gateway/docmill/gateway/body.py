@@ -64,7 +64,7 @@ async def read_json(
     for name in path[:-1]:
         at = at.get(name) if isinstance(at, dict) else None
     text = at.get(path[-1]) if path and isinstance(at, dict) else None
-    if not isinstance(text, str):
+    if not isinstance(text, str) or not text:
         return JsonBody(value, None, "")
     at[path[-1]] = ""
     declared = ""
