@@ -116,7 +116,7 @@ class Gateway:
             raise Problem("METHOD_NOT_ALLOWED", message, {"allow": allow.split(", ")}, headers={"allow": allow})
         route, variables = found
         exchange.require_credential()
-        await self._guard.check(exchange.client)
+        await self._guard.check(exchange)
         response: Response = await route.endpoint(exchange, variables)
         return response
 
@@ -145,7 +145,7 @@ class Gateway:
         if problem.reason in DECIDED_FIRST or self._dialect_of(exchange.path) is None:
             return problem  # it is about the key, or there are no keys here
         try:
-            await self._guard.check(exchange.client)
+            await self._guard.check(exchange)
             await check_key(self._upstream, exchange, route.scope if route else "")
         except Problem as first:
             return first

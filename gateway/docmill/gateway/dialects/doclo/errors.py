@@ -67,7 +67,17 @@ _WORDS = {"QUEUE_FULL": "queue_full", "SEQUENCE_OUT_OF_RANGE": "beyond the last 
 """`details.reason` where the services give none, besides those of documents: `encrypted` for MEDIA_ENCRYPTED."""
 
 _RENAMED = {"runId": "executionId"}
-_NUMBERS = {"required", "available", "retryAfter", "limit", "maxFileSizeMB", "maxPages", "pages", "size"}
+_NUMBERS = {
+    "required",
+    "available",
+    "retryAfter",
+    "limit",
+    "maxFileSizeMB",
+    "maxPages",
+    "pages",
+    "size",
+    "lastSequence",
+}
 _SEPARATORS = re.compile(r"[,\s]+")
 
 
