@@ -20,8 +20,15 @@ async def read_body(exchange: Exchange) -> Any:
     return (await read_document(exchange, (), _nowhere)).value
 
 
-async def read_document(exchange: Exchange, path: Sequence[str], sink: Callable[[bytes], Awaitable[None]]) -> JsonBody:
+async def read_document(
+    exchange: Exchange,
+    path: Sequence[str],
+    sink: Callable[[bytes], Awaitable[None]],
+    begin: Callable[[Any], None] = lambda _: None,
+) -> JsonBody:
     """The JSON value of the body, without the base64 text at `path`: its bytes go to `sink` while they come in.
+
+    Before the first of them, `begin` gets what stands in front of that text.
 
     Problem when the body cannot be used, FieldError when that text is not base64.
     """
@@ -30,13 +37,14 @@ async def read_document(exchange: Exchange, path: Sequence[str], sink: Callable[
     check_length(exchange)
     _check_type(exchange)
     try:
-        return await read_json(exchange.chunks(), path=path, sink=sink, max_body_bytes=exchange.max_body_bytes)
+        limit = exchange.max_body_bytes
+        return await read_json(exchange.chunks(), path=path, sink=sink, begin=begin, max_body_bytes=limit)
     except BodyError as error:
         match error.kind:
             case BodyProblem.NOT_BASE64:
                 raise FieldError(".".join(path), error.message) from None
             case BodyProblem.TOO_LARGE:
-                raise too_large(exchange) from None
+                raise Problem("BODY_TOO_LARGE", error.message, {"limit": exchange.max_body_bytes}) from None
         raise Problem("BODY_MALFORMED", error.message) from None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack, suppress
+from typing import Any
 
 from docmill.gateway.exchange import Exchange
 from docmill.gateway.uploads import Upload
@@ -24,17 +25,25 @@ class Intake(AsyncExitStack):
         super().__init__()
         self._upstream = upstream
         self._exchange = exchange
-        self._flow_id = flow_id
+        self._metadata = documents_pb2.DocumentMetadata(flow_id=flow_id)
         self._kept = bytearray()
         self._upload: Upload | None = None
         self.document_id = ""
         """Id of the uploaded document, once `finish` has made one."""
 
+    def begin(self, front: Any) -> None:
+        """Keep what the body says of the document before it comes. What comes behind it cannot go up with it."""
+        document = front["input"]["document"]
+        self._metadata.version = _sane(front.get("version"), 64)
+        self._metadata.filename = _sane(document.get("filename"), 255)
+        kind = _sane(document.get("mimeType"), 127)
+        self._metadata.mime_type = kind if kind.count("/") == 1 and " " not in kind else ""
+
     async def take(self, content: bytes) -> None:
         """The next bytes. UpstreamError when the services refuse the document."""
         if self._upload is None and len(self._kept) + len(content) > _INLINE:
-            metadata = documents_pb2.DocumentMetadata(flow_id=self._flow_id)
-            self._upload = await self.enter_async_context(Upload(self._upstream, metadata, self._exchange.call))
+            upload = Upload(self._upstream, self._metadata, self._exchange.call)
+            self._upload = await self.enter_async_context(upload)
             await self._upload.send(self._kept)
             self._kept.clear()
         if self._upload is None:
@@ -57,3 +66,8 @@ class Intake(AsyncExitStack):
         request = documents_pb2.DeleteDocumentRequest(document_id=self.document_id)
         with suppress(UpstreamError):
             await self._upstream.unary(_DELETE, request, self._exchange.call)
+
+
+def _sane(text: Any, limit: int) -> str:
+    """Text that the services take; what they would refuse is refused with the run."""
+    return text if isinstance(text, str) and len(text) <= limit and text.isprintable() else ""

@@ -62,7 +62,7 @@ class RunEndpoint:
 
     async def _started(self, exchange: Exchange, flow_id: str) -> tuple[runs_pb2.Run, Order]:
         async with Intake(self._upstream, exchange, flow_id) as intake:
-            body = await read_document(exchange, DOCUMENT, intake.take)
+            body = await read_document(exchange, DOCUMENT, intake.take, intake.begin)
             order = parse_order(body, flow_id, self._decoder)
             if order.request.input.HasField("document"):
                 await intake.finish(order.request.input)
