@@ -84,11 +84,12 @@ async def serve_services(settings: Settings, stop: asyncio.Event) -> None:
         engine = Engine(Context(store=store, blobs=blobs, bus=bus, options=options))
         await engine.prepare()
         loops = asyncio.create_task(engine.serve(), name="engine")
+        listen = (settings.grpc, settings.grpc_local) if settings.grpc_local else (settings.grpc,)
         server = RpcServer(
             engine,
-            ServerOptions(listen=(settings.grpc,), reflection=settings.reflection, credentials=_tls(settings)),
+            ServerOptions(listen=listen, reflection=settings.reflection, credentials=_tls(settings)),
         )
-        (address,) = await server.start()
+        address, *_ = await server.start()
         health = asyncio.create_task(_watch_health(engine, server))
         _ready(settings, {"role": "services", "grpc": address, "pid": os.getpid()})
         log.info("the services serve", event_key="services.ready", grpc=address)

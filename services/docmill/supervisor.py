@@ -27,6 +27,7 @@ log = structlog.get_logger(__name__)
 
 _START_SECONDS = 90.0
 _BACK_OFF = (0.1, 0.5, 1.0, 2.0, 5.0)  # seconds before a part that keeps dying is started again
+_MAX_SOCKET_PATH = 100  # bytes; unix(7) ends at 108
 _STEADY = 30.0  # seconds alive after which a part counts as healthy again
 
 
@@ -113,6 +114,7 @@ async def _start(stack: AsyncExitStack, settings: Settings, run: Path) -> tuple[
     nats = await stack.enter_async_context(_bus(settings))
     api_key = await _development_key(settings)
     env = {**_environment(settings), "DOCMILL_BUS_URL": nats.url}
+    env |= _between(settings, run)
     services = Part("services", run, env, settings.shutdown_grace_s)
     await stack.enter_async_context(services.running())
     address = str((await services.ready())["grpc"])
@@ -137,6 +139,14 @@ def _environment(settings: Settings) -> dict[str, str]:
         "DOCMILL_WORKERS": str(settings.workers),
     }
     return {**os.environ, **own}
+
+
+def _between(settings: Settings, run: Path) -> dict[str, str]:
+    """How the gateway reaches the services: a socket file, whatever certificates and addresses are for others."""
+    path = run / "grpc.sock"
+    if settings.grpc_upstream or len(os.fsencode(path)) > _MAX_SOCKET_PATH:  # then over the address for everybody
+        return {}
+    return {"DOCMILL_GRPC_LOCAL": f"unix:{path}", "DOCMILL_GRPC_UPSTREAM": f"unix:{path}"}
 
 
 async def _development_key(settings: Settings) -> str:

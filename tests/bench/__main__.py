@@ -14,7 +14,7 @@ import structlog
 
 from tests.bench._figures import Figure, table
 
-BENCHES = ("latency", "pages", "jobs", "memory", "rooms")
+BENCHES = ("latency", "rest", "pages", "jobs", "memory", "rooms")
 
 
 def main(names: list[str]) -> int:
