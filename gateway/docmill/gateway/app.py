@@ -75,7 +75,8 @@ class Gateway:
                 await response(scope, receive, send)
             except Problem as problem:  # too late for an answer: the client sees a body that was cut off
                 log.warning("an answer broke off", event_key="rest.broken", reason=problem.reason)
-        log.info(
+        write = log.debug if self._is_own(exchange.path) else log.info  # probes ask every few seconds
+        write(
             "a request ended",
             event_key="rest.finished",
             request_id=exchange.request_id,
@@ -88,7 +89,7 @@ class Gateway:
 
     async def _answer(self, exchange: Exchange) -> Response:
         verb = "GET" if exchange.verb == "HEAD" else exchange.verb
-        if exchange.path in {"/livez", "/readyz", *self._pages}:
+        if self._is_own(exchange.path):
             return await self._own_page(exchange.path, verb)
         dialect = self._dialect_of(exchange.path)
         found = self._table.find(verb, exchange.parts)
@@ -128,8 +129,8 @@ class Gateway:
             case Problem():
                 problem = await self._after_key(error, exchange, route)
             case FieldError():
-                facts = {"field": error.field, "reason": error.what} if error.field else {}
-                own = Problem("FIELD_INVALID", str(error), facts, fields=[(error.field, error.what)])
+                facts = {"field": error.field, "reason": error.reason} if error.field else {}
+                own = Problem("FIELD_INVALID", str(error), facts)
                 problem = await self._after_key(own, exchange, route)
             case Draining():
                 problem = Problem("OVERLOADED", "The server is about to stop; try again", retry_after=1)
@@ -156,6 +157,9 @@ class Gateway:
             if path == dialect.prefix or path.startswith(f"{dialect.prefix}/"):
                 return dialect
         return None
+
+    def _is_own(self, path: str) -> bool:
+        return path in {"/livez", "/readyz"} or path in self._pages
 
     async def _own_page(self, path: str, verb: str) -> Response:
         if verb not in {"GET", "OPTIONS"}:

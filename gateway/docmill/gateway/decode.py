@@ -40,12 +40,14 @@ _WRITTEN_IN_TEXT = {"google.protobuf.Timestamp", "google.protobuf.Duration"}
 class FieldError(ValueError):
     """A value that its field cannot have."""
 
-    def __init__(self, field: str, what: str) -> None:
+    def __init__(self, field: str, what: str, reason: str = "") -> None:
         super().__init__(f"{field} {what}" if field else what)
         self.field = field
         """Path in JSON names, e.g. `input.document.base64`."""
         self.what = what
         """What is wrong with it: `must be a string`."""
+        self.reason = reason or what
+        """The same for programs, where there is a word for it."""
 
 
 class Decoder:

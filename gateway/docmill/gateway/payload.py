@@ -42,7 +42,7 @@ async def read_document(
     except BodyError as error:
         match error.kind:
             case BodyProblem.NOT_BASE64:
-                raise FieldError(".".join(path), error.message) from None
+                raise FieldError(".".join(path), error.message, error.reason) from None
             case BodyProblem.TOO_LARGE:
                 raise Problem("BODY_TOO_LARGE", error.message, {"limit": exchange.max_body_bytes}) from None
         raise Problem("BODY_MALFORMED", error.message) from None

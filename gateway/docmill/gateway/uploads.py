@@ -32,6 +32,7 @@ class Upload:
     """One upload. `send` pieces, then `finish`; leaving the block without that drops what was sent."""
 
     def __init__(self, upstream: Upstream, metadata: documents_pb2.DocumentMetadata, call: Call) -> None:
+        self._upstream = upstream
         self._metadata = metadata
         self._note = call
         self._loop = asyncio.get_running_loop()
@@ -39,11 +40,14 @@ class Upload:
         self._room = asyncio.Semaphore(_WAITING)
         self._ended = asyncio.Event()
         self._buffer = bytearray()
-        method: Any = upstream.blocking_channel.stream_unary(path_of(_UPLOAD), *serializers(_UPLOAD))
-        self._call: Any = method.future(self._requests(), metadata=call.metadata, timeout=_TIMEOUT)
-        self._call.add_done_callback(lambda _: self._loop.call_soon_threadsafe(self._on_end))
+        self._call: Any = None
 
     async def __aenter__(self) -> Self:
+        """Begin, as soon as there are not too many others: each has a thread, and some MiB under way."""
+        await self._upstream.uploads.acquire()
+        method: Any = self._upstream.blocking_channel.stream_unary(path_of(_UPLOAD), *serializers(_UPLOAD))
+        self._call = method.future(self._requests(), metadata=self._note.metadata, timeout=_TIMEOUT)
+        self._call.add_done_callback(lambda _: self._loop.call_soon_threadsafe(self._on_end))
         return self
 
     async def __aexit__(
@@ -51,6 +55,7 @@ class Upload:
     ) -> None:
         self._call.cancel()  # does nothing to a call that ended
         self._pieces.put(None)
+        self._upstream.uploads.release()
 
     async def send(self, content: bytes | bytearray | memoryview) -> None:
         """Send the next bytes, some time. UpstreamError when the services do not want them."""
@@ -71,6 +76,7 @@ class Upload:
     async def _put(self, piece: bytes) -> None:
         await self._room.acquire()
         if self._ended.is_set():
+            self._room.release()
             self._result()
         self._pieces.put(piece)
 

@@ -6,6 +6,7 @@ beside the answer (the organization's request budget) is noted there.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import suppress
@@ -70,6 +71,9 @@ _OPTIONS: list[tuple[str, str | int]] = [
     ("grpc.use_local_subchannel_pool", 1),
 ]
 
+_MAX_UPLOADS = 64
+"""At the same time; others wait, and so do those who send them."""
+
 _RATE = ("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset")
 _STATUS = "grpc-status-details-bin"
 _DOMAIN = "docmill"
@@ -133,6 +137,8 @@ class Upstream:
         else:
             self._channel = grpc.aio.secure_channel(options.target, self._credentials, options=_OPTIONS)
         self._methods: dict[str, Any] = {}
+        self.uploads = asyncio.Semaphore(_MAX_UPLOADS)
+        """Held by each upload under way."""
         self._health = health_pb2_grpc.HealthStub(self._channel)
 
     async def aclose(self) -> None:

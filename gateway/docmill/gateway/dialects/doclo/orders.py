@@ -43,10 +43,9 @@ def parse_order(content: JsonBody, flow_id: str, decoder: Decoder) -> Order:
     body = content.value
     if body is None:
         raise _no_document()
-    if not isinstance(body, Mapping):
-        raise FieldError("", "The body must be a JSON object")
     rest = {name: value for name, value in body.items() if name not in _OWN | _NOT_OURS}
-    rest["input"] = _without_bytes(rest.get("input"), came=content.document_bytes is not None)
+    came = bool(content.document_bytes or content.declared_type)  # an empty text is as none; an empty document is not
+    rest["input"] = _without_bytes(rest.get("input"), came=came)
     request = flows_pb2.RunFlowRequest()
     decoder.merge(request, rest)
     request.flow_id = flow_id

@@ -21,7 +21,11 @@ _FILTERS = {
     "createdBefore": "filter.createdBefore",
     "label": "filter.label",
 }
-_PUBLIC = {inner: outer for outer, inner in _FILTERS.items()} | {"filter.statuses": "status"}
+_PUBLIC = {inner: outer for outer, inner in _FILTERS.items()} | {
+    "filter.statuses": "status",
+    "metadata.filename": "filename",
+    "metadata.mimeType": "Content-Type",
+}
 
 
 def public_name(field: str) -> str:
