@@ -18,6 +18,7 @@ import requests
 from tests.fixtures import documents
 from tests.fixtures.processes import Process, descendants, eventually, part
 from tests.fixtures.stack import DOCMILL, Stack, start_stack
+from tests.integration.test_client_watch import self_signed
 
 pytestmark = pytest.mark.xdist_group("stack")
 
@@ -162,6 +163,25 @@ def test_crashes_are_not_seen(tmp_path: Path) -> None:
         resumed = rest.get(f"/runs/{run_id}/events", headers={"Last-Event-ID": "3"}).text
         assert [int(line[4:]) for line in resumed.splitlines() if line.startswith("id: ")] == numbers[3:]
         assert numbers == list(range(1, len(numbers) + 1))
+    finally:
+        assert stack.stop() == 0
+
+
+@pytest.mark.parametrize("tls", [True, False])
+def test_between_gateway_and_services(tls: bool, tmp_path: Path) -> None:  # noqa: FBT001 - a parameter
+    """The gateway reaches the services whatever others need for that: certificates, or a folder with a long name."""
+    env = {}
+    if tls:
+        key, certificate = self_signed()
+        (tmp_path / "key.pem").write_bytes(key)
+        (tmp_path / "certificate.pem").write_bytes(certificate)
+        env = {
+            "DOCMILL_GRPC_TLS_KEY": str(tmp_path / "key.pem"),
+            "DOCMILL_GRPC_TLS_CERT": str(tmp_path / "certificate.pem"),
+        }
+    stack = start_stack(tmp_path / ("data" if tls else "long" * 30), env=env)
+    try:
+        assert Rest(stack.rest, stack.api_key).get("/flows").status_code == 200
     finally:
         assert stack.stop() == 0
 

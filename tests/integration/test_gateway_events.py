@@ -12,6 +12,7 @@ import pytest
 
 from docmill.domain.errors import NotFound, Reason, Unavailable
 from docmill.domain.models import JobKind
+from docmill.gateway import watch
 from docmill.v1 import accounts_pb2, runs_pb2
 from tests.fixtures.engine import done
 from tests.fixtures.gateway import Script, gateway, scripted
@@ -183,6 +184,23 @@ async def test_services_that_start_again_are_not_seen() -> None:
     assert [event["data"]["sequence"] for event in found] == [0, 1, 2, 3, 4]
     assert [event["event"] for event in found].count("snapshot") == 1
     assert script.seen[1][1].after_sequence == 2
+
+
+@pytest.mark.parametrize("silent", [True, False])
+async def test_services_that_do_not_come_back(silent: bool, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001
+    """A stream whose services stay silent, or greet and go again and again, ends cleanly after a while."""
+    monkeypatch.setattr(watch, "_SILENCE", 0.2)
+    monkeypatch.setattr(watch, "_PATIENCE", 0.6)
+
+    async def answer(request: runs_pb2.WatchRunRequest) -> AsyncIterator[Any]:
+        yield runs_pb2.WatchRunResponse(snapshot=runs_pb2.RunSnapshot(run=runs_pb2.Run(id="r")))
+        if silent:
+            await asyncio.sleep(60)
+
+    script = Script({"WatchRun": answer})
+    async with scripted(script) as target, gateway(target, "k") as rest:
+        assert [event["event"] for event in parsed((await rest.get("/runs/r/events")).text)] == ["snapshot"]
+    assert len(script.seen) > 1
 
 
 async def test_heartbeats_are_comments() -> None:

@@ -173,4 +173,4 @@ class Gateway:
 
 
 def _no_route(exchange: Exchange) -> Problem:
-    return Problem("ROUTE_UNKNOWN", f"There is nothing at {exchange.path}")
+    return Problem("ROUTE_UNKNOWN", f"There is nothing at {exchange.path[:200]}")

@@ -43,10 +43,12 @@ def make_app(options: GatewayOptions, upstream: Upstream) -> tuple[ASGIApp, Gate
         allow_headers=["Authorization", "Content-Type", "Last-Event-ID", "Traceparent", "X-Request-Id"],
         expose_headers=[
             "Retry-After",
+            "X-Doclo-Execution-Id",
             "X-RateLimit-Limit",
             "X-RateLimit-Remaining",
             "X-RateLimit-Reset",
             "X-Request-Id",
+            "X-Trace-Id",
         ],
     )
     return app, gateway
