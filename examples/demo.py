@@ -16,6 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
 START_SECONDS = 90
+LISTEN = ("--grpc", "127.0.0.1:0", "--rest", "127.0.0.1:0")  # ports that are free
 
 
 def main() -> int:
@@ -25,7 +26,7 @@ def main() -> int:
     print("starting the bus, the services and the workers ...", flush=True)
     with log.open("w") as out:
         up = subprocess.Popen(
-            [BIN / "docmill", "up", "--data", folder / "data", "--grpc", "127.0.0.1:0", "--ready-file", ready],
+            [BIN / "docmill", "up", "--data", folder / "data", "--ready-file", ready, *LISTEN],
             stdout=out,
             stderr=subprocess.STDOUT,
         )

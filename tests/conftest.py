@@ -11,5 +11,6 @@ pytest_plugins = [
     "tests.fixtures.bus",
     "tests.fixtures.engine",
     "tests.fixtures.documents",
+    "tests.fixtures.rest_house",
     "tests.fixtures.stack",
 ]

@@ -17,7 +17,7 @@ import structlog
 
 from docmill.blobs import BlobStore
 from docmill.bus import Bus
-from docmill.domain.errors import DocmillError, FailedPrecondition, InvalidArgument, Reason
+from docmill.domain.errors import DocmillError, FailedPrecondition, InvalidArgument, Reason, Unavailable
 from docmill.engine.limits import limits_of
 from docmill.engine.operate import Operator
 from docmill.engine.plan_files import load_plans
@@ -38,11 +38,11 @@ _HEALTH_SECONDS = 5.0
 
 
 def serve(role: str, settings: Settings) -> int:
-    """Run one role (`services` or `worker`) until SIGTERM or SIGINT. 0 after an orderly end, 1 after a failure."""
+    """Run one role (`services`, `gateway` or `worker`) until SIGTERM or SIGINT. 0 after an orderly end, 1 after a failure."""
     from docmill.telemetry import configure_logging  # noqa: PLC0415 - structlog's console renderer is slow to import
 
     configure_logging(settings, role)
-    run = {"services": serve_services, "worker": serve_worker}[role]
+    run = {"services": serve_services, "gateway": serve_gateway, "worker": serve_worker}[role]
     try:
         with _runner() as runner:
             runner.run(_until_signalled(run, settings))
@@ -103,11 +103,12 @@ async def serve_services(settings: Settings, stop: asyncio.Event) -> None:
         )
         await engine.prepare()
         loops = asyncio.create_task(engine.serve(), name="engine")
+        listen = (settings.grpc, settings.grpc_local) if settings.grpc_local else (settings.grpc,)
         server = RpcServer(
             engine,
-            ServerOptions(listen=(settings.grpc,), reflection=settings.reflection, credentials=_tls(settings)),
+            ServerOptions(listen=listen, reflection=settings.reflection, credentials=_tls(settings)),
         )
-        (address,) = await server.start()
+        address, *_ = await server.start()
         health = asyncio.create_task(_watch_health(engine, server))
         _ready(settings, {"role": "services", "grpc": address, "pid": os.getpid()})
         log.info("the services serve", event_key="services.ready", grpc=address)
@@ -146,6 +147,47 @@ def _tls(settings: Settings) -> ServerCredentials | None:
             Reason.FIELD_INVALID, f"The TLS certificate or key cannot be read: {error.filename}: {error.strerror}"
         ) from None
     return grpc.ssl_server_credentials([pair])
+
+
+async def serve_gateway(settings: Settings, stop: asyncio.Event) -> None:
+    """The REST surfaces, in front of services that are reached over gRPC."""
+    from docmill.gateway.factory import GatewayOptions  # noqa: PLC0415 - the other roles need none of it
+    from docmill.gateway.server import AddressTaken, serve  # noqa: PLC0415
+    from docmill.gateway.upstream import UpstreamOptions  # noqa: PLC0415
+
+    options = GatewayOptions(
+        max_body_bytes=settings.max_body_mb * 1024 * 1024,
+        trusted_proxies=_listed(settings.trusted_proxies),
+        cors_origins=_listed(settings.cors_origins),
+        status_vocabulary=settings.status_vocabulary,
+    )
+    target = settings.grpc_upstream or settings.grpc
+    upstream = UpstreamOptions(target=target, root_certificates=_upstream_ca(settings))
+
+    def ready(address: str) -> None:
+        _ready(settings, {"role": "gateway", "rest": address, "pid": os.getpid()})
+        log.info("the gateway serves", event_key="gateway.ready", rest=address, upstream=target)
+
+    grace = min(10.0, settings.shutdown_grace_s)
+    try:
+        await serve(options, upstream, stop, listen=settings.rest, grace_s=grace, ready=ready)
+    except AddressTaken as error:
+        raise Unavailable(Reason.OVERLOADED, f"{error}. Choose another (DOCMILL_REST, --rest)") from error
+
+
+def _listed(text: str) -> list[str]:
+    return [item for item in (item.strip() for item in text.split(",")) if item]
+
+
+def _upstream_ca(settings: Settings) -> bytes | None:
+    """The authorities that a TLS connection to the services is checked against."""
+    if settings.grpc_upstream_ca is None:
+        return None
+    try:
+        return settings.grpc_upstream_ca.read_bytes()
+    except OSError as error:
+        message = f"The certificate authorities cannot be read: {error.filename}: {error.strerror}"
+        raise InvalidArgument(Reason.FIELD_INVALID, message, {"field": "grpc_upstream_ca"}) from None
 
 
 async def serve_worker(settings: Settings, stop: asyncio.Event) -> None:

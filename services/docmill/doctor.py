@@ -18,7 +18,8 @@ from docmill.domain.errors import FailedPrecondition, Reason
 from docmill.masking import masked
 from docmill.settings import Settings
 
-_PARTS = {"docmill": "", "grpcio": "", "nats-py": "server", "pypdfium2": "ocr", "onnxruntime": "ocr", "rapidocr": "ocr"}
+_PARTS = {"docmill": "", "grpcio": "", "nats-py": "server", "starlette": "gateway", "uvicorn": "gateway",
+          "pypdfium2": "ocr", "onnxruntime": "ocr", "rapidocr": "ocr"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

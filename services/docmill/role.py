@@ -1,4 +1,4 @@
-"""`python -m docmill.role services|worker`: a role as a child process of `docmill up`."""
+"""`python -m docmill.role services|gateway|worker`: a role as a child process of `docmill up`."""
 
 from __future__ import annotations
 

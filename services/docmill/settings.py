@@ -54,6 +54,9 @@ class Settings(BaseSettings):
     """Certificate chain (PEM) of the listeners; with `grpc_tls_key`."""
     grpc_tls_key: Path | None = None
     """Its private key (PEM)."""
+    grpc_local: str = ""
+    """Where the services listen besides, always plain, for a gateway on the same machine: `unix:/path`. `docmill up`
+    sets it."""
     rest: str = "127.0.0.1:8080"
     """Where the gateway listens: `host:port` (port 0 = any)."""
     grpc_upstream: str = ""

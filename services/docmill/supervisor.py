@@ -28,6 +28,7 @@ log = structlog.get_logger(__name__)
 
 _START_SECONDS = 90.0
 _BACK_OFF = (0.1, 0.5, 1.0, 2.0, 5.0)  # seconds before a part that keeps dying is started again
+_MAX_SOCKET_PATH = 100  # bytes; unix(7) ends at 108
 _STEADY = 30.0  # seconds alive after which a part counts as healthy again
 
 
@@ -37,6 +38,7 @@ class UpOptions:
 
     data: Path
     grpc: str | None = None
+    rest: str | None = None
     workers: int | None = None
     ready_file: Path | None = None
 
@@ -49,6 +51,8 @@ def run_up(options: UpOptions, announce: Callable[[dict[str, Any]], None] = lamb
     given: dict[str, Any] = {"data": options.data.absolute()}
     if options.grpc is not None:
         given["grpc"] = options.grpc
+    if options.rest is not None:
+        given["rest"] = options.rest
     if options.workers is not None:
         given["workers"] = options.workers
     settings = load_settings(**given)
@@ -112,14 +116,20 @@ async def _start(stack: AsyncExitStack, settings: Settings, run: Path) -> tuple[
     nats = await stack.enter_async_context(_bus(settings))
     api_key = await _development_key(settings)
     env = {**_environment(settings), "DOCMILL_BUS_URL": nats.url}
+    env |= _between(settings, run)
     services = Part("services", run, env, settings.shutdown_grace_s)
     await stack.enter_async_context(services.running())
     address = str((await services.ready())["grpc"])
     services.env["DOCMILL_GRPC"] = address  # after a crash it comes back where its clients look for it
+    gateway = Part("gateway", run, services.env, settings.shutdown_grace_s)
+    await stack.enter_async_context(gateway.running())
     worker = Part("worker", run, env, settings.shutdown_grace_s)
     await stack.enter_async_context(worker.running())
+    rest = str((await gateway.ready())["rest"])
+    gateway.env["DOCMILL_REST"] = rest
     await worker.ready()
-    return {"grpc": address, "pid": os.getpid(), "data": str(settings.data), "api_key": api_key}, nats.url
+    facts = {"grpc": address, "rest": rest, "pid": os.getpid(), "data": str(settings.data), "api_key": api_key}
+    return facts, nats.url
 
 
 def _environment(settings: Settings) -> dict[str, str]:
@@ -127,9 +137,18 @@ def _environment(settings: Settings) -> dict[str, str]:
         "DOCMILL_LOG_LEVEL": settings.log_level,
         "DOCMILL_DATA": str(settings.data),
         "DOCMILL_GRPC": settings.grpc,
+        "DOCMILL_REST": settings.rest,
         "DOCMILL_WORKERS": str(settings.workers),
     }
     return {**os.environ, **own}
+
+
+def _between(settings: Settings, run: Path) -> dict[str, str]:
+    """How the gateway reaches the services: a socket file, whatever certificates and addresses are for others."""
+    path = run / "grpc.sock"
+    if settings.grpc_upstream or len(os.fsencode(path)) > _MAX_SOCKET_PATH:  # then over the address for everybody
+        return {}
+    return {"DOCMILL_GRPC_LOCAL": f"unix:{path}", "DOCMILL_GRPC_UPSTREAM": f"unix:{path}"}
 
 
 async def _development_key(settings: Settings) -> str:

@@ -102,3 +102,21 @@ def test_a_large_document_takes_little_memory() -> None:
     tracemalloc.stop()
     assert passed > 13 * MIB
     assert peak < 2 * MIB
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_what_stands_in_front(size: int) -> None:
+    """What came before the document is told before its first byte; what comes behind it is not."""
+    told: list[object] = []
+    front = b'{"version": "1.0", "input": {"variables": {"a": [1]}, "document": {"filename": "a\\"b", '
+    body = front + b'"base64": "QUJD", "mimeType": "x/y"}}}'
+    content = bytearray()
+
+    async def sink(piece: bytes) -> None:
+        assert told
+        content.extend(piece)
+
+    asyncio.run(read_json(pieces(body, [size]), sink=sink, begin=told.append, max_body_bytes=MIB))
+    document = {"filename": 'a"b', "base64": ""}
+    assert told == [{"version": "1.0", "input": {"variables": {"a": [1]}, "document": document}}]
+    assert content == b"ABC"

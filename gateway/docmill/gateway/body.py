@@ -65,11 +65,15 @@ async def read_json(
     *,
     path: Sequence[str] = ("input", "document", "base64"),
     sink: Sink,
+    begin: Callable[[Any], None] = lambda _: None,
     max_body_bytes: int,
     max_rest_bytes: int = 4 * MIB,
     max_depth: int = 64,
 ) -> JsonBody:
-    """Read a body. The bytes of the base64 string at `path` go to `sink`, at most 64 KiB at a time, one after the other.
+    """Read a body.
+
+    The bytes of the base64 string at `path` go to `sink`, at most 64 KiB at a time, one after the other. Before the
+    first of them, `begin` gets what stands in front of that string, as a JSON value.
 
     Raises BodyError: MALFORMED for what is no JSON object, TOO_LARGE over `max_body_bytes` in all or `max_rest_bytes`
     besides the document, NOT_BASE64.
@@ -82,6 +86,9 @@ async def read_json(
             raise BodyError(BodyProblem.TOO_LARGE, f"The body is larger than {max_body_bytes:,} bytes")
         for start in range(0, len(chunk), _PIECE):
             for document in scanner.feed(chunk[start : start + _PIECE]):
+                if scanner.front:
+                    begin(_parsed(scanner.front))
+                    scanner.front.clear()
                 await sink(document)
     value = _parsed(scanner.rest)
     found = scanner.document_bytes
@@ -103,6 +110,8 @@ class _Scanner:
 
     def __init__(self, path: Sequence[str], max_rest: int, max_depth: int) -> None:
         self.rest = bytearray()
+        self.front = bytearray()
+        """What stands in front of the document, completed to an object of its own."""
         self.document_bytes: int | None = None
         self._path = [name.encode() for name in path]
         self._max_rest = max_rest
@@ -159,6 +168,7 @@ class _Scanner:
                     if self.document_bytes is not None:
                         raise BodyError(BodyProblem.MALFORMED, "The document is in the body twice")
                     self.document_bytes, self._target = 0, self._stream
+                    self.front = self.rest[: self._at] + b'"' + b"}" * len(self._keys)
                     return True
                 self._string = self._at
             case b"{" | b"[":

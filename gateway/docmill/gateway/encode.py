@@ -66,7 +66,7 @@ class Encoder:
             if descriptor.file.package == "google.protobuf":
                 message = f"{descriptor.full_name} has no JSON form here"
                 raise TypeError(message)
-            self._forms[descriptor.full_name] = lambda message: self._forms[descriptor.full_name](message)  # recursion
+            self._forms[descriptor.full_name] = self  # for a type that contains itself: looked up again at each use
             known = self._forms[descriptor.full_name] = self.plain(descriptor)
         return known
 

@@ -20,31 +20,35 @@ def up(
     *,
     data: Data = None,
     grpc: str | None = None,
+    rest: str | None = None,
     workers: Annotated[int | None, Parameter(validator=Number(gte=1, lte=256))] = None,
     ready_file: Path | None = None,
 ) -> int:
     """Run everything on this machine until Ctrl-C.
 
-    Bus, services and workers work on one data folder. What dies is started again; a second start on the same folder goes on with the runs that had not ended.
+    Bus, services, gateway and workers work on one data folder. What dies is started again; a second start on the same folder goes on with the runs that had not ended.
 
     Args:
         grpc: Where to listen, `host:port` (port 0 picks a free one) or `unix:/path`; the settings say it otherwise.
+        rest: Where the REST gateway listens, `host:port` (port 0 picks a free one); the settings say it otherwise.
         workers: Reading processes; one for each core when not given.
-        ready_file: Written as JSON once everything serves: address, process id, data folder and development key.
+        ready_file: Written as JSON once everything serves: addresses, process id, data folder and development key.
     """
     from docmill.supervisor import UpOptions, run_up  # noqa: PLC0415 - the server loads in operator commands only
 
     folder = settings_of(data).data
-    return run_up(UpOptions(data=folder, grpc=grpc, workers=workers, ready_file=ready_file), announce=_announce)
+    return run_up(
+        UpOptions(data=folder, grpc=grpc, rest=rest, workers=workers, ready_file=ready_file), announce=_announce
+    )
 
 
-def serve(*, role: Literal["services", "worker"]) -> int:
+def serve(*, role: Literal["services", "gateway", "worker"]) -> int:
     """Run one role of a cluster until SIGTERM.
 
     The settings come from DOCMILL_ variables and from the TOML file that DOCMILL_CONFIG names.
 
     Args:
-        role: `services` (record, engine, gRPC) or `worker` (reading).
+        role: `services` (record, engine, gRPC), `gateway` (REST) or `worker` (reading).
     """
     from docmill import app  # noqa: PLC0415 - the server loads in operator commands only
 
@@ -84,7 +88,8 @@ def doctor(*, data: Data = None, json: AsJson = False) -> int:
 
 
 def _announce(facts: dict[str, Any]) -> None:
-    print(f"docmill serves gRPC on {facts['grpc']}; data in {facts['data']}. Ctrl-C stops it. In another terminal:")
+    print(f"docmill serves gRPC on {facts['grpc']} and REST on http://{facts['rest']}; data in {facts['data']}.")
+    print("Ctrl-C stops it. In another terminal:")
     scripts = Path(sys.executable).parent
     if str(scripts) not in os.get_exec_path() and (scripts / "activate").exists():
         print(f"  . {quote(str(_near(scripts / 'activate')))}")

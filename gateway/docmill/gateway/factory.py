@@ -1,0 +1,54 @@
+"""The one place that knows all dialects: puts the application together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
+
+from docmill.gateway.app import Gateway
+from docmill.gateway.dialects.doclo.dialect import Doclo
+from docmill.gateway.dialects.doclo.words import VOCABULARIES
+from docmill.gateway.upstream import Upstream
+
+__all__ = ["GatewayOptions", "make_app"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayOptions:
+    """What an operator may choose."""
+
+    max_body_bytes: int = 140 * 1024 * 1024
+    """Larger bodies are refused."""
+    trusted_proxies: Sequence[str] = ()
+    """Addresses and networks whose `X-Forwarded-For` is believed."""
+    cors_origins: Sequence[str] = ()
+    """Origins whose pages may call the gateway."""
+    status_vocabulary: str = "sdk"
+    """Words for a run's state on the documented surface: `sdk` or `rest`."""
+
+
+def make_app(options: GatewayOptions, upstream: Upstream) -> tuple[ASGIApp, Gateway]:
+    """The ASGI application, and the gateway inside it. ValueError when two bindings can match one path."""
+    dialects = [Doclo(upstream, vocabulary=VOCABULARIES[options.status_vocabulary])]
+    gateway = Gateway(dialects, upstream, max_body_bytes=options.max_body_bytes)
+    if not options.cors_origins:
+        return gateway, gateway
+    app = CORSMiddleware(
+        gateway,
+        allow_origins=list(options.cors_origins),
+        allow_methods=["GET", "POST", "DELETE"],
+        allow_headers=["Authorization", "Content-Type", "Last-Event-ID", "Traceparent", "X-Request-Id"],
+        expose_headers=[
+            "Retry-After",
+            "X-Doclo-Execution-Id",
+            "X-RateLimit-Limit",
+            "X-RateLimit-Remaining",
+            "X-RateLimit-Reset",
+            "X-Request-Id",
+            "X-Trace-Id",
+        ],
+    )
+    return app, gateway
