@@ -33,4 +33,4 @@ async def take(ctx: Context, caller: Caller) -> Budget:
 
 
 def _limit(ctx: Context, caller: Caller) -> int | None:
-    return ctx.plans.get(caller.plan_id).limits(caller.mode).requests_per_minute
+    return ctx.plans.limits(caller.plan_id, caller.mode).requests_per_minute
