@@ -115,8 +115,8 @@ def test_pages_that_come_together_are_no_speed() -> None:
 
 def announced(capsys: pytest.CaptureFixture[str]) -> list[str]:
     """The lines of the banner of `docmill up` that can be copied."""
-    system._announce({"grpc": "127.0.0.1:1", "data": "/data", "api_key": "dc_test_x"})
-    return [line.strip() for line in capsys.readouterr().out.splitlines()[1:]]
+    system._announce({"grpc": "127.0.0.1:1", "rest": "127.0.0.1:2", "data": "/data", "api_key": "dc_test_x"})
+    return [line.strip() for line in capsys.readouterr().out.splitlines()[2:]]
 
 
 def test_the_banner_can_be_copied(

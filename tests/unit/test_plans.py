@@ -40,9 +40,9 @@ def test_the_plans_that_come_with_docmill() -> None:
 def test_limits_are_those_of_the_keys_mode() -> None:
     """Live and test keys of an organization have limits of their own, and a queue of so many times the runs."""
     free = builtin_plans().get("doclo.free")
-    assert free.limits(Mode.LIVE) == Limits(requests_per_minute=100, concurrent_runs=5, queued_runs=100)
-    assert free.limits(Mode.TEST) == Limits(requests_per_minute=60, concurrent_runs=2, queued_runs=40)
-    assert builtin_plans().get("doclo.enterprise").limits(Mode.LIVE).queued_runs is None
+    assert free.limits(Mode.LIVE) == Limits(requests_per_minute=100, concurrent_runs=5, queue=100)
+    assert free.limits(Mode.TEST) == Limits(requests_per_minute=60, concurrent_runs=2, queue=40)
+    assert builtin_plans().get("doclo.enterprise").limits(Mode.LIVE).queue is None
 
 
 def test_a_plan_that_is_gone_has_the_limits_of_the_fallback() -> None:
@@ -64,7 +64,7 @@ plans:
     plans = load_plans(file)
     small = plans.get("acme.small")
     assert (bounds(small.live), bounds(small.test)) == ((5, 4), (None, None))
-    assert (small.live.queued_runs, small.price_percent, small.features) == (12, 125, ("webhooks",))
+    assert (small.live.queue, small.price_percent, small.features) == (12, 125, ("webhooks",))
     pro = plans.get("doclo.pro")
     assert (bounds(pro.live), bounds(pro.test)) == ((3000, 50), (60, None))
     assert bounds(plans.get("doclo.enterprise").live) == (None, 100)
@@ -154,7 +154,7 @@ def test_any_file_is_plans_or_a_named_error(document: Any) -> None:
         return
     for plan in found.by_id.values():
         for limits in (plan.live, plan.test):
-            numbers = (limits.requests_per_minute, limits.concurrent_runs, limits.queued_runs)
+            numbers = (limits.requests_per_minute, limits.concurrent_runs, limits.queue)
             assert all(number is None or number >= 1 for number in numbers)
         assert plan.price_percent >= 0
     assert {found.default, found.fallback} <= set(found.by_id)

@@ -34,7 +34,9 @@ def test_keys_are_rotated() -> None:
         Vault.of(new).unseal(kept)
 
 
-@pytest.mark.parametrize("text", ["short", "x" * 44, "ü" * 32, f"{new_key()},nothing"])
+@pytest.mark.parametrize(
+    "text", ["short", "x" * 44, "ü" * 32, f"{new_key()},nothing"], ids=["short", "long", "umlauts", "second"]
+)
 def test_what_is_no_key_is_told(text: str) -> None:
     """The message says how to make one, and not what was given."""
     with pytest.raises(InvalidArgument, match="openssl rand -base64 32") as wrong:

@@ -14,7 +14,7 @@ import uvicorn
 from docmill.gateway.factory import GatewayOptions, make_app
 from docmill.gateway.upstream import Upstream, UpstreamOptions
 
-__all__ = ["AddressTaken", "serve"]
+__all__ = ["AddressTaken", "bind", "serve"]
 
 _BACKLOG = 2048
 
@@ -100,7 +100,8 @@ def bind(listen: str) -> Listener:
     host, _, port = listen.rpartition(":")
     bare = host.removeprefix("[").removesuffix("]")
     family = socket.AF_INET6 if ":" in bare else socket.AF_INET
-    made = socket.socket(family, socket.SOCK_STREAM)
+    # Named, since asyncio sends small answers at once (TCP_NODELAY) only where the socket says that it is TCP.
+    made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.bind((bare, int(port)))

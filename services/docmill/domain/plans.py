@@ -32,7 +32,7 @@ class Limits:
     """Calls in a window of one minute."""
     concurrent_runs: int | None = None
     """Runs at work at the same time; further ones wait."""
-    queued_runs: int | None = None
+    queue: int | None = None
     """Runs that may wait."""
 
 
@@ -66,6 +66,10 @@ class Plans:
     def get(self, plan_id: str) -> Plan:
         """The plan, or the fallback under this id: an operator may have taken out a plan that somebody is on."""
         return self.by_id.get(plan_id) or replace(self.by_id[self.fallback], id=plan_id)
+
+    def limits(self, plan_id: str, mode: Mode) -> Limits:
+        """The limits of the plan for keys of this mode."""
+        return self.get(plan_id).limits(mode)
 
 
 def parse_plans(*documents: Any) -> Plans:
@@ -111,7 +115,7 @@ def _limits(given: Mapping[str, Any], path: str, factor: int) -> Limits:
     return Limits(
         requests_per_minute=_number(given, "requestsPerMinute", path, MAX_REQUESTS_PER_MINUTE),
         concurrent_runs=concurrent,
-        queued_runs=None if concurrent is None else factor * concurrent,
+        queue=None if concurrent is None else factor * concurrent,
     )
 
 

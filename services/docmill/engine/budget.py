@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import structlog
+
 from docmill.domain.models import Caller
 from docmill.domain.plans import MAX_REQUESTS_PER_MINUTE
 from docmill.domain.rates import WINDOW, Budget
 from docmill.engine.context import Context
-from docmill.store import rates
+from docmill.store import accounts, rates
+
+log = structlog.get_logger(__name__)
 
 
 def look(ctx: Context, caller: Caller) -> Budget:
@@ -32,5 +36,13 @@ async def take(ctx: Context, caller: Caller) -> Budget:
     return Budget.taken(limit, window, now)
 
 
+async def warn_of_unknown_plans(ctx: Context) -> None:
+    """Tell the operator of plans that organizations are on and no file defines: the fallback's limits hold for them."""
+    for plan_id in await ctx.store.read(accounts.plans_in_use):
+        if plan_id not in ctx.plans.by_id:
+            message = "organizations are on a plan that is not defined"
+            log.warning(message, event_key="plans.unknown", plan=plan_id, fallback=ctx.plans.fallback)
+
+
 def _limit(ctx: Context, caller: Caller) -> int | None:
-    return ctx.plans.get(caller.plan_id).limits(caller.mode).requests_per_minute
+    return ctx.plans.limits(caller.plan_id, caller.mode).requests_per_minute

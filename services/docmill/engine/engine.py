@@ -195,7 +195,8 @@ class Engine:
         await self.ctx.store.ping()
 
     async def prepare(self) -> None:
-        """Publish the built-in flows, and take back what was on a bus that may be gone."""
+        """Publish the built-in flows, look at the plans, and take back what was on a bus that may be gone."""
+        await budget.warn_of_unknown_plans(self.ctx)
         await flows.publish_builtin(self.ctx, flow_files.builtin_flows())
         await self.ctx.store.write(jobs.unclaim_all)
 

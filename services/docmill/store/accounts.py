@@ -64,6 +64,12 @@ def set_plan(org_id: str, plan_id: str) -> Op[Organization | None]:
     return _organization(rows[0]) if rows else None
 
 
+def plans_in_use() -> Op[Sequence[str]]:
+    """Ids of the plans that organizations are on."""
+    rows = yield Statement("SELECT DISTINCT plan_id FROM organizations ORDER BY plan_id")
+    return [row[0] for row in rows]
+
+
 def list_organizations(limit: int = 1000) -> Op[Sequence[Organization]]:
     """The oldest `limit` organizations, oldest first."""
     rows = yield Statement(
