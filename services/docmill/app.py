@@ -18,7 +18,6 @@ import structlog
 from docmill.blobs import BlobStore
 from docmill.bus import Bus
 from docmill.domain.errors import DocmillError, FailedPrecondition, InvalidArgument, Reason, Unavailable
-from docmill.engine.limits import limits_of
 from docmill.engine.operate import Operator
 from docmill.engine.plan_files import load_plans
 from docmill.secret_key import open_vault
@@ -97,7 +96,7 @@ async def serve_services(settings: Settings, stop: asyncio.Event) -> None:
                 bus=bus,
                 options=options,
                 plans=plans,
-                limits=limits_of(plans),
+                limits=plans.limits,
                 webhooks=webhooks,
             )
         )

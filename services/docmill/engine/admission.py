@@ -13,9 +13,9 @@ from datetime import datetime
 from docmill.domain.errors import LimitReached, Reason
 from docmill.domain.messages import Hint, HintKind
 from docmill.domain.models import Mode, Run
+from docmill.domain.plans import Limits
 from docmill.engine import advance
 from docmill.engine.context import Context
-from docmill.engine.limits import Limits
 from docmill.store import Op, line, runs
 
 _AT_ONCE = 100  # let in by one operation; the sweep goes on where a limit was raised by more

@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from docmill.domain.models import Mode
-from docmill.domain.plans import Plans
+from docmill.domain.plans import Limits
 
 _BELIEVED = timedelta(seconds=10)
 _KEPT = 10_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What a plan allows in one mode; None: without bound."""
-
-    concurrent_runs: int | None = None
-    """Runs that may be open at a time; more of them wait."""
-    queue: int | None = None
-    """Runs that may wait."""
 
 
 LimitsOf = Callable[[str, Mode], Limits]
@@ -30,16 +19,6 @@ LimitsOf = Callable[[str, Mode], Limits]
 def no_limits(plan_id: str, mode: Mode) -> Limits:  # noqa: ARG001 - as it is called
     """Every plan allows everything."""
     return Limits()
-
-
-def limits_of(plans: Plans) -> LimitsOf:
-    """The limits that `plans` set."""
-
-    def limits(plan_id: str, mode: Mode) -> Limits:
-        found = plans.get(plan_id).limits(mode)
-        return Limits(concurrent_runs=found.concurrent_runs, queue=found.queued_runs)
-
-    return limits
 
 
 class PlanOf:
