@@ -57,5 +57,5 @@ def reason_of(number: int) -> str:
 
 def time_text(stamp: Timestamp) -> str:
     """`2026-06-01T09:00:00.120Z`: always UTC, always milliseconds."""
-    at = datetime.fromtimestamp(stamp.seconds, UTC)
-    return f"{at:%Y-%m-%dT%H:%M:%S}.{stamp.nanos // 1_000_000:03d}Z"
+    at = datetime.fromtimestamp(stamp.seconds, UTC).replace(microsecond=stamp.nanos // 1000)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
