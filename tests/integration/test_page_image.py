@@ -11,7 +11,7 @@ import pytest
 
 from docmill.domain.errors import DeadlineExceeded, DocmillError, Fault, MediaError, NotFound, Reason, WorkFailed
 from docmill.domain.messages import JobMessage, JobResult
-from docmill.domain.models import JobKind, Mode
+from docmill.domain.models import EventKind, JobKind, Mode, RunEvent
 from docmill.domain.states import RunState
 from docmill.store import Store
 from tests.fixtures.engine import CALLER, QUICK, Bench, done, failed, serving
@@ -108,6 +108,9 @@ async def test_cancelling_the_run_does_not_touch_it(studio: Studio) -> None:
     answer = studio.bench.peer.answer
     studio.bench.peer.answer = lambda job: None if job.kind is JobKind.PAGE else answer(job)
     run_id = await studio.bench.run()
+    async for item in studio.bench.engine.watch_run(CALLER, run_id):
+        if isinstance(item, RunEvent) and item.kind is EventKind.RUN_PLANNED:
+            break
     asking = studio.ask(run_id)
     job = await studio.order()
     await studio.bench.engine.cancel_run(CALLER, run_id)

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 _GROUP = "services"
-_FLUSH_SECONDS = 2
 
 
 class Questions:
@@ -61,17 +60,7 @@ class Questions:
 
     async def ask(self, question: bytes) -> bytes:
         """The answer. Raises `nats.errors.Error` or `TimeoutError` when there is none."""
-        if self._client is None or not self._client.is_connected:  # it would be asked, stale, later
-            raise nats.errors.ConnectionClosedError
-        token = str(next(self._tokens))
-        future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self._waiting[token] = future
-        try:
-            await self._client.publish(self._subject, question, reply=f"{self._inbox}.{token}")
-            async with asyncio.timeout(ANSWER_SECONDS):
-                return await future
-        finally:
-            del self._waiting[token]
+        return await self._exchange(lambda client, inbox: client.publish(self._subject, question, reply=inbox))
 
     async def serve(self, answer: Callable[[bytes], Awaitable[bytes]]) -> None:
         """Answer with `answer` from now on, also through later clients."""
@@ -79,7 +68,8 @@ class Questions:
         if self._client is not None:
             with suppress(nats.errors.Error, OSError, TimeoutError):  # away: subscribed anew once it is back
                 await self._listen(self._client)
-                await self._client.flush(timeout=_FLUSH_SECONDS)  # from now on means that the server knows
+                # From now on means that the server knows. nats-py's `flush` does not say so: its ping overtakes.
+                await self._exchange(lambda client, inbox: client.publish(inbox, b""))
 
     async def stop(self) -> None:
         """Answer no more."""
@@ -91,6 +81,20 @@ class Questions:
         for task in self._answering:
             task.cancel()
         await asyncio.gather(*self._answering, return_exceptions=True)
+
+    async def _exchange(self, send: Callable[[Client, str], Awaitable[None]]) -> bytes:
+        """What comes to the inbox that `send` is given, within `ANSWER_SECONDS`."""
+        if self._client is None or not self._client.is_connected:  # it would be sent, stale, later
+            raise nats.errors.ConnectionClosedError
+        token = str(next(self._tokens))
+        future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._waiting[token] = future
+        try:
+            await send(self._client, f"{self._inbox}.{token}")
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await future
+        finally:
+            del self._waiting[token]
 
     async def _listen(self, client: Client) -> None:
         self._subscription = await client.subscribe(self._subject, queue=_GROUP, cb=self._asked)

@@ -147,13 +147,14 @@ class Batches:
     async def _ready(self, members: Sequence[_Member]) -> list[_Member]:
         """Those that may begin now."""
         open_ = [member for member in members if not member.reply.done()]
-        allowed = await asyncio.gather(*(self._turns.allowed(member.hand) for member in open_))
-        for member, may in zip(open_, allowed, strict=True):
+        # One that is let go meanwhile has its question cancelled, which is no reason to end those of the others.
+        asked = (self._turns.allowed(member.hand) for member in open_)
+        for member, may in zip(open_, await asyncio.gather(*asked, return_exceptions=True), strict=True):
             try:
                 member.hand.seconds_left()
             except DeadlineExceeded as error:
                 member.settle(error)
-            if not may:
+            if may is not True:
                 member.reply.cancel()
         return [member for member in open_ if not member.reply.done()]
 
