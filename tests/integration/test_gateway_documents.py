@@ -85,8 +85,9 @@ async def test_an_upload_that_breaks_off(script: Script) -> None:
 
     async def take(requests: Any) -> Any:
         try:
-            async for _ in requests:
+            async for _ in requests:  # ends like a complete one, when a call is cancelled;
                 pass
+            await asyncio.sleep(60)  # the cancellation comes a moment later, amid the work that follows
             ended.set_result("complete")
         except asyncio.CancelledError:
             ended.set_result("cancelled")
