@@ -84,12 +84,12 @@ class Batches:
         if len(self._waiting) >= self.size:
             self._full.set()
         if self._gathering is None and self._waiting:
-            self._gathering = task = asyncio.create_task(self._turn(str(self._waiting[0].request.get("path", ""))))
+            self._gathering = task = asyncio.create_task(self._turn(self._waiting[0]))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _turn(self, path: str) -> None:
-        async with self._turns.lease(path) as executor:
+    async def _turn(self, first: _Member) -> None:
+        async with self._turns.lease(first.hand, str(first.request.get("path", ""))) as executor:
             members = await self._take()
             try:
                 for member in await self._together(executor, members):

@@ -2,7 +2,7 @@
 
 It gets requests as frames on standard input and answers each with one frame on standard output:
 
-    start     {parent, threads, engine, limits, ...}   -> {engine, fingerprint, batch_size} or {unusable}
+    start     {parent, niceness, threads, engine, limits, ...}   -> {engine, fingerprint, batch_size} or {unusable}
     probe     {path, declared_type, filename}          -> {media_type, pages: [[width, height, unit], ...]}
     page      {path, media_type, page, read}           -> {engine, confidence, words, engine_ms, fingerprint} + page
     pages     {pages: [what `page` takes, ...]}        -> {pages: [what `page` gives, or its failure, ...],
@@ -18,6 +18,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from docmill.domain.errors import InvalidArgument, Reason, WorkFailed
@@ -37,6 +39,7 @@ def main() -> None:
     if start is None:
         return
     die_with_parent(int(start.header["parent"]))
+    _give_way(int(start.header["niceness"]))
     from docmill.worker.reading import Reading  # noqa: PLC0415 - nothing of it is imported without a parent
 
     try:
@@ -49,6 +52,15 @@ def main() -> None:
     serve(requests, replies, work.tasks)
     replies.flush()
     os._exit(0)  # without the destructors of native libraries whose threads may still load a model
+
+
+def _give_way(niceness: int) -> None:
+    """Let processes that people wait for go first where there are more of all than cores."""
+    if not niceness:
+        return
+    os.nice(niceness)
+    with suppress(OSError):  # where the kernel groups processes by session, the group's weight counts instead: sched(7)
+        Path("/proc/self/autogroup").write_text(str(niceness))
 
 
 def take_pipes() -> tuple[BinaryIO, BinaryIO]:

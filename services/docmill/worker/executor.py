@@ -53,6 +53,8 @@ class ChildSpec:
     module: str = "docmill.worker.child"
     config: Mapping[str, Any] = field(default_factory=dict)
     """Sent as the first frame."""
+    niceness: int = 0
+    """How much it gives way to other processes, as nice(2) counts."""
     threads: int = 1
     """Of numerical libraries, so that one child a core does not ask for more cores than there are."""
     memory_limit: int = 2 * 1024**3
@@ -97,7 +99,9 @@ class ChildProcess:
         )  # fmt: skip
         child = cls(spec, process)
         try:
-            head, body = frames.encode({**spec.config, "parent": os.getpid(), "threads": spec.threads})
+            head, body = frames.encode(
+                {**spec.config, "parent": os.getpid(), "threads": spec.threads, "niceness": spec.niceness}
+            )
             child.hello = (await child.exchange(head, body, spec.start_timeout)).header
         except (TimeoutError, EOFError, ConnectionError, frames.FrameError) as error:
             await child.close()

@@ -254,8 +254,7 @@ class Worker:
             await self._turns.wait_for_leave(hand)
             if self._batches.size > 1 and hand.job.kind is JobKind.PAGE:
                 return await self._batches.ask(hand, request, seconds=seconds)
-            quick, express = hand.job.kind is not JobKind.PAGE, hand.job.express
-            async with self._turns.lease(str(request.get("path", "")), quick=quick, express=express) as executor:
+            async with self._turns.lease(hand, str(request.get("path", ""))) as executor:
                 return await self._turns.alone(executor, hand, request, body, seconds=seconds)
 
     @contextmanager

@@ -19,6 +19,9 @@ from docmill.worker.loop import Worker, WorkerOptions
 __all__ = ["WorkerSetup", "serve_worker"]
 
 
+_NICENESS = 5  # of a child that reads pages: a third of the weight of a process that somebody waits for
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerSetup:
     """Everything that can be set about a worker."""
@@ -55,6 +58,7 @@ class WorkerSetup:
                 "gpu": self.gpu,
                 "limits": dict(self.limits),
             },
+            niceness=0 if quick else _NICENESS,
             threads=self.threads,
             memory_limit=self.memory_limit,
             recycle_after=self.recycle_after,

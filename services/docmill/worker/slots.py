@@ -8,9 +8,13 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from docmill.domain.messages import JobMessage
+from docmill.domain.models import JobKind
 from docmill.worker.executor import Executor
 
 __all__ = ["Slots"]
+
+_LINGER = 0.2  # seconds; a run's jobs follow each other more quickly, and so do runs of a caller who waits for each
 
 
 def _new_turn() -> asyncio.Future[Executor]:
@@ -19,34 +23,44 @@ def _new_turn() -> asyncio.Future[Executor]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Waiter:
-    """Somebody who waits for a child."""
+    """A job that waits for a child."""
 
+    job: JobMessage
     path: str
-    quick: bool
     turn: asyncio.Future[Executor] = field(default_factory=_new_turn)
 
 
 class Slots:
-    """Children for every job, and some for quick jobs alone: so that these never wait for a slow page."""
+    """Children for every job, and quick ones for jobs that are no pages: so that these never wait for a slow page.
+
+    While express jobs of one organization come in, one child is kept for them: pages of others share the rest, and so
+    the machine. That costs others at most a slot, and nothing where there is one slot only.
+    """
 
     def __init__(self, executors: Sequence[Executor], quick: Sequence[Executor] = ()) -> None:
         self._free = [*executors, *quick]
         self._quick = frozenset(quick)
+        self._kept = min(1, len(executors) - 1)
         self._last_path: dict[Executor, str] = {}
-        self._express: deque[_Waiter] = deque()
-        self._others: deque[_Waiter] = deque()
+        self._waiting: tuple[deque[_Waiter], deque[_Waiter]] = (deque(), deque())
+        self._express_until: dict[str, float] = {}
+        self._reminder: asyncio.TimerHandle | None = None
 
     @asynccontextmanager
-    async def lease(self, path: str = "", *, quick: bool = False, express: bool = False) -> AsyncIterator[Executor]:
+    async def lease(self, job: JobMessage, path: str = "") -> AsyncIterator[Executor]:
         """A free executor, rather one whose child has the document at `path` open already."""
-        executor = self._pick(path, quick=quick) or await self._wait(_Waiter(path, quick), express=express)
+        self._see(job)
+        waiter = _Waiter(job, path)
+        executor = self._pick(waiter) or await self._wait(waiter)
         try:
             yield executor
         finally:
-            self._give_back(executor)
+            self._see(job)
+            self._free.append(executor)
+            self._deal()
 
-    async def _wait(self, waiter: _Waiter, *, express: bool) -> Executor:
-        line = self._express if express else self._others
+    async def _wait(self, waiter: _Waiter) -> Executor:
+        line = self._waiting[0 if waiter.job.express else 1]
         line.append(waiter)
         try:
             return await waiter.turn
@@ -54,27 +68,50 @@ class Slots:
             if waiter.turn.cancelled():
                 line.remove(waiter)
             else:  # it was this one's turn already
-                self._give_back(waiter.turn.result())
+                self._free.append(waiter.turn.result())
+                self._deal()
             raise
 
-    def _give_back(self, executor: Executor) -> None:
-        """To the first who waits and may have it: nobody who may have a free one ever waits."""
-        self._free.append(executor)
-        for line in (self._express, self._others):
-            for waiter in line:
-                if not waiter.turn.done() and (found := self._pick(waiter.path, quick=waiter.quick)):
-                    line.remove(waiter)
-                    waiter.turn.set_result(found)
+    def _deal(self) -> None:
+        """See that nobody waits who may have a free child."""
+        for line in self._waiting:
+            for waiter in tuple(line):
+                if not self._free:
                     return
+                if not waiter.turn.done() and (executor := self._pick(waiter)):
+                    line.remove(waiter)
+                    waiter.turn.set_result(executor)
 
-    def _pick(self, path: str, *, quick: bool) -> Executor | None:
-        """Take a free executor, rather one for quick jobs alone; None when there is none for this job."""
+    def _pick(self, waiter: _Waiter) -> Executor | None:
+        """Take a free executor, rather a quick one; None when there is none for this job."""
+        quick = waiter.job.kind is not JobKind.PAGE
         usable = [each for each in self._free if quick or each not in self._quick]
-        if not usable:
+        if len(usable) <= (0 if quick else self._kept_from(waiter.job)):
             return None
+        path = waiter.path
         executor = min(
             usable, key=lambda each: (each not in self._quick, not path or self._last_path.get(each) != path)
         )
         self._free.remove(executor)
         self._last_path[executor] = path or self._last_path.get(executor, "")
         return executor
+
+    def _see(self, job: JobMessage) -> None:
+        """An express job came or went: more may follow."""
+        if job.express and self._kept:
+            loop = asyncio.get_running_loop()
+            self._express_until[job.org_id] = loop.time() + _LINGER
+            if self._reminder is None:
+                self._reminder = loop.call_later(_LINGER, self._remind)
+
+    def _remind(self) -> None:
+        """The time of some express jobs is over: others may have the child that was kept for them."""
+        loop = asyncio.get_running_loop()
+        self._express_until = {org_id: until for org_id, until in self._express_until.items() if until > loop.time()}
+        next_ = min(self._express_until.values(), default=None)
+        self._reminder = None if next_ is None else loop.call_at(next_, self._remind)
+        self._deal()
+
+    def _kept_from(self, job: JobMessage) -> int:
+        """How many free children a page must leave for express jobs of other organizations."""
+        return self._kept if not job.express and self._express_until.keys() - {job.org_id} else 0

@@ -26,9 +26,9 @@ class Turns:
         self._wanted = wanted
         self.answering = answering
 
-    def lease(self, path: str, *, quick: bool = False, express: bool = False) -> AbstractAsyncContextManager[Executor]:
-        """See `Slots.lease`."""
-        return self._slots.lease(path, quick=quick, express=express)
+    def lease(self, hand: Hand, path: str) -> AbstractAsyncContextManager[Executor]:
+        """The next free child for the job, rather one that has the document at `path` open."""
+        return self._slots.lease(hand.job, path)
 
     async def allowed(self, hand: Hand) -> bool:
         """Whether the services have said, a moment ago at most, that the job is wanted; if it is not, it is let go."""
