@@ -13,7 +13,7 @@ import pytest
 
 from docmill.client import PageStatus, RunEvent
 from tests.fixtures.documents import mixed_pdf
-from tests.fixtures.processes import Process, descendants, eventually, part
+from tests.fixtures.processes import Process, descendants, eventually, part, parts
 from tests.fixtures.stack import Stack, start_stack
 
 pytestmark = pytest.mark.xdist_group("chaos")
@@ -66,12 +66,13 @@ def watch_through(stack: Stack, document: Path, strike: Callable[[], object], *,
 
 
 def strike_part(stack: Stack, words: str) -> Callable[[], None]:
-    """Kill the part with these words in its command line, for good."""
+    """Kill the part with these words in its command line, all of its processes, for good."""
 
     def strike() -> None:
-        process = part(stack.process.pid, words)
-        process.send(signal.SIGKILL)
-        assert eventually(lambda: not process.alive, 5)
+        processes = parts(stack.process.pid, words)
+        for process in processes:
+            process.send(signal.SIGKILL)
+        assert eventually(lambda: not any(process.alive for process in processes), 5)
 
     return strike
 
@@ -82,7 +83,7 @@ def test_worker_killed(victim: Stack, fifty_pages: Path) -> None:
 
 
 def test_reading_process_killed(victim: Stack, fifty_pages: Path) -> None:
-    """A reading process costs one attempt of one page."""
+    """Reading processes cost one attempt of the pages they were at."""
     watch_through(victim, fifty_pages, strike_part(victim, "docmill.worker.child"))
 
 
