@@ -11,11 +11,11 @@ DATA ?= .docmill
 T ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up setup gen gen-check protos-lint fmt lint types imports check test test-easyocr bench ci clean constraints
+.PHONY: help demo up setup gen gen-check protos-lint fmt lint types imports check test test-easyocr test-k8s test-typescript bench ci clean constraints
 
 ##@ Try it
 help: ## Show this help
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(RUN_STAMP) ## Start everything, send the sample invoice through gRPC, print its data, stop
 	@$(BIN)/python examples/demo.py
@@ -59,13 +59,19 @@ test: $(DEV_STAMP) ## Run the tests; T=path for some of them
 test-easyocr: ## EasyOCR with its real weights on a page; installs PyTorch into an environment of its own
 	@tests/easyocr.sh
 
+test-k8s: $(DEV_STAMP) ## The manifests: rendered, checked, their bus and roles run; fetches kubectl where none is installed
+	@kubectl=$$(tests/k8s/kubectl.sh) && KUBECTL="$$kubectl" $(BIN)/python -m pytest -n 2 -m k8s tests/k8s
+
+test-typescript: ## The TypeScript client: compiled strictly, and its tests; needs Node 18 or newer
+	@clients/typescript/test.sh
+
 bench: $(DEV_STAMP) ## Print the figures of docs/benchmarks.md, measured here and now
 	@$(BIN)/python -m tests.bench
 
-ci: check demo test-easyocr test ## What CI runs
+ci: check demo test-easyocr test-k8s test-typescript test ## What CI runs
 
 clean: ## Remove the environment and caches; data stays
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) .tools clients/typescript/node_modules clients/typescript/build clients/typescript/dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 constraints: ## Pin what the environment holds now, for reproducible installs
 	@$(BIN)/python -m pip --disable-pip-version-check freeze --exclude-editable --exclude docmill | grep -v '@' > constraints.txt

@@ -53,6 +53,7 @@ def generate(out: Path) -> None:
     compile_protos(own, out, "python", "mypy")
     services = [path for path in own if re.search(r"^service ", path.read_text(), re.MULTILINE)]
     compile_protos(services, out, "grpc_python", "mypy_grpc")
+    describe(sorted((PROTOS / "docmill/v1").glob("*.proto")), out / "docmill/v1/descriptors.binpb")
     for package, docstring in PACKAGES.items():
         folder = out / package
         if folder.is_dir():
@@ -75,6 +76,13 @@ def compile_protos(sources: list[Path], out: Path, *generators: str) -> None:
         *map(str, sources),
     ]
     if code := protoc.main(arguments):
+        sys.exit(code)
+
+
+def describe(sources: list[Path], target: Path) -> None:
+    """Write the descriptors of `sources` with their comments, which generated modules do not hold: documentation needs them."""
+    arguments = ["protoc", f"--proto_path={PROTOS}", f"--proto_path={files('grpc_tools') / '_proto'}"]
+    if code := protoc.main([*arguments, "--include_source_info", f"--descriptor_set_out={target}", *map(str, sources)]):
         sys.exit(code)
 
 

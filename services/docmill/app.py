@@ -19,6 +19,8 @@ from docmill.blobs import BlobStore
 from docmill.bus import Bus
 from docmill.domain.errors import DocmillError, FailedPrecondition, InvalidArgument, Reason, Unavailable
 from docmill.engine.operate import Operator
+from docmill.engine.plan_files import load_plans
+from docmill.secret_key import open_vault
 from docmill.settings import Settings
 from docmill.store import Store
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from grpc import ServerCredentials
 
     from docmill.engine import Engine
+    from docmill.engine.notices import Webhooks
     from docmill.rpc.server import RpcServer
 
 log = structlog.get_logger(__name__)
@@ -62,6 +65,8 @@ async def _until_signalled(run: Callable[[Settings, asyncio.Event], Awaitable[No
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    if settings.ready_file is not None:
+        settings.ready_file.unlink(missing_ok=True)  # of a start before this one, killed with its container
     await run(settings, stop)
 
 
@@ -75,13 +80,26 @@ async def serve_services(settings: Settings, stop: asyncio.Event) -> None:
         store = await stack.enter_async_context(open_store(settings))
         blobs = await stack.enter_async_context(open_blobs(settings))
         bus = await stack.enter_async_context(open_bus(settings, "services"))
+        webhooks = await stack.enter_async_context(open_webhooks(settings))
         options = EngineOptions(
             max_document_bytes=settings.max_document_mb * 1024 * 1024,
             probe_wait=timedelta(seconds=settings.probe_wait_s),
             run_timeout=settings.run_timeout,
             lease=timedelta(seconds=settings.lease_s),
+            unused_document_kept=timedelta(hours=settings.unused_document_h),
         )
-        engine = Engine(Context(store=store, blobs=blobs, bus=bus, options=options))
+        plans = load_plans(settings.plans_file)
+        engine = Engine(
+            Context(
+                store=store,
+                blobs=blobs,
+                bus=bus,
+                options=options,
+                plans=plans,
+                limits=plans.limits,
+                webhooks=webhooks,
+            )
+        )
         await engine.prepare()
         loops = asyncio.create_task(engine.serve(), name="engine")
         listen = (settings.grpc, settings.grpc_local) if settings.grpc_local else (settings.grpc,)
@@ -215,7 +233,7 @@ async def open_operator(settings: Settings) -> AsyncIterator[Operator]:
     """The operator's use cases, on the record itself; also beside running services."""
     await asyncio.to_thread(migrate, settings)
     async with open_store(settings) as store:
-        yield Operator(store)
+        yield Operator(store, open_vault(settings), load_plans(settings.plans_file))
 
 
 def migrate(settings: Settings) -> None:
@@ -277,6 +295,22 @@ async def open_bus(settings: Settings, name: str) -> AsyncIterator[Bus]:
         yield bus
     finally:
         await bus.aclose()
+
+
+@asynccontextmanager
+async def open_webhooks(settings: Settings) -> AsyncIterator[Webhooks]:
+    """What sends word of runs' ends, in the forms of all dialects."""
+    from docmill.engine.notices import Webhooks  # noqa: PLC0415 - a worker sends none
+    from docmill.gateway.dialects.webhooks import WEBHOOKS  # noqa: PLC0415
+    from docmill.rpc.webhook_forms import webhook_forms  # noqa: PLC0415
+    from docmill.webhooks.guard import Guard, parse_networks  # noqa: PLC0415
+    from docmill.webhooks.http import HttpSender  # noqa: PLC0415
+
+    sender = HttpSender(Guard(parse_networks(settings.webhook_allow)))
+    try:
+        yield Webhooks(sender=sender, forms=webhook_forms(WEBHOOKS), vault=open_vault(settings))
+    finally:
+        await sender.aclose()
 
 
 async def _first(loops: asyncio.Task[None], stop: asyncio.Event) -> None:

@@ -78,6 +78,9 @@ class Settings(BaseSettings):
     webhook_allow: str = ""
     """Networks (CIDR, divided by commas) that webhooks may reach although they are private, or over plain http."""
 
+    plans_file: Path | None = None
+    """Plans of this installation (YAML or JSON), beside those that come with docmill or in place of their numbers."""
+
     reflection: bool = True
     """Answer gRPC server reflection."""
 
@@ -99,6 +102,8 @@ class Settings(BaseSettings):
     """Of one image, before it is decoded."""
     probe_wait_s: float = Field(1.0, ge=0, le=30)
     run_timeout_s: float = Field(86_400, gt=0)
+    unused_document_h: float = Field(24, gt=0, le=8760)
+    """Hours after which an uploaded document that no run is over is deleted."""
     lease_s: float = Field(1800, ge=30, le=86_400)
     """A published job that no worker is heard of for so long is published again: the last resort, behind `ack_wait_s`
     and the bus's own storage. At least four times `page_timeout_s`, since jobs may wait behind slow pages."""

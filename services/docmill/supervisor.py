@@ -21,6 +21,7 @@ from docmill.bus.server import NatsServer, ServerFailed
 from docmill.domain.errors import FailedPrecondition, Reason, Unavailable
 from docmill.domain.models import Mode, Scope
 from docmill.engine.authenticate import new_key
+from docmill.secret_key import open_vault
 from docmill.settings import Settings, load_settings
 
 log = structlog.get_logger(__name__)
@@ -111,6 +112,7 @@ async def _supervise(settings: Settings, ready_file: Path | None, announce: Call
 
 async def _start(stack: AsyncExitStack, settings: Settings, run: Path) -> tuple[dict[str, Any], str]:
     """Start the parts, each when the one before serves; what the ready file says, and where the bus is."""
+    open_vault(settings, own=True)  # before the parts look for its key
     nats = await stack.enter_async_context(_bus(settings))
     api_key = await _development_key(settings)
     env = {**_environment(settings), "DOCMILL_BUS_URL": nats.url}

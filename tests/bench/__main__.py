@@ -14,7 +14,7 @@ import structlog
 
 from tests.bench._figures import Figure, table
 
-BENCHES = ("latency", "rest", "pages", "jobs", "memory", "rooms")
+BENCHES = ("latency", "rest", "pages", "jobs", "fairness", "memory", "rooms", "limits")
 
 
 def main(names: list[str]) -> int:

@@ -33,6 +33,7 @@ from docmill.worker.handlers import Ask, Outcome
 from docmill.worker.loop import Worker, WorkerOptions
 from docmill.worker.main import WorkerSetup, serve_worker
 from tests.fixtures import documents
+from tests.fixtures.bus import all_wanted
 
 
 class NoOp:
@@ -63,8 +64,9 @@ async def noop(bus: MemoryBus | NatsBus, jobs: int, slots: int) -> float:
     stop = asyncio.Event()
     began = time.perf_counter()
     life = asyncio.create_task(worker.run(stop))
-    while worker.stats.done.total() < jobs:  # noqa: ASYNC110 - the worker counts and tells nobody
-        await asyncio.sleep(0.005)
+    async with bus.answering(all_wanted):
+        while worker.stats.done.total() < jobs:  # noqa: ASYNC110 - the worker counts and tells nobody
+            await asyncio.sleep(0.005)
     seconds = time.perf_counter() - began
     stop.set()
     await life
@@ -100,7 +102,7 @@ async def pages(folder: Path, count: int, slots: int) -> tuple[float, float]:
     facts: dict[str, Any] = {"blob_key": "document", "media_type": "application/pdf"}
     facts["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
     await bus.publish_jobs([replace(job, **facts) for job in _jobs(count + 1)[1:]])
-    async with bus.results() as source:
+    async with bus.answering(all_wanted), bus.results() as source:
         done = 0
         while done < count:
             for delivery in await source.fetch(100, 5):

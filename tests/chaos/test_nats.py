@@ -15,14 +15,14 @@ import pytest
 from docmill.bus import BusUnavailable, Publication, codec
 from docmill.bus.nats import NatsBus
 from docmill.domain.messages import Beat, Hint, HintKind
-from tests.fixtures.bus import ACK_WAIT
+from tests.fixtures.bus import ACK_WAIT, all_wanted
 from tests.fixtures.bus_messages import SOON, collect, eventually, job, pages, result
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from docmill.bus.server import NatsServer
-    from docmill.domain.messages import JobMessage
+    from docmill.domain.messages import Attempt, JobMessage
     from tests.fixtures.bus import NatsHarness
 
 
@@ -192,6 +192,40 @@ async def test_hints_are_heard_again_after_a_crash(nats_buses: NatsHarness) -> N
             await asyncio.sleep(0.05)
 
 
+async def answered(bus: NatsBus) -> frozenset[Attempt]:
+    """As a worker asks: again and again until there is an answer."""
+    async with asyncio.timeout(SOON):
+        while True:
+            try:
+                return await bus.ask_wanted([("job_1", 1)])
+            except BusUnavailable:
+                await asyncio.sleep(0.05)
+
+
+async def test_questions_are_answered_again_after_a_crash(nats_buses: NatsHarness) -> None:
+    """Also by services whose connection nats-py closed for good; a question under way fails as soon as the server is gone."""
+    worker, services = await nats_buses.connect(), await nats_buses.connect()
+    begun = asyncio.Event()
+
+    async def answer(attempts: Sequence[Attempt]) -> Sequence[Attempt]:
+        if not begun.is_set():
+            begun.set()
+            await asyncio.Event().wait()
+        return attempts
+
+    async with services.answering(answer):
+        asking = asyncio.create_task(worker.ask_wanted([("job_1", 1)]))
+        await begun.wait()
+        await nats_buses.crash()
+        with pytest.raises(BusUnavailable, match="ConnectionClosedError"):
+            await asking
+        assert await answered(worker) == {("job_1", 1)}
+        shut_out = services._connection.client
+        await shut_out._process_err("'Maximum Connections Exceeded'")
+        await eventually(lambda: services._connection.client is not shut_out)
+        assert await answered(worker) == {("job_1", 1)}
+
+
 async def test_a_client_that_the_server_shut_out_comes_back(nats_buses: NatsHarness) -> None:
     """Even a connection that nats-py closed for good is made anew, with its pulls and subscriptions."""
     bus, services = await nats_buses.connect(), await nats_buses.connect()
@@ -223,6 +257,8 @@ async def test_a_server_that_hangs(nats_buses: NatsHarness) -> None:
                     await bus.publish_result(result())
                 with pytest.raises(BusUnavailable):
                     await bus.ping()
+                with pytest.raises(BusUnavailable):
+                    await bus.ask_wanted([("job_1", 1)])
         finally:
             os.kill(nats_buses.server.pid, signal.SIGCONT)
         await publish(bus, [job(1), job(2)])
@@ -312,11 +348,12 @@ async def test_rubbish_on_the_bus_is_passed_over(nats_buses: NatsHarness) -> Non
     """A payload that nobody understands is dropped for good, and the jobs and results around it arrive."""
     bus = await nats_buses.connect()
     js = bus._connection.js
-    async with bus.jobs() as jobs, bus.results() as results:
+    async with bus.jobs() as jobs, bus.results() as results, bus.answering(all_wanted):
         for subject in ("docmill.jobs.cpu.run_1", "docmill.results"):
             await js.publish(subject, b"rubbish")
         await bus._connection.client.publish("docmill.hints", b"rubbish")
         await bus._connection.client.publish("docmill.beats", b"\xff")
+        await bus._connection.client.publish("docmill.wanted", b"\xff", reply="docmill.nobody")
         await bus.publish_jobs([job(1)])
         await bus.publish_result(result())
         [delivery] = await collect(jobs, 1)
@@ -324,6 +361,7 @@ async def test_rubbish_on_the_bus_is_passed_over(nats_buses: NatsHarness) -> Non
         assert delivery.job == job(1)
         found = [delivery for _ in range(2) for delivery in await results.fetch(5, 0.5)]
         assert [delivery.result for delivery in found] == [result()]
+        assert await bus.ask_wanted([("job_1", 1)]) == {("job_1", 1)}
         assert list(await jobs.fetch(1, ACK_WAIT + 0.3)) == []
 
 

@@ -73,9 +73,9 @@ def test_words_are_whole_and_inside(engine: OcrEngine) -> None:
 
 def test_a_batch_reads_like_its_pages(engine: OcrEngine) -> None:
     """Results come in the order of the pictures, and a batch of one gives the same text as a batch of many."""
-    pages = [picture(), picture(OTHER), picture(OTHER, (800, 300))]
+    pages = [picture(), picture(OTHER), picture(OTHER, (800, 300)), *[picture(OTHER)] * (engine.batch_size - 1)]
     batch = engine.read(pages)
-    assert len(batch) == 3
+    assert len(batch) == len(pages)
     for image, together in zip(pages, batch, strict=True):
         (alone,) = engine.read([image])
         assert [line.text for line in alone] == [line.text for line in together]
@@ -100,10 +100,12 @@ def test_odd_shapes_do_no_harm(engine: OcrEngine, shape: tuple[int, int]) -> Non
 
 
 def test_engine_introduces_itself(engine: OcrEngine, factory: EngineFactory) -> None:
-    """Name and device are given, and the fingerprint is known without loading the engine."""
+    """Name and device are given; fingerprint and size of a batch are known without loading the engine."""
     assert engine.name == factory.name
     assert engine.device
     assert engine.fingerprint.startswith(factory.fingerprint(EngineOptions()))
+    assert 1 <= engine.batch_size <= 64
+    assert engine.batch_size == factory.batch_size(EngineOptions())
     status = factory.status(EngineOptions())
     assert status.works
     assert status.device == engine.device

@@ -9,6 +9,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import pytest
+
 from docmill.bus import Publication
 from docmill.domain.messages import JobMessage
 from docmill.domain.models import JobKind
@@ -51,13 +53,18 @@ async def test_a_job_arrives_as_it_was_sent(bus: Bus) -> None:
     assert delivery.job == sent
 
 
-async def test_a_probe_needs_no_run(bus: Bus) -> None:
-    """A job that belongs to no run is delivered like others."""
-    probe = JobMessage(job_id="job_1", attempt=1, kind=JobKind.PROBE, org_id="org_1", document_id="doc_1")
+@pytest.mark.parametrize("kind", [JobKind.PROBE, JobKind.RENDER])
+async def test_a_probe_or_a_picture_needs_no_run(bus: Bus, kind: JobKind) -> None:
+    """A job that belongs to no run is delivered like others, and the end of no run takes it away."""
+    sent = JobMessage(
+        job_id="job_1", attempt=1, kind=kind, org_id="org_1", document_id="doc_1", page=3, read={"max_side": 2000},
+        page_keys=("pages/3.png",),
+    )  # fmt: skip
     async with bus.jobs() as source:
-        await bus.publish_jobs([probe])
+        await bus.publish_jobs([sent])
+        await bus.discard_jobs("run_1")
         [delivery] = await source.fetch(1, SOON)
-    assert delivery.job == probe
+    assert delivery.job == sent
 
 
 async def test_jobs_wait_for_workers(bus: Bus) -> None:

@@ -45,6 +45,7 @@ FACTS = [
         ),
     ),
     replace(result(), page_facts=None),
+    replace(result(), page_facts=None, kind=JobKind.RENDER, run_id=""),
 ]
 
 

@@ -149,6 +149,26 @@ async def test_a_read_sees_every_write_that_returned(store: Store) -> None:
     await asyncio.gather(*(write_and_read(f"k{i}") for i in range(60)))
 
 
+async def test_what_need_not_be_durable_is_seen_like_anything_else(store: Store) -> None:
+    """It is atomic, every later read sees it, and durable writes beside it lose nothing."""
+    with pytest.raises(DeliberateError):
+        await store.write(put("a", then=DeliberateError()), durable=False)
+    names = [f"{number:02}" for number in range(40)]
+    await asyncio.gather(*(store.write(put(name), durable=number % 3 == 0) for number, name in enumerate(names)))
+    assert await store.read(keys) == names
+
+
+async def test_only_what_need_not_be_durable_leaves_the_disk_alone(sqlite_url: str) -> None:
+    """SQLite waits for the disk at the end of a durable write, also of one that follows another kind."""
+    store = await open_store(sqlite_url)
+    full, normal = 2, 1  # https://sqlite.org/pragma.html#pragma_synchronous
+    how = select("PRAGMA synchronous")
+    assert await store.write(how) == [(full,)]
+    assert await store.write(how, durable=False) == [(normal,)]
+    assert await store.write(how) == [(full,)]
+    await store.aclose()
+
+
 async def test_a_read_sees_one_moment(store: Store) -> None:
     """Two statements of one read agree, while a writer changes both rows together."""
     await store.write(lambda: (yield from _once(Many(PUT, [("left", "0"), ("right", "0")]))))

@@ -169,7 +169,7 @@ def test_variables_that_do_not_fit(tenant: Docmill, tmp_path: Path) -> None:
     )
     documents.text_pdf(tmp_path / "a.pdf")
     for variables, reason, name in (
-        ({}, "FIELD_MISSING", "currency"),
+        ({}, "VARIABLE_MISSING", "currency"),
         ({"currency": 978}, "FIELD_INVALID", "currency"),
         ({"currency": "EUR", "colour": "red"}, "FIELD_INVALID", "colour"),
     ):
@@ -255,6 +255,7 @@ def test_run_of_another_organization(stack: Stack, org: str, tenant: Docmill, cl
 def test_run_of_the_other_mode(stack: Stack, org: str, tenant: Docmill, tmp_path: Path) -> None:
     """Nor do a live key's runs for a test key of the same organization."""
     documents.text_pdf(tmp_path / "live.pdf")
+    stack.grant(org, 1)
     with stack.connect(str(stack.new_key(org, "--mode", "live")["key"])) as live:
         run = live.flows.run("document-text", tmp_path / "live.pdf").result(timeout=60)
     assert run.metrics

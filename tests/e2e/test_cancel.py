@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from docmill.client import Docmill, FailedPreconditionError, PageStatus, RunCancelledError, RunStatus
+from docmill.domain.credits import TransferKind
 from docmill.store import ledger
-from docmill.store.ledger import EntryKind
 from docmill.store.sql import open_store
 from tests.fixtures import documents
 from tests.fixtures.processes import Process, descendants, eventually
@@ -25,7 +26,9 @@ PAGES = 6
 @pytest.fixture
 def live(stack: Stack) -> Iterator[Docmill]:
     """A client whose runs are billed."""
-    key = stack.new_key(stack.new_organization(), "--mode", "live")
+    org = stack.new_organization()
+    stack.grant(org, PAGES)
+    key = stack.new_key(org, "--mode", "live")
     with stack.connect(str(key["key"])) as client:
         yield client
 
@@ -68,11 +71,9 @@ def test_cancel_ends_the_work(stack: Stack, live: Docmill, client: Docmill, tmp_
     assert states.count(PageStatus.CANCELLED) == PAGES - len(done)
     assert run.metrics
     assert run.metrics.credits_used == len(done)
-    assert asyncio.run(credits_of(stack, handle.id)) == {
-        EntryKind.RESERVED: PAGES,
-        EntryKind.SETTLED: len(done),
-        EntryKind.RELEASED: PAGES - len(done),
-    }
+    moved = asyncio.run(credits_of(stack, handle.id))
+    assert moved[TransferKind.HELD] + moved[TransferKind.TOPPED_UP] == PAGES
+    assert (moved[TransferKind.SETTLED], moved[TransferKind.RELEASED]) == (len(done), PAGES - len(done))
     assert other.result(timeout=60).progress.pages_done == 3
 
     with pytest.raises(FailedPreconditionError) as again:
@@ -114,10 +115,10 @@ def busy(reader: Process) -> bool:
     return reader.alive and reader.cpu_seconds > before
 
 
-async def credits_of(stack: Stack, run_id: str) -> dict[EntryKind, int]:
+async def credits_of(stack: Stack, run_id: str) -> Counter[TransferKind]:
     """What the ledger says of a run."""
     store = await open_store(f"sqlite:///{stack.data / 'docmill.db'}")
     try:
-        return await store.read(lambda: ledger.entries(run_id))
+        return await store.read(lambda: ledger.of_run(run_id))
     finally:
         await store.aclose()

@@ -96,6 +96,7 @@ def test_replicas_are_one_docmill(cluster: Cluster, tmp_path: Path) -> None:
     """A run given to one replica is watched to its end on the other, though the first is killed in the middle."""
     org = json.loads(cluster.docmill("orgs", "create", "Harbour Supplies", "--plan", "doclo.pro", "--json"))["id"]
     key = json.loads(cluster.docmill("keys", "create", "--org", org, "--mode", "live", "--json"))["key"]
+    cluster.docmill("credits", "grant", "--org", org, str(2 * PAGES), "--json")
     document = mixed_pdf(tmp_path / "twelve.pdf", PAGES, scanned_every=2)
     with (
         cluster.role("services", "one") as one,
@@ -132,6 +133,7 @@ def test_workers_share_the_work(cluster: Cluster, tmp_path: Path) -> None:
     """A second worker on the same machine takes its part of a run that goes on; when the first is killed, all pages are read."""
     org = json.loads(cluster.docmill("orgs", "create", "Harbour Supplies", "--plan", "doclo.pro", "--json"))["id"]
     key = json.loads(cluster.docmill("keys", "create", "--org", org, "--json"))["key"]
+    cluster.docmill("credits", "grant", "--org", org, str(2 * PAGES), "--json")
     document = mixed_pdf(tmp_path / "twelve.pdf", PAGES, scanned_every=1)
     with (
         cluster.role("services", "services") as services,
@@ -150,3 +152,15 @@ def test_workers_share_the_work(cluster: Cluster, tmp_path: Path) -> None:
             assert {page.attempts for page in client.runs.pages(run.id)} == {1}
             assert second.stop() == 0
         assert services.stop() == 0
+
+
+def test_a_stale_ready_file_says_nothing(tmp_path: Path) -> None:
+    """What an earlier start left is gone as soon as a role starts, also when it then cannot serve."""
+    ready = tmp_path / "ready.json"
+    ready.write_text("{}")
+    env = {**os.environ, "DOCMILL_DATA": str(tmp_path / "empty"), "DOCMILL_READY_FILE": str(ready)}
+    done = subprocess.run(
+        [DOCMILL, "serve", "--role", "services"], env=env, capture_output=True, timeout=60, check=False
+    )
+    assert done.returncode == 1, done.stderr
+    assert not ready.exists()

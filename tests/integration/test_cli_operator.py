@@ -137,3 +137,25 @@ def test_a_url_that_nobody_knows_is_told(url: str) -> None:
     """With the ones that are known."""
     code, _, error = docmill("orgs", "list", "--json", database_url=url)
     assert (code, "postgresql://" in error["message"]) == (failures.REFUSED, True)
+
+
+def test_credits_are_granted_taken_back_and_shown(tmp_path: Path) -> None:
+    """A new organization has none; what is not there cannot be taken back; a note is kept."""
+    _, out, _ = docmill("orgs", "create", "Acme", "--plan", "doclo.pro", "--json", data=tmp_path)
+    org = json.loads(out)["id"]
+    code, out, _ = docmill("credits", "show", "--org", org, "--json", data=tmp_path)
+    assert (code, json.loads(out)) == (0, {"org": org, "available": 0, "reserved": 0, "used": 0, "transfers": []})
+    code, out, _ = docmill("credits", "grant", "--org", org, "100", "--note", "first month", "--json", data=tmp_path)
+    granted = json.loads(out)
+    assert (code, granted["available"], granted["transfer"]["kind"]) == (0, 100, "GRANTED")
+    code, out, _ = docmill("credits", "grant", "--org", org, "-30", "--json", data=tmp_path)
+    assert (code, json.loads(out)["available"]) == (0, 70)
+    code, _, error = docmill("credits", "grant", "--org", org, "-71", "--json", data=tmp_path)
+    assert (code, error["reason"]) == (failures.REFUSED, "CREDITS_INSUFFICIENT")
+    assert error["details"] == {"required": "71", "available": "70"}
+    code, out, _ = docmill("credits", "show", "--org", org, "--limit", "1", data=tmp_path)
+    assert code == 0
+    assert out.startswith("70 available, 0 reserved, 0 used\n")
+    assert ("TAKEN_BACK" in out, "first month" in out) == (True, False)
+    code, _, error = docmill("credits", "grant", "--org", "org_nobody", "1", "--json", data=tmp_path)
+    assert (code, error["reason"]) == (failures.REFUSED, "ORGANIZATION_NOT_FOUND")

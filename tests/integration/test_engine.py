@@ -20,10 +20,10 @@ from docmill.domain.errors import (
     SequenceOutOfRange,
 )
 from docmill.domain.messages import JobMessage, JobResult
-from docmill.domain.models import EventKind, JobKind, Mode, RunEvent
+from docmill.domain.models import EventKind, JobKind, Mode
 from docmill.domain.states import PageState, RunState
 from docmill.engine import Heartbeat, RunFilter, RunRequest
-from docmill.store import Store, ledger
+from docmill.store import Store
 from tests.fixtures.engine import CALLER, QUICK, Bench, done, failed, lab_report, serving
 
 CRASH = Fault(reason=Reason.WORKER_CRASHED, message="The page crashed its reader", retryable=True)
@@ -145,45 +145,6 @@ async def test_cancel_is_immediate_and_final(bench: Bench) -> None:
     with pytest.raises(FailedPrecondition) as ended:
         await bench.engine.cancel_run(CALLER, ended_run)
     assert ended.value.reason is Reason.RUN_NOT_CANCELLABLE
-
-
-async def test_credits_are_held_settled_and_let_go(bench: Bench) -> None:
-    """A live run holds its estimate, pays for the pages that were read, and gets the rest back."""
-    store = bench.engine.ctx.store
-
-    async def run_live() -> tuple[str, RunState]:
-        run = await bench.engine.run_flow(LIVE, RunRequest(flow_id="document-text", content=b"%PDF"))
-        async with asyncio.timeout(20):
-            async for _ in bench.engine.watch_run(LIVE, run.id):
-                pass
-        return run.id, (await bench.engine.get_run(LIVE, run.id)).state
-
-    run_id, state = await run_live()
-    entries = await store.read(lambda: ledger.entries(run_id))
-    assert state is RunState.SUCCEEDED
-    price = entries[ledger.EntryKind.RESERVED] // 3
-    assert price > 0
-    assert entries[ledger.EntryKind.SETTLED] == 3 * price
-    assert entries[ledger.EntryKind.RELEASED] == 0
-    bench.peer.answer = lambda job: failed(job, WRONG) if job.page == 1 else done(job)
-    run_id, state = await run_live()
-    assert state is RunState.FAILED
-    entries = await store.read(lambda: ledger.entries(run_id))
-    assert (entries[ledger.EntryKind.SETTLED], entries[ledger.EntryKind.RELEASED]) == (0, 3 * price)
-
-
-async def test_a_cancelled_run_pays_for_the_pages_it_had(bench: Bench) -> None:
-    """Cancelling after one of three pages settles one page and releases two."""
-    bench.peer.answer = lambda job: None if job.page in {2, 3} else done(job)
-    run = await bench.engine.run_flow(LIVE, RunRequest(flow_id="document-text", content=b"%PDF"))
-    async with asyncio.timeout(10):
-        async for item in bench.engine.watch_run(LIVE, run.id):
-            if isinstance(item, RunEvent) and item.kind is EventKind.PAGE_DONE:
-                break
-    await bench.engine.cancel_run(LIVE, run.id)
-    entries = await bench.engine.ctx.store.read(lambda: ledger.entries(run.id))
-    settled, released = entries[ledger.EntryKind.SETTLED], entries[ledger.EntryKind.RELEASED]
-    assert (settled > 0, settled * 2) == (True, released)
 
 
 async def test_a_rejected_document_is_an_error_at_submit(bench: Bench) -> None:

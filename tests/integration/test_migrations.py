@@ -63,6 +63,13 @@ def test_migrations_create_the_very_indexes(sqlite_url: str, tmp_path: Path) -> 
     assert indexes(sqlite_url) == indexes(other_url)
 
 
+def test_counting_calls_waits_for_no_disk(postgres_url: str) -> None:
+    """In PostgreSQL the table of the request budgets is not logged; no other table is like that."""
+    with make_engine(postgres_url).connect() as connection:
+        unlogged = "SELECT relname FROM pg_class WHERE relkind = 'r' AND relpersistence = 'u'"
+        assert [row[0] for row in connection.execute(text(unlogged))] == ["rate_windows"]
+
+
 def test_pending_says_whether_there_is_work(empty_url: str) -> None:
     """A new database is pending, a migrated one is not, and migrating it again changes nothing."""
     assert pending(empty_url)
@@ -93,6 +100,53 @@ def test_each_migration_can_be_undone(empty_url: str) -> None:
             command.upgrade(config, revision.revision)
         command.downgrade(config, "base")
     assert tables(empty_url) == {"alembic_version"}
+
+
+def test_old_ledger_entries_become_transfers_and_back(empty_url: str) -> None:
+    """What runs cost and hold is granted, so that the accounts balance; the way down gives the entries back."""
+    url = _parent_made(empty_url) if empty_url.startswith("sqlite") else empty_url
+    entries = "SELECT run_id, kind, credits FROM ledger_entries ORDER BY run_id, kind"
+    with make_engine(url).connect() as connection:
+        config = make_config(connection)
+        command.upgrade(config, "0001")
+        for statement in OLD_LEDGER:
+            connection.execute(text(statement))
+        before = connection.execute(text(entries)).all()
+        connection.commit()
+        command.upgrade(config, "0002")
+        accounts = {(row[0], row[1]): row[2] for row in connection.execute(text("SELECT * FROM ledger_accounts"))}
+        assert accounts == {
+            ("org_a", "available"): 0,
+            ("org_a", "reserved"): 1,
+            ("org_a", "used"): 4,
+            ("org_b", "available"): 0,
+            ("org_b", "reserved"): 0,
+            ("", "granted"): -5,
+        }
+        used = connection.execute(text("SELECT id, use FROM documents ORDER BY id")).all()
+        assert [tuple(row) for row in used] == [("doc_run", "RUNS"), ("doc_spare", "NONE")]
+        command.downgrade(config, "0001")
+        assert connection.execute(text(entries)).all() == before
+
+
+OLD_LEDGER = (
+    """INSERT INTO documents (id, org_id, mode, filename, sha256, size, blob_key, created_at, probe)
+    VALUES ('doc_run', 'org_a', 'live', 'a', 'a', 1, 'a', 1, 'READY'),
+    ('doc_spare', 'org_a', 'live', 'a', 'a', 1, 'a', 1, 'READY')""",
+    # Six pages at 1 credit of which four were read; one that is open; one that failed.
+    """INSERT INTO runs (id, org_id, mode, flow_id, flow_version, document_id, state, priority, created_at, ended_at,
+    credits_reserved, credits_used)
+    VALUES ('run_1', 'org_a', 'live', 'f', '1.0.0', 'doc_run', 'CANCELLED', 1, 1, 9, 6, 4),
+    ('run_2', 'org_a', 'live', 'f', '1.0.0', 'doc_run', 'QUEUED', 1, 2, NULL, 1, 0),
+    ('run_3', 'org_b', 'live', 'f', '1.0.0', 'doc_run', 'FAILED', 1, 3, 9, 2, 0),
+    ('run_4', 'org_b', 'test', 'f', '1.0.0', 'doc_run', 'QUEUED', 1, 3, NULL, 0, 0)""",
+    """INSERT INTO ledger_entries (id, org_id, mode, run_id, kind, credits, created_at)
+    VALUES ('led_1', 'org_a', 'live', 'run_1', 'RESERVED', 6, 1),
+    ('led_2', 'org_a', 'live', 'run_1', 'SETTLED', 4, 9), ('led_3', 'org_a', 'live', 'run_1', 'RELEASED', 2, 9),
+    ('led_4', 'org_a', 'live', 'run_2', 'RESERVED', 1, 2),
+    ('led_5', 'org_b', 'live', 'run_3', 'RESERVED', 2, 3),
+    ('led_6', 'org_b', 'live', 'run_3', 'SETTLED', 0, 9), ('led_7', 'org_b', 'live', 'run_3', 'RELEASED', 2, 9)""",
+)
 
 
 def test_the_head_constant_is_honest() -> None:

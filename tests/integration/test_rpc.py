@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
@@ -13,6 +14,7 @@ from google.protobuf import json_format
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
+from docmill.domain import pictures
 from docmill.domain.models import Mode, Scope
 from docmill.domain.pages import Box, Line, Page, Unit, Word
 from docmill.extract import Evidence
@@ -74,12 +76,16 @@ async def test_a_missing_scope_is_named(api: Api) -> None:
 @pytest.mark.parametrize(
     ("request_", "reason", "field"),
     [
-        (flows_pb2.RunFlowRequest(flow_id="f"), "FIELD_MISSING", "input"),
-        (flows_pb2.RunFlowRequest(flow_id="f", input=flows_pb2.RunInput()), "DOCUMENT_MISSING", "input.document"),
+        (flows_pb2.RunFlowRequest(flow_id="f"), "DOCUMENT_MISSING", "input.document.base64"),
+        (
+            flows_pb2.RunFlowRequest(flow_id="f", input=flows_pb2.RunInput()),
+            "DOCUMENT_MISSING",
+            "input.document.base64",
+        ),
         (
             flows_pb2.RunFlowRequest(flow_id="f", input=flows_pb2.RunInput(document=flows_pb2.InlineDocument())),
             "DOCUMENT_MISSING",
-            "input.document",
+            "input.document.base64",
         ),
         (flows_pb2.RunFlowRequest(flow_id="a\nb", input=inline(PDF)), "FIELD_INVALID", "flow_id"),
         (flows_pb2.RunFlowRequest(flow_id="f", input=inline(PDF), priority=99), "FIELD_INVALID", "priority"),
@@ -189,6 +195,28 @@ async def test_output_evidence_and_text_are_given(api: Api) -> None:
     assert (code, info.reason) == (grpc.StatusCode.NOT_FOUND, "PAGE_NOT_FOUND")
 
 
+async def test_a_page_image_comes_in_pieces(api: Api) -> None:
+    """The first piece names the type, none is larger than 64 KiB, together they are the picture; what is not there is said."""
+    run_id = await api.run()
+    picture = bytes(range(256)) * 1000
+    organization = await api.operator.default_organization()
+    key = pictures.key_of(organization.id, hashlib.sha256(PDF).hexdigest(), 2, 2000)
+    await api.bench.engine.ctx.blobs.put(key, picture)
+    request = runs_pb2.GetPageImageRequest(run_id=run_id, page_number=2)
+    pieces = [piece.image async for piece in api.runs.GetPageImage(request, **api.auth())]
+    assert b"".join(piece.data for piece in pieces) == picture
+    assert [piece.content_type for piece in pieces] == ["image/png", *[""] * (len(pieces) - 1)]
+    assert max(len(piece.data) for piece in pieces) <= 64 * 1024
+    for page, side, code, reason in (
+        (9, 0, grpc.StatusCode.NOT_FOUND, "PAGE_NOT_FOUND"),
+        (0, 0, grpc.StatusCode.INVALID_ARGUMENT, "FIELD_INVALID"),
+        (1, 8001, grpc.StatusCode.INVALID_ARGUMENT, "FIELD_INVALID"),
+    ):
+        wrong = runs_pb2.GetPageImageRequest(run_id=run_id, page_number=page, max_side=side)
+        told, info = await refusal(api.runs.GetPageImage(wrong, **api.auth()).read())
+        assert (told, info.reason) == (code, reason)
+
+
 async def test_a_watch_resumes_after_any_number(api: Api) -> None:
     """A second watch gives exactly the events after its number; a number beyond the end is OUT_OF_RANGE."""
     run_id = await api.run()
@@ -230,6 +258,7 @@ async def test_another_organization_sees_nothing(api: Api) -> None:
         api.runs.CancelRun(runs_pb2.CancelRunRequest(run_id=run_id), **call),
         api.runs.ListPages(runs_pb2.ListPagesRequest(run_id=run_id), **call),
         api.runs.GetPage(runs_pb2.GetPageRequest(run_id=run_id, page_number=1), **call),
+        api.runs.GetPageImage(runs_pb2.GetPageImageRequest(run_id=run_id, page_number=1), **call).read(),
         api.runs.WatchRun(runs_pb2.WatchRunRequest(run_id=run_id), **call).read(),
     ):
         code, info = await refusal(asked)

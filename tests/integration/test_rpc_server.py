@@ -33,12 +33,15 @@ async def api(sqlite_url: str) -> AsyncIterator[Api]:
 async def test_health(api: Api) -> None:
     """Health needs no key and follows `set_serving`, for the server and for each service."""
     stub = health_pb2_grpc.HealthStub(api.channel)
-    for name in ("", "docmill.v1.RunService", "docmill.v1.FlowService", "docmill.v1.DocumentService"):
+    services = ("RunService", "FlowService", "DocumentService", "AccountService")
+    for name in ("", *(f"docmill.v1.{service}" for service in services)):
         answer = await stub.Check(health_pb2.HealthCheckRequest(service=name))
         assert answer.status == health_pb2.HealthCheckResponse.SERVING
     await api.server.set_serving(serving=False)
     answer = await stub.Check(health_pb2.HealthCheckRequest())
     assert answer.status == health_pb2.HealthCheckResponse.NOT_SERVING
+    answer = await stub.Check(health_pb2.HealthCheckRequest(service="liveness"))
+    assert answer.status == health_pb2.HealthCheckResponse.SERVING, "a restart would not bring the record back"
 
 
 async def services_told(channel: grpc.aio.Channel) -> set[str]:
@@ -51,7 +54,8 @@ async def services_told(channel: grpc.aio.Channel) -> set[str]:
 
 async def test_reflection_can_be_switched(api: Api, sqlite_url: str) -> None:
     """Tools can ask for the contract, unless the operator says no."""
-    assert await services_told(api.channel) >= {"docmill.v1.RunService", "grpc.health.v1.Health"}
+    told = await services_told(api.channel)
+    assert told >= {"docmill.v1.RunService", "docmill.v1.AccountService", "grpc.health.v1.Health"}
     server = RpcServer(api.bench.engine, ServerOptions(reflection=False))
     (address,) = await server.start()
     async with grpc.aio.insecure_channel(address) as channel:

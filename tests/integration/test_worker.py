@@ -100,7 +100,7 @@ async def test_cancel_drops_what_waits_and_kills_what_runs(house: House) -> None
     await house.page(1, do="hang")
     await house.page(2)
     await house.page(3, run="run2")
-    await until(lambda: len(house.holding()) == 3)
+    await until(lambda: len(house.holding()) == 3 and house.begun() == {"run1-1"})
     began = time.monotonic()
     await house.cancel("run1")
     await until(lambda: house.holding() == {"run1-1", "run2-3"})
@@ -120,7 +120,7 @@ async def test_a_page_of_a_cancelled_run_may_finish(house: House) -> None:
     """Within its patience the page in flight ends by itself, and the child lives on."""
     await house.worker()
     await house.page(1, seconds=0.5)
-    await until(lambda: bool(house.holding()))
+    await until(lambda: house.begun() == {"run1-1"})
     await house.cancel("run1")
     await until(lambda: len(house.results) == 1)
     await house.page(1, run="run2")
@@ -159,7 +159,7 @@ async def test_shutdown_gives_back_what_has_not_begun(house: House) -> None:
     _, stop, life = await house.worker(prefetch=2)
     for number in (1, 2, 3):
         await house.page(number, seconds=0.5)
-    await until(lambda: len(house.holding()) == 3)
+    await until(lambda: len(house.holding()) == 3 and house.begun() == {"run1-1"})
     stop.set()
     async with house.bus.jobs() as source:
         given_back: list[int] = []
@@ -178,7 +178,7 @@ async def test_what_exceeds_the_grace_is_given_back(house: House) -> None:
     """A worker told to stop ends although its page does not, and the page goes to somebody else."""
     _, stop, life = await house.worker(grace=0.2)
     await house.page(1, do="hang")
-    await until(lambda: bool(house.holding()))
+    await until(lambda: house.begun() == {"run1-1"})
     stop.set()
     async with asyncio.timeout(3):
         await life
@@ -253,7 +253,7 @@ async def test_its_last_line_says_what_it_did(house: House) -> None:
         await until(lambda: len(house.results) == 2)
         for number in (3, 4):
             await house.page(number, seconds=0.5)
-        await until(lambda: len(house.holding()) == 2)
+        await until(lambda: len(house.holding()) == 2 and "run1-3" in house.begun())
         stop.set()
         await life
     (line,) = [line for line in logs if line.get("event_key") == "worker.stopped"]

@@ -2,71 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
+from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import orjson
 import pytest
+from PIL import Image
 
-from docmill.blobs.folder import FolderBlobStore
-from docmill.bus.memory import MemoryBroker, MemoryBus
 from docmill.domain.errors import Reason
-from docmill.domain.messages import JobMessage, JobResult
 from docmill.domain.models import JobKind
-from docmill.ocr.codec import page_from_json
-from docmill.worker.loop import WorkerOptions
-from docmill.worker.main import WorkerSetup, serve_worker
 from tests.fixtures import documents
-
-
-class Mill:
-    """A running worker with its blobs, and the services' end of the bus."""
-
-    def __init__(self, bus: MemoryBus, blobs: FolderBlobStore) -> None:
-        self.blobs = blobs
-        self._bus = bus
-
-    async def upload(self, path: Path) -> dict[str, str]:
-        """What a job says about the document."""
-        data = path.read_bytes()
-        sha256 = hashlib.sha256(data).hexdigest()
-        key = f"documents/org/{sha256}"
-        await self.blobs.put(key, data)
-        return {"document_id": "doc", "blob_key": key, "sha256": sha256, "filename": path.name}
-
-    async def work(self, *jobs: JobMessage) -> Sequence[JobResult]:
-        """The results of `jobs`, in their order."""
-        await self._bus.publish_jobs(jobs)
-        results: dict[str, JobResult] = {}
-        async with self._bus.results() as source, asyncio.timeout(60):
-            while len(results) < len(jobs):
-                for delivery in await source.fetch(10, 5):
-                    results[delivery.result.job_id] = delivery.result
-                    await delivery.ack()
-        return [results[job.job_id] for job in jobs]
-
-
-def job(kind: JobKind, number: int, **rest: Any) -> JobMessage:
-    """One to be published."""
-    return JobMessage(job_id=f"{kind}-{number}-{id(rest)}", attempt=1, kind=kind, org_id="org", page=number, **rest)
+from tests.fixtures.mill import Mill, job, open_mill
 
 
 @pytest.fixture
 async def mill(tmp_path: Path) -> AsyncIterator[Mill]:
     """One worker with one slot."""
-    broker = MemoryBroker()
-    blobs = FolderBlobStore(tmp_path / "blobs")
-    setup = WorkerSetup(options=WorkerOptions(worker_id="w1", fetch_timeout=0.1), cache_folder=tmp_path / "cache")
-    stop, ready = asyncio.Event(), asyncio.Event()
-    life = asyncio.create_task(serve_worker(MemoryBus(broker), blobs, setup, stop, ready=ready))
-    await asyncio.wait({life, asyncio.create_task(ready.wait())}, return_when=asyncio.FIRST_COMPLETED)
-    yield Mill(MemoryBus(broker), blobs)
-    stop.set()
-    await life
-    await blobs.aclose()
+    async with open_mill(tmp_path) as mill:
+        yield mill
 
 
 async def test_a_pdf_is_probed_and_read(mill: Mill, tmp_path: Path) -> None:
@@ -82,7 +36,7 @@ async def test_a_pdf_is_probed_and_read(mill: Mill, tmp_path: Path) -> None:
         assert result.page_facts is not None
         assert result.page_facts.page_key.startswith(f"pages/org/{facts['sha256']}/")
         assert result.page_facts.page_key.endswith(f"/{number}.json")
-        page = page_from_json(await mill.blobs.get(result.page_facts.page_key))
+        page = await mill.text(result)
         assert (page.number, page.engine, result.page_facts.engine) == (number, "text-layer", "text-layer")
         assert len(page.words) == result.page_facts.words == len(drawn)
         assert result.engine_ms == 0
@@ -153,3 +107,20 @@ async def test_pages_become_an_output(mill: Mill, tmp_path: Path) -> None:
     (result,) = await mill.work(gone)
     assert result.fault is not None
     assert result.fault.reason is Reason.PAGE_NOT_FOUND
+
+
+async def test_a_picture_of_a_page(mill: Mill, tmp_path: Path) -> None:
+    """A RENDER job draws its page as a PNG, no larger than it says, and keeps it where it says; bad pages are faults."""
+    documents.text_pdf(tmp_path / "letter.pdf", pages=2)
+    documents.cut_off(documents.image_file(tmp_path / "bad.png"))
+    letter, bad = await mill.upload(tmp_path / "letter.pdf"), await mill.upload(tmp_path / "bad.png")
+    order = {"read": {"max_side": 700}, "page_keys": ("pages/org/picture.png",)}
+    drawn, failed = await mill.work(
+        job(JobKind.RENDER, 2, media_type="application/pdf", **letter, **order),
+        job(JobKind.RENDER, 1, media_type="image/png", **bad, **order),
+    )
+    assert (drawn.fault, drawn.page_facts, drawn.page) == (None, None, 2)
+    with Image.open(BytesIO(await mill.blobs.get("pages/org/picture.png")), formats=["PNG"]) as picture:
+        assert picture.size == (495, 700)
+    assert failed.fault is not None
+    assert (failed.fault.reason, failed.fault.retryable) == (Reason.MEDIA_CORRUPT, False)

@@ -7,23 +7,23 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from docmill.blobs.memory import MemoryBlobStore
 from docmill.bus.memory import MemoryBroker, MemoryBus
-from docmill.domain.errors import FailedPrecondition, Fault, Reason
+from docmill.domain.credits import Transfer, TransferKind
+from docmill.domain.errors import FailedPrecondition, Fault, PaymentRequired, Reason
 from docmill.domain.messages import Beat, JobMessage, ProbeFacts
 from docmill.domain.models import (
     Document,
     EventKind,
-    Mode,
     PageSize,
     Priority,
     Run,
@@ -36,10 +36,10 @@ from docmill.engine.workers import Workers
 from docmill.store import Op, Statement, documents, jobs, ledger, runs
 from docmill.store.sql import open_store
 from docmill.store.sql.migrate import migrate
-from tests.fixtures.engine import CALLER, done, failed
+from tests.fixtures.engine import LIVE, done, failed
+from tests.fixtures.ledger import check_books, reserved_for_open_runs
 
 T = TypeVar("T")
-LIVE = replace(CALLER, mode=Mode.LIVE)
 CRASH = Fault(reason=Reason.WORKER_CRASHED, message="crashed", retryable=True)
 WRONG = Fault(reason=Reason.MEDIA_CORRUPT, message="unreadable")
 
@@ -82,8 +82,16 @@ class RunLife(RuleBasedStateMachine):
     def read(self, op: Callable[[], Op[T]]) -> T:
         return self.runner.run(self.ctx.store.read(op))
 
-    @rule(pages=st.integers(1, 3), probed=st.booleans())
-    def submit(self, pages: int, probed: bool) -> None:  # noqa: FBT001 - drawn
+    @rule(credits_=st.integers(1, 12), take_back=st.booleans())
+    def grant(self, credits_: int, take_back: bool) -> None:  # noqa: FBT001 - drawn
+        kind = TransferKind.TAKEN_BACK if take_back else TransferKind.GRANTED
+        transfer = Transfer(id=ids.new("led"), org_id=LIVE.org_id, kind=kind, credits=credits_, created_at=self.clock)
+        before = self.read(lambda: ledger.balance(LIVE.org_id)).available
+        done = self.write(lambda: ledger.record([transfer]))
+        assert done is (not take_back or before >= credits_)
+
+    @rule(pages=st.integers(1, 3), probed=st.booleans(), price=st.integers(0, 3))
+    def submit(self, pages: int, probed: bool, price: int) -> None:  # noqa: FBT001 - drawn
         document = Document(
             id=ids.new("doc"),
             org_id=LIVE.org_id,
@@ -109,7 +117,7 @@ class RunLife(RuleBasedStateMachine):
             state=RunState.QUEUED,
             priority=Priority.STANDARD,
             created_at=self.clock,
-            credits_reserved=1,
+            credits_reserved=price,
         )
 
         def op() -> Op[None]:
@@ -121,8 +129,16 @@ class RunLife(RuleBasedStateMachine):
                 yield from documents.set_probed(document.id, facts)
                 yield from collect.plan_waiting(self.ctx, document.id)
 
-        self.write(op)
-        self.known.append(run.id)
+        available = self.read(lambda: ledger.balance(LIVE.org_id)).available
+        needed = price * pages if probed else price
+        if needed <= available:
+            self.write(op)
+            self.known.append(run.id)
+            return
+        with pytest.raises(PaymentRequired) as refused:
+            self.write(op)
+        assert refused.value.details == {"required": str(needed), "available": str(available)}
+        assert self.read(lambda: runs.get(run.id)) is None
 
     @rule()
     def dispatch(self) -> None:
@@ -170,6 +186,12 @@ class RunLife(RuleBasedStateMachine):
         for run_id in getattr(self, "known", []):
             self.check(run_id)
 
+    @invariant()
+    def the_books_balance(self) -> None:
+        if hasattr(self, "runner"):
+            self.read(check_books)
+            self.read(reserved_for_open_runs)
+
     def check(self, run_id: str) -> None:
         run = self.read(lambda: runs.get(run_id))
         assert run is not None
@@ -179,13 +201,19 @@ class RunLife(RuleBasedStateMachine):
         read_pages = Counter(event.payload["page"] for event in events if event.kind is EventKind.PAGE_DONE)
         assert set(read_pages.values()) <= {1}
         assert run.pages_done == len(read_pages)
-        credits_ = self.read(lambda: ledger.entries(run_id))
-        kinds = ledger.EntryKind
+        moved = self.read(lambda: ledger.of_run(run_id))
+        held = moved[TransferKind.HELD] + moved[TransferKind.TOPPED_UP]
+        assert held == run.credits_reserved
         if run.state.is_terminal:
-            assert credits_[kinds.SETTLED] + credits_[kinds.RELEASED] == credits_[kinds.RESERVED]
+            assert moved[TransferKind.SETTLED] == run.credits_used
+            assert moved[TransferKind.SETTLED] + moved[TransferKind.RELEASED] == held
             assert self.read(lambda: open_jobs(run_id)) == 0
+            price = held // run.pages_total if run.pages_total else 0
+            assert run.credits_used == (0 if run.state is RunState.FAILED else run.pages_done * price)
+            if run.state is RunState.SUCCEEDED:
+                assert run.steps_run == run.steps_total == 1
         else:
-            assert set(credits_) == {kinds.RESERVED}
+            assert not moved[TransferKind.SETTLED] + moved[TransferKind.RELEASED]
 
     def finish(self) -> None:
         """From wherever it stands, every run ends."""

@@ -36,7 +36,9 @@ def test_the_commands_are_those_scripts_rely_on() -> None:
     assert {" ".join(words) for words in COMMANDS} == {
         *("run", "watch", "cancel", "runs", "runs list", "runs get", "flows", "flows list", "flows show"),
         *("flows apply", "up", "serve", "migrate", "config", "doctor", "orgs", "orgs create", "orgs list"),
-        *("keys", "keys create", "keys list", "keys revoke"),
+        *("keys", "keys create", "keys list", "keys revoke", "credits", "credits grant", "credits show"),
+        *("deliveries", "deliveries list", "deliveries redeliver", "orgs webhook-secret"),
+        *("orgs set-plan", "usage"),
     }
 
 

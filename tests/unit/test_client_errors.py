@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import grpc
 import pytest
 from google.protobuf import any_pb2
@@ -9,7 +11,9 @@ from google.rpc import error_details_pb2, status_pb2
 
 from docmill.client import AsyncDocmill, errors
 from docmill.client.run import Fault, Run, RunStatus
+from docmill.domain import errors as domain
 from docmill.domain.errors import Reason
+from docmill.rpc.errors import code_of, status_of
 from docmill.v1 import errors_pb2
 
 
@@ -17,6 +21,35 @@ def failure(code: grpc.StatusCode, message: str, *, trailer: bytes | None = None
     """What a failed call raises in grpc.aio."""
     trailing = grpc.aio.Metadata(*([("grpc-status-details-bin", trailer)] if trailer is not None else []))
     return grpc.aio.AioRpcError(code, grpc.aio.Metadata(), trailing, message)
+
+
+OF_DOMAIN = {
+    domain.Unauthenticated: errors.AuthenticationError,
+    domain.PermissionDenied: errors.PermissionDeniedError,
+    domain.InvalidArgument: errors.InvalidArgumentError,
+    domain.MediaError: errors.InvalidArgumentError,
+    domain.NotFound: errors.NotFoundError,
+    domain.AlreadyExists: errors.ConflictError,
+    domain.FailedPrecondition: errors.FailedPreconditionError,
+    domain.PaymentRequired: errors.PaymentRequiredError,
+    domain.LimitReached: errors.ResourceExhaustedError,
+    domain.SequenceOutOfRange: errors.OutOfRangeError,
+    domain.DeadlineExceeded: errors.DeadlineExceededError,
+    domain.Unavailable: errors.UnavailableError,
+    domain.WorkFailed: errors.FailedPreconditionError,
+    domain.InternalError: errors.ServerError,
+}
+"""What the client makes of the errors that docmill's domain knows."""
+
+OF_REASON = {"RATE_LIMITED": errors.RateLimitedError, "QUEUE_FULL": errors.QueueFullError}
+"""The reasons with a class of their own beyond that."""
+
+
+def reasons() -> list[tuple[type[domain.DocmillError], Reason]]:
+    """Every error class of the domain with the reasons it comes with, from the tree in the module's docstring."""
+    tree = re.sub(r",\n[│ ]+", ", ", domain.__doc__ or "")
+    found = re.findall(r"── (\w+) +([A-Z_]+(?:, [A-Z_]+)*)$", tree, flags=re.MULTILINE)
+    return [(getattr(domain, kind), Reason(reason)) for kind, names in found for reason in names.split(", ")]
 
 
 def status(code: grpc.StatusCode, message: str, reason: str, **metadata: str) -> bytes:
@@ -39,6 +72,26 @@ def test_reason_message_and_details_get_through(code: grpc.StatusCode) -> None:
     assert type(error) is errors.BY_CODE[code]
     assert (error.message, error.reason, error.details) == ("no such thing", "RUN_NOT_FOUND", {"field": "run_id"})
     assert str(error) == "no such thing (RUN_NOT_FOUND)"
+
+
+def test_the_tree_of_errors_has_every_reason() -> None:
+    """So the next test leaves none out."""
+    assert sorted(reason for _, reason in reasons()) == sorted(Reason)
+    assert {kind for kind, _ in reasons()} == set(OF_DOMAIN)
+
+
+@pytest.mark.parametrize(("kind", "reason"), reasons(), ids=str)
+def test_every_reason_has_a_class_that_fits(kind: type[domain.DocmillError], reason: Reason) -> None:
+    """Whatever docmill refuses arrives as the error that a program would catch for it, and passes on what it says."""
+    raised = domain.InternalError() if kind is domain.InternalError else kind(reason, "no", {"retryAfter": "7"})
+    sent = status_of(raised)
+    caught = errors.from_rpc_error(failure(code_of(raised), sent.message, trailer=sent.SerializeToString()), "x:1")
+    expected = OF_REASON.get(reason, OF_DOMAIN[kind])
+    assert type(caught) is expected
+    assert issubclass(expected, OF_DOMAIN[kind])
+    assert (caught.reason, caught.retryable) == (reason, raised.retryable or expected.retryable)
+    assert isinstance(caught, errors.ApiError)
+    assert caught.retry_after == (7 if raised.retryable else None)
 
 
 def test_a_broken_connection_names_the_target() -> None:

@@ -75,6 +75,19 @@ def test_output_steps_shape_the_result(outputs: list[dict[str, Any]], expected: 
     assert {evidence.path for evidence in outcome.evidence} == paths
 
 
+@pytest.mark.parametrize("steps", [(KIND, FIELDS), (KIND, FIELDS, output("o", source="kind"))], ids=["data", "kind"])
+def test_what_steps_made_on_the_way_is_kept(steps: tuple[dict[str, Any], ...]) -> None:
+    """Category and data by step, whichever of them is the output, which is not written twice."""
+    outcome = run(READ, *steps)
+    assert outcome.artifacts["kind"]["type"] == "categorize"
+    assert outcome.artifacts["kind"]["category"] == "invoice"
+    data = outcome.artifacts["fields"]["data"]
+    assert (outcome.artifacts["fields"]["type"], data["total"]) == ("extract", INVOICE.truth["total"])
+    kept = outcome_to_json(outcome)
+    assert outcome_from_json(kept) == outcome
+    assert kept.count(b'"invoiceNumber"') == 1
+
+
 def test_several_sources_without_a_transform_are_a_list() -> None:
     """In the order of the sources."""
     outcome = run(READ, KIND, FIELDS, output("o", source=["fields", "kind"]))

@@ -67,9 +67,9 @@ RUN = Run(
 )
 
 
-def test_a_plan_has_every_page_and_its_price() -> None:
-    """A document within the limits is planned page by page, at the flow's price."""
-    assert plan(FLOW, DOCUMENT) == Plan(pages=3, credits=6)
+def test_a_plan_has_every_page() -> None:
+    """A document within the limits is planned page by page."""
+    assert plan(FLOW, DOCUMENT) == Plan(pages=3)
 
 
 def test_too_many_pages_are_refused_with_both_numbers() -> None:

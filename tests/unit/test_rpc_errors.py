@@ -58,6 +58,8 @@ def test_every_error_class_has_its_own_code() -> None:
         (errors.NotFound(Reason.RUN_NOT_FOUND, "no"), StatusCode.NOT_FOUND),
         (errors.AlreadyExists(Reason.VERSION_EXISTS, "no"), StatusCode.ALREADY_EXISTS),
         (errors.FailedPrecondition(Reason.RUN_NOT_CANCELLABLE, "no"), StatusCode.FAILED_PRECONDITION),
+        (errors.PaymentRequired(Reason.CREDITS_INSUFFICIENT, "no"), StatusCode.FAILED_PRECONDITION),
+        (errors.LimitReached(Reason.RATE_LIMITED, "no"), StatusCode.RESOURCE_EXHAUSTED),
         (errors.SequenceOutOfRange(Reason.SEQUENCE_OUT_OF_RANGE, "no"), StatusCode.OUT_OF_RANGE),
         (errors.DeadlineExceeded(Reason.DEADLINE, "no"), StatusCode.DEADLINE_EXCEEDED),
         (errors.Unavailable(Reason.OVERLOADED, "no"), StatusCode.UNAVAILABLE),
@@ -106,6 +108,19 @@ def test_only_retryable_errors_say_when_to_retry() -> None:
     assert retry is not None
     assert retry.retry_delay.ToMilliseconds() == 1000
     assert detail(status_of(errors.NotFound(Reason.RUN_NOT_FOUND, "no")), error_details_pb2.RetryInfo) is None
+
+
+@pytest.mark.parametrize(
+    ("details", "seconds"), [({"retryAfter": "37"}, 37), ({}, 1), ({"retryAfter": "soon"}, 1), ({"retryAfter": "²"}, 1)]
+)
+def test_an_error_that_knows_when_says_so_twice(details: dict[str, str], seconds: int) -> None:
+    """What `retryAfter` says is the delay of RetryInfo too, and stays in the details; a second where it says nothing."""
+    status = status_of(errors.LimitReached(Reason.RATE_LIMITED, "later", details))
+    retry, info = detail(status, error_details_pb2.RetryInfo), detail(status, error_details_pb2.ErrorInfo)
+    assert retry is not None
+    assert retry.retry_delay.ToMilliseconds() == seconds * 1000
+    assert info is not None
+    assert dict(info.metadata) == details
 
 
 @given(

@@ -29,9 +29,9 @@ def test_right_variables_pass() -> None:
 @pytest.mark.parametrize(
     ("variables", "field", "reason"),
     [
-        ({}, "variables.units", Reason.FIELD_MISSING),
-        ({"units": "metric"}, "variables.units", Reason.FIELD_INVALID),
-        ({"units": "SI", "limits": [1, "two"]}, "variables.limits.1", Reason.FIELD_INVALID),
+        ({}, "input.variables.units", Reason.VARIABLE_MISSING),
+        ({"units": "metric"}, "input.variables.units", Reason.FIELD_INVALID),
+        ({"units": "SI", "limits": [1, "two"]}, "input.variables.limits.1", Reason.FIELD_INVALID),
     ],
 )
 def test_a_wrong_variable_is_named(variables: dict[str, Any], field: str, reason: Reason) -> None:

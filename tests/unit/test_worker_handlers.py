@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from docmill.blobs import BlobNotFound
 from docmill.blobs.memory import MemoryBlobStore
 from docmill.domain.errors import DocmillError, Reason
 from docmill.domain.messages import JobMessage, PageFacts, StepFacts
@@ -16,7 +18,7 @@ from docmill.domain.pages import Unit
 from docmill.worker import facts, faults
 from docmill.worker.cache import DocumentCache
 from docmill.worker.frames import Frame
-from docmill.worker.handlers import PageHandler
+from docmill.worker.handlers import PageHandler, RenderHandler
 
 JOB = JobMessage(job_id="job", attempt=1, kind=JobKind.PAGE, org_id="org1", blob_key="doc", sha256="", page=1)
 
@@ -43,6 +45,10 @@ def _page(header: dict[str, Any]) -> PageFacts:
     return facts.page_facts(header, "key")
 
 
+def _parts(header: dict[str, Any]) -> Sequence[Frame]:
+    return facts.parts(Frame(header, b"12345"), 2)
+
+
 @pytest.mark.parametrize("fingerprint", ["../../../runs/other/output.json", "a/b", "..", "", "x" * 200, 7, None])
 async def test_a_child_cannot_name_blobs(blobs: MemoryBlobStore, cache: DocumentCache, fingerprint: object) -> None:
     """A taken-over child cannot have the worker write anywhere but under its job's document."""
@@ -54,6 +60,23 @@ async def test_a_child_cannot_name_blobs(blobs: MemoryBlobStore, cache: Document
     with pytest.raises(DocmillError) as caught:
         await PageHandler(blobs, cache, 1.0).handle(JOB, ask)
     assert caught.value.reason is Reason.INTERNAL
+
+
+@pytest.mark.parametrize("body", [b"", b"\x89PNG", b"<html>", b"%PDF-1.7"])
+async def test_a_child_cannot_have_a_page_shown_that_is_no_picture(
+    blobs: MemoryBlobStore, cache: DocumentCache, body: bytes
+) -> None:
+    """What will be given to browsers as a PNG at least begins as one; anything else is kept nowhere."""
+
+    async def ask(request: dict[str, Any], body_: bytes = b"", *, seconds: float) -> Frame:
+        return Frame({}, body)
+
+    job = replace(JOB, kind=JobKind.RENDER, read={"max_side": 100}, page_keys=("pages/1.png",))
+    with pytest.raises(DocmillError) as caught:
+        await RenderHandler(blobs, cache, 1.0).handle(job, ask)
+    assert caught.value.reason is Reason.INTERNAL
+    with pytest.raises(BlobNotFound):
+        await blobs.get("pages/1.png")
 
 
 NAN = float("nan")
@@ -79,8 +102,24 @@ STEPS = {"steps": [["read", "parse", 12]]}
         *((facts.step_facts, {"steps": [[name, "parse", 1]]}) for name in (None, 7, "x" * 201)),
         (facts.step_facts, {"steps": [["read", "parse", 1]] * 1001}),
         *(
+            (_parts, {"pages": pages, "sizes": sizes})
+            for pages, sizes in (
+                (None, [2, 3]),
+                ([{}], [5]),
+                ([{}, {}, {}], [2, 2, 1]),
+                ([{}, {}], [5]),
+                ([{}, {}], [2, 2]),
+                ([{}, {}], [3, 3]),
+                ([{}, {}], [-1, 6]),
+                ([{}, {}], [2.0, 3]),
+                ([{}, None], [2, 3]),
+                ([{}, {}], None),
+            )
+        ),
+        *((facts.batch_size, {"batch_size": value}) for value in (-1, 65, 2.0, "4", None)),
+        *(
             (believe, {})
-            for believe in (_page, facts.engine_ms, facts.fingerprint, facts.probe_facts, facts.step_facts)
+            for believe in (_page, _parts, facts.engine_ms, facts.fingerprint, facts.probe_facts, facts.step_facts)
         ),
     ],
 )
@@ -99,6 +138,8 @@ def test_what_can_be_is_believed() -> None:
     assert _page(PAGE | {"confidence": 1 + 1e-12, "words": 0, "engine": ""}).confidence == 1.0
     assert (facts.engine_ms(PAGE), facts.fingerprint(PAGE)) == (7, "f")
     assert facts.probe_facts(PROBE).pages == (PageSize(width=595.0, height=842.0, unit=Unit.POINT),)
+    assert _parts({"pages": [{"a": 1}, {"b": 2}], "sizes": [0, 5]}) == [Frame({"a": 1}), Frame({"b": 2}, b"12345")]
+    assert (facts.batch_size({}), facts.batch_size({"batch_size": 0}), facts.batch_size({"batch_size": 8})) == (1, 1, 8)
     assert facts.step_facts(STEPS) == (StepFacts(step_id="read", node_type="parse", duration_ms=12),)
 
 

@@ -91,11 +91,11 @@ class Gateway:
         verb = "GET" if exchange.verb == "HEAD" else exchange.verb
         if self._is_own(exchange.path):
             return await self._own_page(exchange.path, verb)
-        dialect = self._dialect_of(exchange.path)
+        spoken = self._dialect_of(exchange.path)
+        dialect = spoken or self._dialects[0]
         found = self._table.find(verb, exchange.parts)
         try:
-            if dialect is None:
-                dialect = self._dialects[0]
+            if spoken is None:
                 raise _no_route(exchange)
             response = await self._served(exchange, verb, found)
         except ClientDisconnect:

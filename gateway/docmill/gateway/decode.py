@@ -11,7 +11,7 @@ import re
 from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 from google.protobuf.message import Message
@@ -62,7 +62,7 @@ class Decoder:
         """Set the fields of `message` that the JSON object `value` names. FieldError at the first wrong one."""
         if not isinstance(value, Mapping):
             raise FieldError(path, "must be an object" if path else "The body must be a JSON object")
-        names = self.names(message.DESCRIPTOR)
+        names = self.names(cast("Descriptor", message.DESCRIPTOR))  # the stubs know two classes of it
         filled: dict[str, str] = {}
         for name, item in value.items():
             field = names.get(name)
@@ -137,7 +137,9 @@ class Decoder:
     def _fill_map(self, entries: Any, field: FieldDescriptor, value: Any, path: str) -> None:
         if not isinstance(value, Mapping):
             raise FieldError(path, "must be an object")
-        key, item_field = (field.message_type.fields_by_name[name] for name in ("key", "value"))
+        entry = field.message_type
+        assert entry is not None
+        key, item_field = (entry.fields_by_name[name] for name in ("key", "value"))
         for name, item in value.items():
             here = f"{path}.{name}"
             made = self._converter(key)(_from_text(key, name), here)
@@ -154,6 +156,7 @@ class Decoder:
 
     def _make_converter(self, field: FieldDescriptor) -> Convert:
         if field.cpp_type == FieldDescriptor.CPPTYPE_ENUM:
+            assert field.enum_type is not None
             return _to_enum(field.enum_type, self._words(field.enum_type))
         if field.cpp_type in _RANGES:
             return _to_int(*_RANGES[field.cpp_type])

@@ -9,7 +9,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 from google.protobuf.message import Message
@@ -57,7 +57,7 @@ class Encoder:
 
     def __call__(self, message: Message) -> Any:
         """The JSON value of `message`. ValueError for numbers that JSON does not have inside a `Value`."""
-        return self.of(message.DESCRIPTOR)(message)
+        return self.of(cast("Descriptor", message.DESCRIPTOR))(message)  # the stubs know two classes of it
 
     def of(self, descriptor: Descriptor) -> Encode:
         """The encoder of a message type. TypeError for well-known types that no message of ours uses."""
@@ -93,10 +93,9 @@ class Encoder:
 
     def _field(self, each: FieldDescriptor) -> Encode:
         if _is_map(each):
-            key, value = (
-                each.message_type.fields_by_name["key"],
-                self._single(each.message_type.fields_by_name["value"]),
-            )
+            entry = each.message_type
+            assert entry is not None
+            key, value = entry.fields_by_name["key"], self._single(entry.fields_by_name["value"])
             text = _bool_text if key.type == FieldDescriptor.TYPE_BOOL else str
             return lambda values: {text(name): value(item) for name, item in values.items()}
         single = self._single(each)
@@ -107,8 +106,10 @@ class Encoder:
     def _single(self, each: FieldDescriptor) -> Encode:
         match each.cpp_type:
             case FieldDescriptor.CPPTYPE_MESSAGE:
+                assert each.message_type is not None
                 return self.of(each.message_type)
             case FieldDescriptor.CPPTYPE_ENUM:
+                assert each.enum_type is not None
                 words = self._style.enum(each.enum_type)
                 return lambda number: words.get(number, number)
             case FieldDescriptor.CPPTYPE_INT64 | FieldDescriptor.CPPTYPE_UINT64:

@@ -6,11 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp
 
 from docmill.gateway.app import Gateway
+from docmill.gateway.bindings import SERVICES, bindings_of
 from docmill.gateway.dialects.doclo.dialect import Doclo
+from docmill.gateway.dialects.doclo.openapi import OVERLAY
 from docmill.gateway.dialects.doclo.words import VOCABULARIES
+from docmill.gateway.openapi import openapi_document, reference_page
+from docmill.gateway.replies import json_reply
 from docmill.gateway.upstream import Upstream
 
 __all__ = ["GatewayOptions", "make_app"]
@@ -33,7 +38,7 @@ class GatewayOptions:
 def make_app(options: GatewayOptions, upstream: Upstream) -> tuple[ASGIApp, Gateway]:
     """The ASGI application, and the gateway inside it. ValueError when two bindings can match one path."""
     dialects = [Doclo(upstream, vocabulary=VOCABULARIES[options.status_vocabulary])]
-    gateway = Gateway(dialects, upstream, max_body_bytes=options.max_body_bytes)
+    gateway = Gateway(dialects, upstream, max_body_bytes=options.max_body_bytes, pages=_pages())
     if not options.cors_origins:
         return gateway, gateway
     app = CORSMiddleware(
@@ -52,3 +57,9 @@ def make_app(options: GatewayOptions, upstream: Upstream) -> tuple[ASGIApp, Gate
         ],
     )
     return app, gateway
+
+
+def _pages() -> dict[str, Response]:
+    """The documentation: for programs and for people."""
+    document = openapi_document(bindings_of(SERVICES), OVERLAY)
+    return {"/openapi.json": json_reply(document), "/docs": HTMLResponse(reference_page(document))}

@@ -139,7 +139,7 @@ class Upstream:
         self._methods: dict[str, Any] = {}
         self.uploads = asyncio.Semaphore(_MAX_UPLOADS)
         """Held by each upload under way."""
-        self._health = health_pb2_grpc.HealthStub(self._channel)
+        self._health: Any = health_pb2_grpc.HealthStub(self._channel)  # its stub has no attributes for types
 
     async def aclose(self) -> None:
         """End all calls and close the channels."""

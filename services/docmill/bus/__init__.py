@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from enum import Enum, auto
 from typing import Protocol
 
-from docmill.domain.messages import Beat, Hint, JobMessage, JobResult
+from docmill.domain.messages import Attempt, Beat, Hint, JobMessage, JobResult
 
-__all__ = ["Bus", "BusUnavailable", "JobDelivery", "JobSource", "Publication", "ResultDelivery", "ResultSource"]
+__all__ = [
+    "ANSWER_SECONDS",
+    "Bus",
+    "BusUnavailable",
+    "JobDelivery",
+    "JobSource",
+    "Publication",
+    "ResultDelivery",
+    "ResultSource",
+    "WantedAnswer",
+]
+
+ANSWER_SECONDS = 2.0
+"""No answer to a question is taken later than this after it was asked."""
+
+WantedAnswer = Callable[[Sequence[Attempt]], Awaitable[Collection[Attempt]]]
+"""Picks those attempts that are still to be done."""
 
 
 class BusUnavailable(ConnectionError):
@@ -46,7 +62,7 @@ class JobDelivery(Protocol):
 
 
 class JobSource(Protocol):
-    """A worker's side of a pool's queue."""
+    """A worker's side of one of a pool's queues."""
 
     async def fetch(self, limit: int, timeout: float) -> Sequence[JobDelivery]:  # noqa: ASYNC109 - part of the contract
         """Up to `limit` jobs, as soon as there is one; empty after `timeout` seconds without any.
@@ -75,8 +91,8 @@ class ResultSource(Protocol):
 class Bus(Protocol):
     """What every bus must do; one contract suite checks it.
 
-    Jobs and results are delivered at least once; hints and beats at most once. A message published twice with the
-    same `dedup_id` within the de-duplication window is delivered once.
+    Jobs and results are delivered at least once; hints and beats at most once; a question has one answer or fails. A
+    message published twice with the same `dedup_id` within the de-duplication window is delivered once.
     """
 
     async def publish_jobs(self, jobs: Sequence[JobMessage]) -> Sequence[Publication]:
@@ -85,8 +101,8 @@ class Bus(Protocol):
         Raises `BusUnavailable` only when none could be sent.
         """
 
-    def jobs(self, pool: str = "cpu") -> AbstractAsyncContextManager[JobSource]:
-        """Take part in a pool's queue."""
+    def jobs(self, pool: str = "cpu", *, express: bool = False) -> AbstractAsyncContextManager[JobSource]:
+        """Take part in one of a pool's two queues: that of its express jobs, or that of all others."""
 
     async def discard_jobs(self, run_id: str) -> None:
         """Drop the run's jobs that no worker has taken yet. Best effort."""
@@ -112,6 +128,15 @@ class Bus(Protocol):
 
     def on_beat(self, listener: Callable[[Beat], None]) -> Callable[[], None]:
         """Call `listener` for every beat from now on; the result unsubscribes."""
+
+    async def ask_wanted(self, attempts: Sequence[Attempt]) -> frozenset[Attempt]:
+        """Ask the services which of these attempts are still to be done, at some moment between the call and its end.
+
+        Raises `BusUnavailable` when nobody answers within `ANSWER_SECONDS`: ask again.
+        """
+
+    def answering(self, answer: WantedAnswer) -> AbstractAsyncContextManager[None]:
+        """Take part in answering such questions: each goes to one of those who do. An answer that raises is none."""
 
     def on_reset(self, listener: Callable[[], Awaitable[None]]) -> Callable[[], None]:
         """Call `listener` after the queues had to be made anew: whatever was published before is gone.

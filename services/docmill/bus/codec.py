@@ -25,12 +25,16 @@ from docmill.domain.pages import Unit
 from docmill.internal.v1 import jobs_pb2 as pb
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from docmill.domain.messages import Attempt
     from docmill.domain.models import JsonObject
 
 _KINDS = {
     JobKind.PROBE: pb.JOB_KIND_PROBE,
     JobKind.PAGE: pb.JOB_KIND_PAGE,
     JobKind.DOCUMENT: pb.JOB_KIND_DOCUMENT,
+    JobKind.RENDER: pb.JOB_KIND_RENDER,
 }
 _KINDS_BACK = {value: kind for kind, value in _KINDS.items()}
 _HINTS = {
@@ -64,6 +68,7 @@ def encode_job(job: JobMessage) -> bytes:
         definition=_to_json(job.definition),
         output_schema=_to_json(job.output_schema),
         variables=_to_json(job.variables),
+        express=job.express,
         trace=job.trace,
     )
     if job.deadline is not None:
@@ -94,6 +99,7 @@ def decode_job(data: bytes) -> JobMessage:
             output_schema=_from_json(message.output_schema),
             variables=_from_json(message.variables),
             deadline=message.deadline.ToDatetime(tzinfo=UTC) if message.HasField("deadline") else None,
+            express=message.express,
             trace=dict(message.trace),
         )
     except (DecodeError, KeyError, ValueError) as error:
@@ -179,8 +185,7 @@ def decode_hint(data: bytes) -> Hint:
 
 def encode_beat(beat: Beat) -> bytes:
     """The payload of a beat."""
-    holding = [pb.Holding(job_id=job_id, attempt=attempt) for job_id, attempt in beat.holding]
-    return pb.Beat(worker_id=beat.worker_id, slots=beat.slots, holding=holding).SerializeToString()
+    return pb.Beat(worker_id=beat.worker_id, slots=beat.slots, holding=_holdings(beat.holding)).SerializeToString()
 
 
 def decode_beat(data: bytes) -> Beat:
@@ -189,11 +194,41 @@ def decode_beat(data: bytes) -> Beat:
         message = pb.Beat.FromString(data)
     except DecodeError as error:
         raise Unreadable("not a beat of this release") from error
-    return Beat(
-        worker_id=message.worker_id,
-        slots=message.slots,
-        holding=tuple((held.job_id, held.attempt) for held in message.holding),
-    )
+    return Beat(worker_id=message.worker_id, slots=message.slots, holding=_attempts(message.holding))
+
+
+def encode_question(attempts: Iterable[Attempt]) -> bytes:
+    """The payload of a question about attempts."""
+    return pb.WantedQuestion(attempts=_holdings(attempts)).SerializeToString()
+
+
+def decode_question(data: bytes) -> tuple[Attempt, ...]:
+    """The attempts of a question. Raises `Unreadable`."""
+    try:
+        return _attempts(pb.WantedQuestion.FromString(data).attempts)
+    except DecodeError as error:
+        raise Unreadable("not a question of this release") from error
+
+
+def encode_answer(wanted: Iterable[Attempt]) -> bytes:
+    """The payload of an answer."""
+    return pb.WantedAnswer(wanted=_holdings(wanted)).SerializeToString()
+
+
+def decode_answer(data: bytes) -> frozenset[Attempt]:
+    """The attempts of an answer. Raises `Unreadable`."""
+    try:
+        return frozenset(_attempts(pb.WantedAnswer.FromString(data).wanted))
+    except DecodeError as error:
+        raise Unreadable("not an answer of this release") from error
+
+
+def _holdings(attempts: Iterable[Attempt]) -> list[pb.Holding]:
+    return [pb.Holding(job_id=job_id, attempt=attempt) for job_id, attempt in attempts]
+
+
+def _attempts(holdings: Iterable[pb.Holding]) -> tuple[Attempt, ...]:
+    return tuple((held.job_id, held.attempt) for held in holdings)
 
 
 def _to_json(value: JsonObject) -> bytes:

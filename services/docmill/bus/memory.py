@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections import deque
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -10,13 +11,14 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from docmill.bus import BusUnavailable, Publication, codec
+from docmill.bus import ANSWER_SECONDS, BusUnavailable, Publication, codec
 from docmill.bus.listeners import Registry, ResetListeners, tell
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
-    from docmill.domain.messages import Beat, Hint, JobMessage, JobResult
+    from docmill.bus import WantedAnswer
+    from docmill.domain.messages import Attempt, Beat, Hint, JobMessage, JobResult
 
 __all__ = ["MemoryBroker", "MemoryBus"]
 
@@ -37,11 +39,12 @@ class _Entry:
 class _Queue:
     """A work queue with redelivery and de-duplication."""
 
-    def __init__(self, ack_wait: float) -> None:
+    def __init__(self, ack_wait: float, seen: dict[str, float]) -> None:
+        """`seen`, times by `dedup_id`, may be shared: what one queue has taken, no other one takes again."""
         self._ack_wait = ack_wait
         self._ready: deque[_Entry] = deque()
         self._held: set[_Entry] = set()
-        self._seen: dict[str, float] = {}
+        self._seen = seen
         self._arrived = asyncio.Condition()
 
     async def put(self, payload: bytes, *, dedup_id: str, group: str) -> None:
@@ -114,22 +117,23 @@ class MemoryBroker:
         """Seconds until a job without a sign of life is delivered again: `ack_wait`; bytes of a message: `max_payload`."""
         self.ack_wait = ack_wait
         self.max_payload = max_payload
-        self.results = _Queue(ack_wait)
+        self.results = _Queue(ack_wait, {})
         self.buses: set[MemoryBus] = set()
-        self._pools: dict[str, _Queue] = {}
+        self._lanes: dict[tuple[str, bool], _Queue] = {}
+        self._sent_jobs: dict[str, float] = {}
 
-    def pool(self, name: str) -> _Queue:
-        """The queue of a pool."""
-        return self._pools.setdefault(name, _Queue(self.ack_wait))
+    def lane(self, pool: str, *, express: bool) -> _Queue:
+        """One of the two queues of a pool."""
+        return self._lanes.setdefault((pool, express), _Queue(self.ack_wait, self._sent_jobs))
 
     def purge(self, run_id: str) -> None:
         """Drop the run's jobs that wait."""
-        for queue in self._pools.values():
+        for queue in self._lanes.values():
             queue.purge(run_id)
 
     async def lose_everything(self) -> None:
         """For tests: what happens when a server loses its disk."""
-        for queue in (self.results, *self._pools.values()):
+        for queue in (self.results, *self._lanes.values()):
             queue.lose()
         for bus in tuple(self.buses):
             bus.resets.tell()
@@ -143,6 +147,7 @@ class MemoryBus:
         self.resets = ResetListeners()
         self.hints: Registry[Callable[[Hint], None]] = Registry()
         self.beats: Registry[Callable[[Beat], None]] = Registry()
+        self.answers: Registry[WantedAnswer] = Registry()
         self._broker = broker
         self._pool_of = pool_of
         self._closed = False
@@ -154,12 +159,12 @@ class MemoryBus:
         return [await self._put(job) for job in jobs]
 
     @asynccontextmanager
-    async def jobs(self, pool: str = "cpu") -> AsyncIterator[_JobSource]:
-        """Take part in a pool's queue."""
-        yield _JobSource(self._broker.pool(pool), self._broker.ack_wait)
+    async def jobs(self, pool: str = "cpu", *, express: bool = False) -> AsyncIterator[_JobSource]:
+        """Take part in one of a pool's queues."""
+        yield _JobSource(self._broker.lane(pool, express=express), self._broker.ack_wait)
 
     async def discard_jobs(self, run_id: str) -> None:
-        """In all pools."""
+        """In all queues."""
         self._broker.purge(run_id)
 
     async def publish_result(self, result: JobResult) -> None:
@@ -191,6 +196,27 @@ class MemoryBus:
         """From now on."""
         return self.beats.add(listener)
 
+    async def ask_wanted(self, attempts: Sequence[Attempt]) -> frozenset[Attempt]:
+        """Any answerer of the broker, this bus's own too."""
+        await self.ping()
+        answers = [answer for bus in self._broker.buses for answer in bus.answers]
+        if not answers:
+            raise BusUnavailable("nobody answers questions")
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return frozenset(await random.choice(answers)(attempts))  # noqa: S311 - no secret
+        except Exception as error:
+            raise BusUnavailable("a question was not answered") from error
+
+    @asynccontextmanager
+    async def answering(self, answer: WantedAnswer) -> AsyncIterator[None]:
+        """Until the end of the context, or until closed."""
+        remove = self.answers.add(answer)
+        try:
+            yield
+        finally:
+            remove()
+
     def on_reset(self, listener: Callable[[], Awaitable[None]]) -> Callable[[], None]:
         """Called by `MemoryBroker.lose_everything`."""
         return self.resets.add(listener)
@@ -210,7 +236,7 @@ class MemoryBus:
         payload = codec.encode_job(job)
         if len(payload) > self._broker.max_payload:
             return Publication.TOO_LARGE
-        queue = self._broker.pool(self._pool_of(job))
+        queue = self._broker.lane(self._pool_of(job), express=job.express)
         await queue.put(payload, dedup_id=job.dedup_id, group=job.run_id)
         return Publication.TAKEN
 

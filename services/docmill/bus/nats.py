@@ -15,6 +15,7 @@ from docmill.bus.connection import BUS_ERRORS, Connection
 from docmill.bus.listeners import Registry, tell
 from docmill.bus.publisher import Outgoing, Publisher
 from docmill.bus.pull import ACK, IN_PROGRESS, TERM, PullConsumer, answer, nak
+from docmill.bus.questions import Questions
 from docmill.bus.streams import Streams
 
 if TYPE_CHECKING:
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
     from nats.aio.client import Client
     from nats.aio.msg import Msg
 
+    from docmill.bus import WantedAnswer
     from docmill.bus.publisher import Outcome
-    from docmill.domain.messages import Beat, Hint, JobMessage, JobResult
+    from docmill.domain.messages import Attempt, Beat, Hint, JobMessage, JobResult
 
 __all__ = ["NatsBus"]
 
@@ -49,9 +51,10 @@ class NatsBus:
         self._hints: Registry[Callable[[Hint], None]] = Registry()
         self._beats: Registry[Callable[[Beat], None]] = Registry()
         self._publisher = Publisher()
+        self._questions = Questions(self._streams.wanted_subject)
         self._closed = False
         connection.on_attach.append(self._attach)
-        connection.on_lost.append(self._publisher.connection_lost)
+        connection.on_lost += (self._publisher.connection_lost, self._questions.connection_lost)
 
     @classmethod
     async def connect(
@@ -83,7 +86,11 @@ class NatsBus:
             self._require_connection()
         outcomes = await self._publish(
             [
-                Outgoing(self._streams.job_subject(self._pool_of(job), job.run_id), codec.encode_job(job), job.dedup_id)
+                Outgoing(
+                    self._streams.job_subject(self._pool_of(job), job.run_id, express=job.express),
+                    codec.encode_job(job),
+                    job.dedup_id,
+                )
                 for job in jobs
             ]
         )
@@ -97,13 +104,13 @@ class NatsBus:
         return [_publication(outcome) for outcome in outcomes]
 
     @asynccontextmanager
-    async def jobs(self, pool: str = "cpu") -> AsyncIterator[_JobSource]:
-        """Pull from the pool's consumer."""
-        async with self._consumer(*self._streams.use_jobs(pool)) as consumer:
+    async def jobs(self, pool: str = "cpu", *, express: bool = False) -> AsyncIterator[_JobSource]:
+        """Pull from the consumer of the pool's lane."""
+        async with self._consumer(*self._streams.use_jobs(pool, express=express)) as consumer:
             yield _JobSource(self._connection, consumer)
 
     async def discard_jobs(self, run_id: str) -> None:
-        """Purge the run's subject in all pools."""
+        """Purge the run's subjects."""
         try:
             await self._connection.js.purge_stream(self._streams.jobs, subject=self._streams.jobs_of_run(run_id))
         except BUS_ERRORS as error:
@@ -141,6 +148,27 @@ class NatsBus:
     def on_beat(self, listener: Callable[[Beat], None]) -> Callable[[], None]:
         """As `on_hint`."""
         return self._beats.add(listener)
+
+    async def ask_wanted(self, attempts: Sequence[Attempt]) -> frozenset[Attempt]:
+        """One of the services' queue group answers."""
+        self._require_connection()
+        try:
+            return codec.decode_answer(await self._questions.ask(codec.encode_question(attempts)))
+        except (codec.Unreadable, *BUS_ERRORS) as error:
+            raise BusUnavailable(f"a question was not answered: {error!r}") from error
+
+    @asynccontextmanager
+    async def answering(self, answer: WantedAnswer) -> AsyncIterator[None]:
+        """In the services' queue group; once a bus."""
+
+        async def reply(question: bytes) -> bytes:
+            return codec.encode_answer(await answer(codec.decode_question(question)))
+
+        await self._questions.serve(reply)
+        try:
+            yield
+        finally:
+            await self._questions.stop()
 
     def on_reset(self, listener: Callable[[], Awaitable[None]]) -> Callable[[], None]:
         """Called whoever made the streams anew, within about two seconds."""
@@ -193,6 +221,7 @@ class NatsBus:
 
     async def _attach(self, client: Client) -> None:
         await self._publisher.attach(client)
+        await self._questions.attach(client)
         await client.subscribe(self._streams.hint_subject, cb=self._hint_arrived)
         await client.subscribe(self._streams.beat_subject, cb=self._beat_arrived)
 

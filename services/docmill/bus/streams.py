@@ -38,6 +38,11 @@ _MAX_ACK_PENDING = 20_000
 _MAX_WAITING = 8_192
 
 
+def _lane(*, express: bool) -> str:
+    """The part of a job's subject that keeps the lanes apart; the older lane has the name it always had."""
+    return "express" if express else "jobs"
+
+
 def token(name: str) -> str:
     """`name`, if it can be a part of a subject and of a consumer's name; raises `ValueError` else."""
     if not _TOKEN.fullmatch(name):
@@ -59,23 +64,25 @@ class Streams:
         self.result_subject = f"{prefix}.results"
         self.hint_subject = f"{prefix}.hints"
         self.beat_subject = f"{prefix}.beats"
+        self.wanted_subject = f"{prefix}.wanted"
         self._consumers: dict[tuple[str, str], ConsumerConfig] = {}
         self._created: dict[str, datetime | None] = {}
         self._lock = asyncio.Lock()
 
-    def job_subject(self, pool: str, run_id: str) -> str:
+    def job_subject(self, pool: str, run_id: str, *, express: bool = False) -> str:
         """Where a job of the run is published."""
-        return f"{self._prefix}.jobs.{token(pool)}.{token(run_id or PROBE)}"
+        return f"{self._prefix}.{_lane(express=express)}.{token(pool)}.{token(run_id or PROBE)}"
 
     def jobs_of_run(self, run_id: str) -> str:
-        """The run's jobs in all pools."""
-        return f"{self._prefix}.jobs.*.{token(run_id)}"
+        """The run's jobs in all pools, on both lanes."""
+        return f"{self._prefix}.*.*.{token(run_id)}"
 
-    def use_jobs(self, pool: str) -> tuple[str, str]:
-        """Want the consumer of a pool; its stream and name."""
-        name = f"workers_{token(pool)}"
+    def use_jobs(self, pool: str, *, express: bool = False) -> tuple[str, str]:
+        """Want the consumer of a pool's lane; its stream and name."""
+        name = f"{'express' if express else 'workers'}_{token(pool)}"
+        subject = f"{self._prefix}.{_lane(express=express)}.{pool}.*"
         self._consumers[self.jobs, name] = self._consumer(
-            name, subject=f"{self._prefix}.jobs.{pool}.*", ack_wait=self._ack_wait, max_deliver=self._max_deliver
+            name, subject=subject, ack_wait=self._ack_wait, max_deliver=self._max_deliver
         )
         return self.jobs, name
 
@@ -126,14 +133,14 @@ class Streams:
 
     def _stream_configs(self) -> tuple[StreamConfig, StreamConfig]:
         return (
-            self._stream(self.jobs, f"{self._prefix}.jobs.*.*"),
+            self._stream(self.jobs, *(f"{self._prefix}.{_lane(express=express)}.*.*" for express in (False, True))),
             self._stream(self.results, self.result_subject),
         )
 
-    def _stream(self, name: str, subject: str) -> StreamConfig:
+    def _stream(self, name: str, *subjects: str) -> StreamConfig:
         return StreamConfig(
             name=name,
-            subjects=[subject],
+            subjects=list(subjects),
             retention=RetentionPolicy.WORK_QUEUE,
             discard=DiscardPolicy.NEW,  # full: the publisher is told, nothing that was accepted is dropped
             storage=StorageType.FILE,

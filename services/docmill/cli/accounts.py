@@ -14,7 +14,7 @@ from docmill.cli.output import Styled, json_line, local, printable, table, utc
 if TYPE_CHECKING:
     from docmill.domain.models import ApiKey, Organization
 
-orgs = App(name="orgs", group=OPERATION, help="Create and list organizations.")
+orgs = App(name="orgs", group=OPERATION, help="Create and list organizations, and choose their plans.")
 keys = App(name="keys", group=OPERATION, help="Create, list and revoke API keys.")
 
 S = TypeVar("S", bound=StrEnum)
@@ -34,10 +34,13 @@ async def create_organization(name: str, /, *, plan: str, data: Data = None, jso
 
     async with open_operator(settings_of(data)) as operator:
         created = await operator.create_organization(name, plan)
+        secret = await operator.webhook_secret(created.id) if created.webhook_secret else ""
     if json:
-        json_line(_organization_json(created))
-    else:
-        print(f"created {created.id} ({printable(created.name)}, {created.plan_id})")
+        json_line(_organization_json(created) | ({"webhook_secret": secret} if secret else {}))
+        return
+    print(f"created {created.id} ({printable(created.name)}, {created.plan_id})")
+    if secret:
+        print(f"the secret of its webhooks: {secret}")
 
 
 @orgs.command(name="list")
@@ -53,6 +56,24 @@ async def list_organizations(*, data: Data = None, json: AsJson = False) -> None
         return
     rows = [(item.id, item.name, item.plan_id, local(item.created_at)) for item in found]
     table(["ORGANIZATION", "NAME", "PLAN", "CREATED"], rows, nothing="There are no organizations.")
+
+
+@orgs.command(name="set-plan")
+async def set_plan(org: str, /, *, plan: str, data: Data = None, json: AsJson = False) -> None:
+    """Put an organization on another plan, from its next call on.
+
+    Args:
+        org: Id of the organization.
+        plan: Its plan; an unknown one is answered with the list.
+    """
+    from docmill.app import open_operator  # noqa: PLC0415 - the store loads in operator commands only
+
+    async with open_operator(settings_of(data)) as operator:
+        changed = await operator.set_plan(org, plan)
+    if json:
+        json_line(_organization_json(changed))
+    else:
+        print(f"{changed.id} ({printable(changed.name)}) is on {changed.plan_id}")
 
 
 @keys.command(name="create")
@@ -71,7 +92,7 @@ async def create_key(
     Args:
         org: Id of the organization.
         mode: Live runs are billed, test runs are free; neither sees the other's.
-        scopes: What the key may do, separated by commas.
+        scopes: What the key may do, separated by commas; `admin` besides these lets it manage its organization's keys.
         expires: When it stops working (ISO 8601, local time unless it says otherwise); never when not given.
         name: What it is for.
     """
@@ -105,8 +126,15 @@ async def list_keys(*, org: str = "", data: Data = None, json: AsJson = False) -
         for key in found:
             json_line(_key_json(key))
         return
-    rows = [(key.id, key.org_id, key.mode, f"...{key.last4}", key.name, _scopes(key), _state(key)) for key in found]
-    table(["KEY", "ORGANIZATION", "MODE", "ENDS IN", "NAME", "SCOPES", "STATE"], rows, nothing="There are no keys.")
+    rows = [
+        (
+            *(key.id, key.org_id, key.mode, f"...{key.last4}", key.name, _scopes(key), _state(key)),
+            local(key.last_used_at)[:-3],  # to the minute
+        )
+        for key in found
+    ]
+    columns = ["KEY", "ORGANIZATION", "MODE", "ENDS IN", "NAME", "SCOPES", "STATE", "LAST USED"]
+    table(columns, rows, nothing="There are no keys.")
 
 
 @keys.command(name="revoke")
@@ -144,11 +172,15 @@ def _key_json(key: "ApiKey") -> dict[str, Any]:
         "createdAt": utc(key.created_at),
         "expiresAt": utc(key.expires_at),
         "revokedAt": utc(key.revoked_at),
+        "lastUsedAt": utc(key.last_used_at),
     }
 
 
 def _scopes(key: "ApiKey") -> str:
-    return "all" if key.scopes >= set(ALL_SCOPES.split(",")) else " ".join(sorted(key.scopes))
+    usual = set(ALL_SCOPES.split(","))
+    if not key.scopes >= usual:
+        return " ".join(sorted(key.scopes))
+    return " ".join(["all", *sorted(key.scopes - usual)])
 
 
 def _state(key: "ApiKey") -> Styled:

@@ -21,7 +21,8 @@ from importlib.metadata import version
 
 from cyclopts import App, CycloptsError, MissingArgumentError, Parameter, UnknownCommandError
 
-from docmill.cli import accounts, flows, run, runs, system
+from docmill.cli import accounts, deliveries, flows, run, runs, system, usage
+from docmill.cli import credits as credits_
 from docmill.cli.failures import DONE, UsageError, report
 from docmill.cli.options import DOCUMENTS, OPERATION
 
@@ -55,7 +56,9 @@ app.command(run.run, group=DOCUMENTS, version_flags=[])  # --version is the flow
 app.command(run.watch, group=DOCUMENTS)
 app.command(run.cancel, group=DOCUMENTS)
 app.command(runs.app)
+app.command(deliveries.app)
 app.command(flows.app)
+app.command(usage.usage, group=DOCUMENTS)
 app.command(system.up, group=OPERATION)
 app.command(system.serve, group=OPERATION)
 app.command(system.migrate, group=OPERATION)
@@ -63,6 +66,7 @@ app.command(system.config, group=OPERATION)
 app.command(system.doctor, group=OPERATION)
 app.command(accounts.orgs)
 app.command(accounts.keys)
+app.command(credits_.app)
 
 
 def main(tokens: Sequence[str] | None = None) -> int:

@@ -111,8 +111,11 @@ def run_json(run: "Run") -> dict[str, Any]:
             "pageCount": metrics.page_count,
             "creditsUsed": metrics.credits_used,
             "engineMs": metrics.engine_ms,
+            "stepsRun": metrics.steps_run,
+            "stepsTotal": metrics.steps_total,
         },
         "metadata": dict(run.metadata),
+        "labels": dict(run.labels),
         "traceId": run.trace_id,
         "lastSequence": run.last_sequence,
     }

@@ -27,6 +27,7 @@ async def run(
     version: str = "",
     var: list[str] | None = None,
     metadata: str = "",
+    label: list[str] | None = None,
     priority: Literal["interactive", "standard", "bulk"] = "standard",
     parallel: Annotated[int, Parameter(validator=Number(gte=1, lte=64))] = 4,
     no_wait: bool = False,
@@ -45,6 +46,7 @@ async def run(
         version: Version of the flow; the current one when not given.
         var: A variable of the flow as `name=value`; the value is JSON, or text where it is none.
         metadata: A JSON object to be given back with each run.
+        label: A label of each run as `name=value`, to find it by; may be given several times.
         priority: Who goes first when workers are busy.
         parallel: How many documents are under way at once.
         no_wait: Start the runs and leave.
@@ -58,6 +60,7 @@ async def run(
         "version": version,
         "variables": _variables(var or []),
         "metadata": _object(metadata, "--metadata") if metadata else None,
+        "labels": _labels(label or []),
         "priority": Priority(priority),
     }
     async with server.connect() as docmill:
@@ -233,6 +236,16 @@ def _variables(pairs: list[str]) -> dict[str, Any] | None:
         except JSONDecodeError:
             variables[name] = value
     return variables or None
+
+
+def _labels(pairs: list[str]) -> dict[str, str]:
+    labels: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not name or not equals:
+            raise UsageError(f"--label {pair!r}: a label is given as name=value")
+        labels[name] = value
+    return labels
 
 
 def _object(text: str, option: str) -> dict[str, Any]:

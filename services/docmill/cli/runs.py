@@ -20,6 +20,7 @@ async def list_runs(
     *,
     flow: str = "",
     status: list[Status] | None = None,
+    label: str = "",
     after: datetime | None = None,
     before: datetime | None = None,
     limit: Annotated[int, Parameter(validator=Number(gte=1, lte=10_000))] = 20,
@@ -31,6 +32,7 @@ async def list_runs(
     Args:
         flow: Only runs of this flow.
         status: Only runs in this state; may be given several times.
+        label: Only runs that have this label: `name=value`, or `name` for any value.
         after: Only runs created at this time or later, e.g. `2026-03-02T08:00`.
         before: Only runs created before this time.
         limit: How many at most.
@@ -40,7 +42,10 @@ async def list_runs(
     found = []
     async with server.connect() as docmill:
         states = [RunStatus(name) for name in status or ()]
-        async for run in docmill.runs.list(flow_id=flow, statuses=states, created_after=after, created_before=before):
+        asked = docmill.runs.list(
+            flow_id=flow, statuses=states, label=label, created_after=after, created_before=before
+        )
+        async for run in asked:
             found.append(run)
             if len(found) == limit:
                 break

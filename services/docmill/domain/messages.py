@@ -10,6 +10,8 @@ from enum import StrEnum
 from docmill.domain.errors import Fault
 from docmill.domain.models import JobKind, JsonObject, PageSize
 
+Attempt = tuple[str, int]  # a job's id and the number of the attempt, from 1
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobMessage:
@@ -29,18 +31,25 @@ class JobMessage:
     declared_type: str = ""
     filename: str = ""
     page: int = 0
-    """1-based page to read (PAGE)."""
+    """1-based page to read (PAGE) or to make a picture of (RENDER)."""
     read: JsonObject = field(default_factory=dict)
-    """Reading options of the flow's parse step (PAGE): `engine`, `languages`, ..."""
+    """Reading options of the flow's parse step (PAGE): `engine`, `languages`, ...; or the picture's `max_side` (RENDER)."""
     page_keys: Sequence[str] = ()
-    """Blobs of the pages in order; an empty string for a page that failed (DOCUMENT)."""
+    """Blobs of the pages in order; an empty string for a page that failed (DOCUMENT). The picture's blob (RENDER)."""
     definition: JsonObject = field(default_factory=dict)
     """The flow's recipe (DOCUMENT)."""
     output_schema: JsonObject = field(default_factory=dict)
     variables: JsonObject = field(default_factory=dict)
     deadline: datetime | None = None
+    express: bool = False
+    """It must not stand behind a flood: it goes on the express lane, and workers start it first."""
     trace: Mapping[str, str] = field(default_factory=dict)
     """W3C trace context headers."""
+
+    @property
+    def id(self) -> Attempt:
+        """Which attempt of which job this is."""
+        return self.job_id, self.attempt
 
     @property
     def dedup_id(self) -> str:
@@ -127,5 +136,5 @@ class Beat:
 
     worker_id: str
     slots: int
-    holding: Sequence[tuple[str, int]] = ()
-    """(job_id, attempt) of every job fetched and not yet answered: their leases go on."""
+    holding: Sequence[Attempt] = ()
+    """Every job fetched and not yet answered: their leases go on."""

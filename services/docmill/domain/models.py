@@ -13,6 +13,7 @@ from typing import Any
 
 from docmill.domain.errors import Fault
 from docmill.domain.pages import Unit
+from docmill.domain.rates import Window
 from docmill.domain.states import JobState, PageState, ProbeState, RunState
 
 JsonObject = Mapping[str, Any]  # what JSON calls an object; its values are JSON values
@@ -98,6 +99,8 @@ class Caller:
     key_id: str
     plan_id: str = ""
     """The organization's plan."""
+    window: Window | None = None
+    """Calls of its organization and mode counted before this one; None when none ever was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,6 +229,13 @@ class Run:
     steps_total: int = 0
     """Steps of the flow."""
     trace_id: str = ""
+    queue_position: int | None = None
+    """Its place in the line, from 1, while it waits to be let in: as it was when somebody looked, never kept."""
+
+    @property
+    def waits(self) -> bool:
+        """It was not let in yet."""
+        return self.admitted_at is None and self.state is RunState.QUEUED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,10 +20,9 @@ class OnPageFailure(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The pages of a run and the credits to hold for them."""
+    """The pages of a run."""
 
     pages: int
-    credits: int
 
 
 def plan(version: FlowVersion, document: Document) -> Plan | Fault:
@@ -37,16 +36,21 @@ def plan(version: FlowVersion, document: Document) -> Plan | Fault:
             message=f"Flow {version.flow_id} does not take {document.media_type}; it takes {_listed(limits.supported_formats)}",
             details={"detected": document.media_type, "supported": " ".join(limits.supported_formats)},
         )
-    pages = len(document.pages)
-    if not pages:
+    if not document.pages:
         return Fault(reason=Reason.MEDIA_EMPTY, message="The document has no pages")
-    if pages > limits.max_pages:
-        return Fault(
-            reason=Reason.MEDIA_TOO_MANY_PAGES,
-            message=f"The document has {pages} pages; flow {version.flow_id} takes at most {limits.max_pages}. Split it",
-            details={"pages": str(pages), "maxPages": str(limits.max_pages)},
-        )
-    return Plan(pages=pages, credits=pages * limits.estimated_credits_per_page)
+    return check_pages(version, len(document.pages)) or Plan(pages=len(document.pages))
+
+
+def check_pages(version: FlowVersion, pages: int) -> Fault | None:
+    """Why a document of so many pages is too long for the flow, or None."""
+    limit = version.limits.max_pages
+    if pages <= limit:
+        return None
+    return Fault(
+        reason=Reason.MEDIA_TOO_MANY_PAGES,
+        message=f"The document has {pages} pages; flow {version.flow_id} takes at most {limit}. Split it",
+        details={"pages": str(pages), "maxPages": str(limit)},
+    )
 
 
 def check_size(version: FlowVersion, size: int) -> Fault | None:

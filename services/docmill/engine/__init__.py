@@ -1,6 +1,29 @@
 """The use cases of docmill, one file each, behind one façade."""
 
 from docmill.engine.engine import Engine
-from docmill.engine.requests import Heartbeat, Listing, RunFilter, RunOutput, RunRequest, WebhookRequest
+from docmill.engine.requests import (
+    Estimate,
+    EstimateRequest,
+    Heartbeat,
+    KeyRequest,
+    Listing,
+    RunFilter,
+    RunOutput,
+    RunRequest,
+    Usage,
+    WebhookRequest,
+)
 
-__all__ = ["Engine", "Heartbeat", "Listing", "RunFilter", "RunOutput", "RunRequest", "WebhookRequest"]
+__all__ = [
+    "Engine",
+    "Estimate",
+    "EstimateRequest",
+    "Heartbeat",
+    "KeyRequest",
+    "Listing",
+    "RunFilter",
+    "RunOutput",
+    "RunRequest",
+    "Usage",
+    "WebhookRequest",
+]

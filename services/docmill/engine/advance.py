@@ -11,30 +11,40 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from docmill.domain import plan as planning
+from docmill.domain.credits import cost
 from docmill.domain.errors import Fault
 from docmill.domain.messages import JobResult
-from docmill.domain.models import Document, EventKind, Job, JobKind, Mode, Run
+from docmill.domain.models import Document, EventKind, Job, JobKind, Run
 from docmill.domain.states import JobState, RunState
-from docmill.engine import ids
+from docmill.engine import billing, ids
 from docmill.engine.catalog import Recipe
-from docmill.store import Op, jobs, ledger, runs
+from docmill.store import Op, deliveries, jobs, runs
 from docmill.store.runs import NewEvent
 
 
-def plan_run(run: Run, recipe: Recipe, document: Document, now: datetime) -> Op[Run | None]:
-    """Turn the probed document into PAGE jobs, or end the run with what is wrong."""
+def plan_run(run: Run, recipe: Recipe, document: Document, now: datetime, *, held_pages: int = 1) -> Op[Run | None]:
+    """Turn the probed document into PAGE jobs, at once or when the run is let in; or end the run with what is wrong.
+
+    Credits are held for `held_pages`.
+    """
     decision = planning.plan(recipe.version, document)
     if isinstance(decision, Fault):
         return (yield from fail_run(run, recipe, decision, now))
-    credits_ = decision.credits if run.mode is Mode.LIVE else 0
-    yield from jobs.insert(
-        [new_job(JobKind.PAGE, run, document.id, now, page=number) for number in range(1, decision.pages + 1)]
-    )
-    if credits_:
-        yield from ledger.reserve(ids.new("led"), run, credits_, now)
+    reserved = yield from billing.top_up(run, decision.pages, held_pages, now)
+    if isinstance(reserved, Fault):
+        return (yield from fail_run(run, recipe, reserved, now))
+    if run.admitted_at is not None:
+        yield from insert_pages(run, decision.pages, now)
     planned = NewEvent(kind=EventKind.RUN_PLANNED, payload={"pagesTotal": decision.pages})
-    to = replace(run, pages_total=decision.pages, credits_reserved=credits_, step=recipe.read_step_id)
+    to = replace(run, pages_total=decision.pages, credits_reserved=reserved, step=recipe.read_step_id)
     return (yield from runs.change(run, to, [planned], now))
+
+
+def insert_pages(run: Run, pages: int, now: datetime) -> Op[None]:
+    """The PAGE jobs of a run that was let in and is planned."""
+    yield from jobs.insert(
+        [new_job(JobKind.PAGE, run, run.document_id, now, page=number) for number in range(1, pages + 1)]
+    )
 
 
 def pages_read(run: Run, recipe: Recipe, results: Sequence[JobResult], now: datetime) -> Op[Run | None]:
@@ -112,7 +122,8 @@ def document_made(run: Run, recipe: Recipe, result: JobResult, now: datetime) ->
         for step in facts.steps
         if step.step_id != recipe.read_step_id
     ]
-    to = replace(run, state=RunState.SUCCEEDED, output_key=facts.output_key, step="")
+    done = run.steps_run + len(steps)
+    to = replace(run, state=RunState.SUCCEEDED, output_key=facts.output_key, step="", steps_run=done)
     return (yield from _end(run, to, recipe, steps, now))
 
 
@@ -159,7 +170,8 @@ def _after_page(
             yield from jobs.insert([new_job(JobKind.DOCUMENT, run, run.document_id, now)])
             step = recipe.first_document_step_id
             events = [*events, *_next_step(recipe, step)]
-            return (yield from runs.change(run, replace(to, step=step), events, now))
+            read = run.steps_run + (recipe.definition.parse_step is not None)
+            return (yield from runs.change(run, replace(to, step=step, steps_run=read), events, now))
         case planning.Step.WAIT:
             return (yield from runs.change(run, to, events, now))
 
@@ -173,23 +185,16 @@ def _next_step(recipe: Recipe, step: str) -> list[NewEvent]:
 
 def _end(run: Run, to: Run, recipe: Recipe, events: Sequence[NewEvent], now: datetime) -> Op[Run | None]:
     """Write the terminal state, the last event and the bill, and take the open jobs off the list."""
-    used = _credits_used(to, recipe)
-    ended = replace(to, ended_at=now, credits_used=used)
+    # A run that the release before accepted does not know its number of steps.
+    ended = replace(to, ended_at=now, credits_used=cost(to), steps_total=recipe.steps_total)
     last = NewEvent(kind=_TERMINAL[to.state], payload={**_of_fault(to.fault), **_progress(to)})
     written = yield from runs.change(run, ended, [*events, last], now)
     if written is None:
         return None
     yield from jobs.cancel_open(run.id)
-    if written.credits_reserved:
-        yield from ledger.settle((ids.new("led"), ids.new("led")), written, now)
+    yield from deliveries.announce(ids.new("dlv"), written, now)
+    yield from billing.settle(written, now)  # last: see store/ledger
     return written
-
-
-def _credits_used(run: Run, recipe: Recipe) -> int:
-    """Pages really read count, but not when the run failed; test runs are free."""
-    if run.state is RunState.FAILED or not run.credits_reserved:
-        return 0
-    return min(run.pages_done * recipe.version.limits.estimated_credits_per_page, run.credits_reserved)
 
 
 def _started(run: Run, now: datetime) -> Run:

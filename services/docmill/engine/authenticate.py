@@ -28,16 +28,28 @@ def fingerprint(api_key: str) -> str:
 
 
 async def authenticate(ctx: Context, api_key: str) -> Caller:
-    """Who asks. Unauthenticated says in `details.reason`: missing, malformed, unknown, revoked or expired."""
+    """Who asks. Unauthenticated says in `details.reason`: missing, malformed, unknown, revoked or expired.
+
+    The record is asked at every call, so that a revoked key is refused everywhere at once.
+    """
     if not api_key:
         raise _refused("missing", "No API key was sent; send `authorization: Bearer <key>`")
     if not _KEY.fullmatch(api_key):
         raise _refused("malformed", "The API key is not of the form dc_live_... or dc_test_...")
-    found = await ctx.store.read(lambda: accounts.find_key(fingerprint(api_key)))
+    found = await ctx.store.read(lambda: accounts.identify(fingerprint(api_key)))
     if found is None:
         raise _refused("unknown", "The API key is not known here")
-    _check_alive(ctx, found)
-    return Caller(org_id=found.org_id, mode=found.mode, scopes=found.scopes, key_id=found.id)
+    key = found.key
+    _check_alive(ctx, key)
+    ctx.last_use.note(key, ctx.now())
+    return Caller(
+        org_id=key.org_id,
+        mode=key.mode,
+        scopes=key.scopes,
+        key_id=key.id,
+        plan_id=found.plan_id,
+        window=found.window,
+    )
 
 
 def _check_alive(ctx: Context, key: ApiKey) -> None:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from docmill.domain.errors import FailedPrecondition, Reason
 from docmill.domain.messages import Hint, HintKind
 from docmill.domain.models import Caller, Run
 from docmill.domain.states import RunState
-from docmill.engine import advance, reads
+from docmill.engine import admission, advance, reads
 from docmill.engine.context import Context
 from docmill.store import Op, runs
 
 
 async def cancel_run(ctx: Context, caller: Caller, run_id: str) -> Run:
     """The cancelled run. FailedPrecondition when it has already ended."""
-    run = await ctx.store.write(lambda: _cancel(ctx, caller, run_id))
+    run, admitted = await ctx.store.write(lambda: _cancel(ctx, caller, run_id))
+    ctx.mail.set()
     # The record is changed: whatever happens now, no result of this run counts any more.
     await stop_work(ctx, run)
+    await admission.tell(ctx, admitted)
     return run
 
 
@@ -27,7 +31,8 @@ async def stop_work(ctx: Context, run: Run) -> None:
     ctx.work.set()
 
 
-def _cancel(ctx: Context, caller: Caller, run_id: str) -> Op[Run]:
+def _cancel(ctx: Context, caller: Caller, run_id: str) -> Op[tuple[Run, Sequence[Run]]]:
+    """The cancelled run, and those that are let in because of it."""
     run = reads.owned((yield from runs.get(run_id, lock=True)), caller, run_id)
     if run.state is RunState.CANCELLED:
         raise FailedPrecondition(Reason.RUN_ALREADY_CANCELLED, f"Run {run_id} is cancelled already")
@@ -37,4 +42,4 @@ def _cancel(ctx: Context, caller: Caller, run_id: str) -> Op[Run]:
     assert recipe is not None
     cancelled = yield from advance.cancel_run(run, recipe, ctx.now())
     assert cancelled is not None  # the row is locked: nobody can have been first
-    return cancelled
+    return cancelled, (yield from admission.changed(ctx, cancelled))

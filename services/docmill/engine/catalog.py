@@ -44,6 +44,11 @@ class Recipe:
         return step.id if step else "read"
 
     @property
+    def steps_total(self) -> int:
+        """Steps of the flow."""
+        return len(self.definition.steps)
+
+    @property
     def first_document_step_id(self) -> str:
         """Id of the first step after the pages; that of the parse step where nothing follows."""
         steps = self.definition.document_steps

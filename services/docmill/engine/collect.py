@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -13,7 +13,7 @@ from docmill.bus import ResultDelivery
 from docmill.domain.errors import Fault, Reason
 from docmill.domain.messages import Hint, HintKind, JobResult
 from docmill.domain.models import Job, JobKind, Run
-from docmill.engine import advance, cancel
+from docmill.engine import admission, advance, cancel
 from docmill.engine.catalog import Recipe
 from docmill.engine.context import Context
 from docmill.store import Op, StoreUnavailable, documents, jobs, runs
@@ -31,6 +31,8 @@ class Collected:
     runs: tuple[Run, ...] = ()
     document_id: str = ""
     """Set when a probe ended."""
+    picture_id: str = ""
+    """Set when a RENDER job ended: its id."""
 
 
 async def run(ctx: Context) -> None:
@@ -79,12 +81,13 @@ async def _collect(ctx: Context, group: Sequence[ResultDelivery]) -> None:
 async def tell(ctx: Context, collected: Collected) -> None:
     """Wake who waits: here at once, in other processes by a hint."""
     topics = [(changed.id, changed.last_sequence) for changed in collected.runs]
-    if collected.document_id:
-        topics.append((collected.document_id, 0))
+    topics += [(topic, 0) for topic in (collected.document_id, collected.picture_id) if topic]
     for topic, sequence in topics:
         ctx.notifier.notify(topic)
         await ctx.bus.publish_hint(Hint(kind=HintKind.RUN_ADVANCED, run_id=topic, sequence=sequence))
     for changed in collected.runs:
+        if changed.state.is_terminal:
+            ctx.mail.set()
         if changed.state.is_terminal and changed.fault is not None:
             await cancel.stop_work(ctx, changed)
 
@@ -93,6 +96,8 @@ def record(ctx: Context, *results: JobResult) -> Op[Collected]:
     """Write what a probe, or results of one run, say; nothing for an attempt that does not count."""
     if results[0].kind is JobKind.PROBE:
         return (yield from _probe(ctx, results[0]))
+    if results[0].kind is JobKind.RENDER:
+        return (yield from _picture(ctx, results[0]))
     run = yield from runs.get(results[0].run_id, lock=True)
     if run is None or run.state.is_terminal:
         return Collected()
@@ -109,7 +114,15 @@ def record(ctx: Context, *results: JobResult) -> Op[Collected]:
                 changed = (yield from attempt_failed(ctx, run, recipe, job, result.fault)) or changed
         elif result.kind is JobKind.DOCUMENT:
             changed = (yield from advance.document_made(run, recipe, result, ctx.now())) or changed
-    return Collected(runs=(changed,) if changed else ())
+    return (yield from with_admitted(ctx, changed))
+
+
+def with_admitted(ctx: Context, *changed: Run | None) -> Op[Collected]:
+    """Runs that changed (None: nothing did), and those that are let in because of it. The last words of an operation."""
+    told = [run for run in changed if run is not None]
+    for run in tuple(told):
+        told += yield from admission.changed(ctx, run)
+    return Collected(runs=tuple(told))
 
 
 def attempt_failed(ctx: Context, run: Run, recipe: Recipe, job: Job, fault: Fault) -> Op[Run | None]:
@@ -131,19 +144,21 @@ def attempts_used_up(ctx: Context, run: Run, recipe: Recipe, job: Job, fault: Fa
     return (yield from advance.fail_run(run, recipe, fault, now))
 
 
-def probe_failed(ctx: Context, job: Job, fault: Fault) -> Op[Collected]:
-    """An attempt to look at a document failed: once more, or the document is rejected."""
+def lone_attempt_failed(ctx: Context, job: Job, fault: Fault) -> Op[Collected]:
+    """An attempt of a job that belongs to no run failed: once more, or what its end means."""
     delay = ctx.options.retry.delay_after(job.failures + 1, fault)
     if delay is not None:
         yield from jobs.retry(job, advance.later(ctx.now(), delay), failed=True)
         return Collected()
-    return (yield from probe_used_up(ctx, job, fault))
+    return (yield from lone_attempts_used_up(ctx, job, fault))
 
 
-def probe_used_up(ctx: Context, job: Job, fault: Fault) -> Op[Collected]:
-    """Nobody will look at the document again: it is rejected, and so are the runs that wait for it."""
+def lone_attempts_used_up(ctx: Context, job: Job, fault: Fault) -> Op[Collected]:
+    """No further attempt follows: no picture, or a document that is rejected, and with it the runs that wait for it."""
     if not (yield from jobs.fail(job.id, job.attempt, fault)):
         return Collected()
+    if job.kind is JobKind.RENDER:
+        return Collected(picture_id=job.id)
     yield from documents.set_rejected(job.document_id, fault)
     return (yield from plan_waiting(ctx, job.document_id))
 
@@ -152,11 +167,18 @@ def _probe(ctx: Context, result: JobResult) -> Op[Collected]:
     if result.fault is not None or result.probe is None:
         fault = result.fault or Fault(reason=Reason.INTERNAL, message="The document could not be looked at")
         job = yield from _job_of(result)
-        return (yield from probe_failed(ctx, job, fault)) if job else Collected()
+        return (yield from lone_attempt_failed(ctx, job, fault)) if job else Collected()
     if not (yield from jobs.succeed(result)):
         return Collected()
     yield from documents.set_probed(result.document_id, result.probe)
     return (yield from plan_waiting(ctx, result.document_id))
+
+
+def _picture(ctx: Context, result: JobResult) -> Op[Collected]:
+    if result.fault is not None:
+        job = yield from _job_of(result)
+        return (yield from lone_attempt_failed(ctx, job, result.fault)) if job else Collected()
+    return Collected(picture_id=result.job_id if (yield from jobs.succeed(result)) else "")
 
 
 def plan_waiting(ctx: Context, document_id: str) -> Op[Collected]:
@@ -165,15 +187,23 @@ def plan_waiting(ctx: Context, document_id: str) -> Op[Collected]:
     if document is None:
         return Collected()
     planned = []
-    for run_id in (yield from runs.waiting_for(document_id)):
-        run = yield from runs.get(run_id, lock=True)
+    for run in (yield from _locked((yield from runs.waiting_for(document_id)))):
         if run is None or run.state.is_terminal or run.pages_total is not None:
             continue
         recipe = yield from _recipe(ctx, run)
         changed = yield from advance.plan_run(run, recipe, document, ctx.now())
         if changed:
             planned.append(changed)
-    return Collected(runs=tuple(planned), document_id=document_id)
+    return replace((yield from with_admitted(ctx, *planned)), document_id=document_id)
+
+
+def _locked(run_ids: Sequence[str]) -> Op[list[Run | None]]:
+    """All the runs, locked before any of them moves credits: see store/ledger."""
+    found = []
+    for run_id in run_ids:
+        run = yield from runs.get(run_id, lock=True)
+        found.append(run)
+    return found
 
 
 def _recipe(ctx: Context, run: Run) -> Op[Recipe]:

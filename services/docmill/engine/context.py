@@ -9,9 +9,15 @@ from datetime import UTC, datetime, timedelta
 
 from docmill.blobs import BlobStore
 from docmill.bus import Bus
+from docmill.domain.plans import Plans
 from docmill.domain.retry import RetryPolicy
 from docmill.engine.catalog import Catalog
+from docmill.engine.last_use import LastUse
+from docmill.engine.limits import LimitsOf, PlanOf, no_limits
+from docmill.engine.notices import Webhooks
 from docmill.engine.notify import Notifier
+from docmill.engine.plan_files import builtin_plans
+from docmill.engine.turns import Turns
 from docmill.engine.workers import Workers
 from docmill.store import Store
 
@@ -39,6 +45,14 @@ class EngineOptions:
     poll: timedelta = timedelta(seconds=5)
     """A watch looks this often without a hint."""
     sweep: timedelta = timedelta(seconds=1)
+    expire: timedelta = timedelta(minutes=1)
+    """How often to look for what is too old."""
+    unused_document_kept: timedelta = timedelta(hours=24)
+    """A document that no run is over is deleted after this time."""
+    picture_wait: timedelta = timedelta(seconds=20)
+    """How long somebody waits for the picture of a page that a worker has yet to make."""
+    last_use: timedelta = timedelta(seconds=5)
+    """How often it is written when keys were used last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +67,16 @@ class Context:
     notifier: Notifier = field(default_factory=Notifier)
     """Wakes whoever waits for news of a run or a document in this process."""
     catalog: Catalog = field(default_factory=Catalog)
+    plans: Plans = field(default_factory=builtin_plans)
+    last_use: LastUse = field(default_factory=LastUse)
     workers: Workers = field(default_factory=Workers)
+    turns: Turns = field(default_factory=Turns)
+    limits: LimitsOf = no_limits
+    """How much an organization may have under way, by its plan and mode."""
+    plan_of: PlanOf = field(default_factory=PlanOf)
     work: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when there may be jobs to dispatch."""
+    webhooks: Webhooks | None = None
+    """None: this process sends none."""
+    mail: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when there may be webhooks to send."""

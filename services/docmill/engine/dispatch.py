@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import structlog
 
 from docmill.bus import BusUnavailable, Publication
+from docmill.domain import pictures
 from docmill.domain.errors import Fault, Reason
 from docmill.domain.messages import JobMessage, JobResult
 from docmill.domain.models import JobKind
-from docmill.engine import collect
+from docmill.engine import collect, turns
 from docmill.engine.catalog import Recipe
 from docmill.engine.context import Context
 from docmill.engine.notify import wait
-from docmill.store import Op, StoreUnavailable, jobs
-from docmill.store.jobs import ClaimedJob
+from docmill.engine.turns import Seat
+from docmill.store import Op, StoreUnavailable, claims, jobs
 
 log = structlog.get_logger(__name__)
 
-_BATCH = 500
 _IDLE = 1.0  # seconds until the next look without a wake-up
 _PAUSE = 0.5  # seconds after the bus or the store was away
 
@@ -59,6 +60,7 @@ async def dispatch_once(ctx: Context) -> int:
     if refused := by_word[Publication.REFUSED]:
         await _give_back(ctx, refused)
         raise BusUnavailable(f"the bus did not take {len(refused)} jobs")
+    ctx.turns.served(message.org_id for message in messages)
     return len(messages)
 
 
@@ -85,23 +87,27 @@ async def _give_back(ctx: Context, messages: Sequence[JobMessage]) -> None:
 
 
 def claim(ctx: Context) -> Op[list[JobMessage]]:
-    """Lease what is due, as far as the window has room, and put together what workers need to know."""
-    room = ctx.workers.window - (yield from jobs.count_published())
-    if room <= 0:
-        return []
+    """Lease what is due, in fair order as far as there is room, and put together what workers need to know."""
     now = ctx.now()
-    claimed = yield from jobs.claim(now, now + ctx.options.lease, min(room, _BATCH))
+    seats = yield from turns.claim(ctx.turns, now, now + ctx.options.lease, ctx.workers.window)
     messages = []
-    for job in claimed:
-        recipe = None
+    for seat in seats:
+        job, recipe = seat.job, None
         if job.run_id:
             recipe = yield from ctx.catalog.recipe(job.org_id, job.flow_id, job.flow_version)
         page_keys = (yield from jobs.page_keys(job.run_id)) if job.kind is JobKind.DOCUMENT else ()
-        messages.append(_message(job, recipe, page_keys))
+        messages.append(_picture(seat) if job.kind is JobKind.RENDER else _message(seat, recipe, page_keys))
     return messages
 
 
-def _message(job: ClaimedJob, recipe: Recipe | None, page_keys: Sequence[str]) -> JobMessage:
+def _picture(seat: Seat) -> JobMessage:
+    """A RENDER job: as a page that nobody reads, with where the picture goes and how large it may be."""
+    key = seat.job.page_key
+    return replace(_message(seat, None, (key,)), read={"max_side": pictures.side_of(key)})
+
+
+def _message(seat: Seat, recipe: Recipe | None, page_keys: Sequence[str]) -> JobMessage:
+    job = seat.job
     document_job = job.kind is JobKind.DOCUMENT and recipe is not None
     return JobMessage(
         job_id=job.job_id,
@@ -122,13 +128,14 @@ def _message(job: ClaimedJob, recipe: Recipe | None, page_keys: Sequence[str]) -
         output_schema=recipe.version.output_schema if recipe and document_job else {},
         variables=job.variables if document_job else {},
         deadline=job.deadline,
+        express=seat.express,
         trace={"traceparent": f"00-{job.trace_id}-{job.trace_id[:16]}-01"} if job.trace_id else {},
     )
 
 
 async def _until_due(ctx: Context) -> float:
     """Seconds until the next delayed job, at most `_IDLE`."""
-    due: datetime | None = await ctx.store.read(lambda: jobs.next_due(ctx.now()))
+    due: datetime | None = await ctx.store.read(lambda: claims.next_due(ctx.now()))
     if due is None:
         return _IDLE
     return max(0.001, min(_IDLE, (due - ctx.now()).total_seconds()))

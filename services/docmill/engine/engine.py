@@ -3,28 +3,52 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
+from docmill.domain.deliveries import Delivery
 from docmill.domain.flow_specs import FlowSpec
-from docmill.domain.messages import Beat, Hint
-from docmill.domain.models import Caller, Document, Flow, FlowVersion, Run, RunEvent, RunPage
+from docmill.domain.messages import Attempt, Beat, Hint, StepFacts
+from docmill.domain.models import ApiKey, Caller, Document, Flow, FlowVersion, JsonObject, Run, RunEvent, RunPage
 from docmill.domain.pages import Page
+from docmill.domain.rates import Budget
 from docmill.engine import (
+    artifacts,
     authenticate,
+    budget,
     cancel,
     collect,
+    delete,
+    deliver,
     dispatch,
+    estimate,
+    expire,
     flow_files,
     flows,
+    keys,
+    last_use,
+    page_image,
     reads,
     submit,
     sweep,
     upload,
+    usage,
     watch,
+    webhooks,
 )
 from docmill.engine.context import Context
-from docmill.engine.requests import Heartbeat, Listing, RunFilter, RunOutput, RunRequest
+from docmill.engine.requests import (
+    Estimate,
+    EstimateRequest,
+    Heartbeat,
+    KeyRequest,
+    Listing,
+    RunFilter,
+    RunOutput,
+    RunRequest,
+    Usage,
+)
 from docmill.store import StoreUnavailable, jobs
 
 
@@ -41,17 +65,57 @@ class Engine:
         """Who the key belongs to; Unauthenticated with `details.reason` otherwise."""
         return await authenticate.authenticate(self.ctx, api_key)
 
+    async def take_budget(self, caller: Caller) -> Budget:
+        """Count a call of the caller; what is left of the minute's budget."""
+        return await budget.take(self.ctx, caller)
+
+    def look_at_budget(self, caller: Caller) -> Budget:
+        """What was left of the minute's budget when the caller was authenticated; counts nothing."""
+        return budget.look(self.ctx, caller)
+
+    async def check_key(self, caller: Caller, scope: str = "") -> ApiKey:
+        """The caller's own key, if it has the scope."""
+        return await keys.check_key(self.ctx, caller, scope)
+
+    async def get_usage(self, caller: Caller, start: datetime | None = None, end: datetime | None = None) -> Usage:
+        """What the caller's organization may do and did."""
+        return await usage.get_usage(self.ctx, caller, start, end)
+
+    async def list_keys(self, caller: Caller, *, limit: int, page_token: str = "") -> Listing[ApiKey]:
+        """Keys, oldest first."""
+        return await keys.list_keys(self.ctx, caller, limit=limit, page_token=page_token)
+
+    async def create_key(self, caller: Caller, request: KeyRequest) -> tuple[ApiKey, str]:
+        """Make a key; its record, and the key itself."""
+        return await keys.create_key(self.ctx, caller, request)
+
+    async def revoke_key(self, caller: Caller, key_id: str) -> ApiKey:
+        """Revoke at once."""
+        return await keys.revoke_key(self.ctx, caller, key_id)
+
     async def upload_document(
-        self, caller: Caller, *, filename: str, declared_type: str, chunks: AsyncIterator[bytes]
+        self,
+        caller: Caller,
+        *,
+        filename: str,
+        declared_type: str,
+        chunks: AsyncIterator[bytes],
+        flow_id: str = "",
+        version: str = "",
     ) -> Document:
-        """Store the bytes and have them probed."""
+        """Store the bytes and have them probed; for a flow, as far as its size limit allows."""
+        limit = await upload.limit_of(self.ctx, caller, flow_id, version)
         return await upload.upload_document(
-            self.ctx, caller, filename=filename, declared_type=declared_type, chunks=chunks
+            self.ctx, caller, filename=filename, declared_type=declared_type, chunks=chunks, limit=limit
         )
 
     async def get_document(self, caller: Caller, document_id: str) -> Document:
         """One document."""
         return await upload.get_document(self.ctx, caller, document_id)
+
+    async def delete_document(self, caller: Caller, document_id: str) -> None:
+        """Delete a document that no run is over."""
+        await delete.delete_document(self.ctx, caller, document_id)
 
     async def list_flows(self, caller: Caller, *, limit: int, offset: int = 0, page_token: str = "") -> Listing[Flow]:
         """Flows that are not hidden."""
@@ -69,6 +133,10 @@ class Engine:
         """Accept a run."""
         return await submit.run_flow(self.ctx, caller, request)
 
+    async def estimate_run(self, caller: Caller, request: EstimateRequest) -> Estimate:
+        """What a run would cost; nothing runs."""
+        return await estimate.estimate_run(self.ctx, caller, request)
+
     async def get_run(self, caller: Caller, run_id: str) -> Run:
         """One run."""
         return await reads.get_run(self.ctx, caller, run_id)
@@ -77,6 +145,16 @@ class Engine:
         """What a run made."""
         reads.owned(run, caller, run.id)
         return await reads.get_output(self.ctx, run)
+
+    async def get_artifacts(self, caller: Caller, run: Run) -> JsonObject:
+        """What the steps of a run made so far, by id of the step."""
+        reads.owned(run, caller, run.id)
+        return await artifacts.get_artifacts(self.ctx, run)
+
+    async def get_steps(self, caller: Caller, run: Run) -> Sequence[StepFacts]:
+        """What the steps of a run that have ended took, in order."""
+        reads.owned(run, caller, run.id)
+        return await reads.get_steps(self.ctx, run)
 
     async def list_runs(self, caller: Caller, filter_: RunFilter, *, limit: int, page_token: str = "") -> Listing[Run]:
         """Runs that match, newest first."""
@@ -100,12 +178,25 @@ class Engine:
         """A page's progress, and its text once it is read."""
         return await reads.get_page(self.ctx, caller, run_id, number)
 
+    async def list_deliveries(self, caller: Caller, run_id: str) -> Sequence[Delivery]:
+        """What was sent, or is to be sent, of a run's end."""
+        return await webhooks.list_deliveries(self.ctx, caller, run_id)
+
+    async def redeliver(self, caller: Caller, run_id: str, delivery_id: str) -> Delivery:
+        """Send a delivery again."""
+        return await webhooks.redeliver(self.ctx, caller, run_id, delivery_id)
+
+    def page_image(self, caller: Caller, run_id: str, number: int, max_side: int = 0) -> AsyncIterator[bytes]:
+        """A page's picture as PNG, in pieces."""
+        return page_image.page_image(self.ctx, caller, run_id, number, max_side)
+
     async def ping(self) -> None:
         """Raise if the record cannot be used now."""
         await self.ctx.store.ping()
 
     async def prepare(self) -> None:
-        """Publish the built-in flows, and take back what was on a bus that may be gone."""
+        """Publish the built-in flows, look at the plans, and take back what was on a bus that may be gone."""
+        await budget.warn_of_unknown_plans(self.ctx)
         await flows.publish_builtin(self.ctx, flow_files.builtin_flows())
         await self.ctx.store.write(jobs.unclaim_all)
 
@@ -115,10 +206,13 @@ class Engine:
         bus = self.ctx.bus
         off = [bus.on_hint(self._heard), bus.on_beat(lambda beat: _offer(beats, beat)), bus.on_reset(self._republish)]
         try:
-            async with asyncio.TaskGroup() as loops:
+            async with bus.answering(self._wanted), asyncio.TaskGroup() as loops:
                 loops.create_task(dispatch.run(self.ctx), name="dispatch")
                 loops.create_task(collect.run(self.ctx), name="collect")
                 loops.create_task(sweep.run(self.ctx), name="sweep")
+                loops.create_task(expire.run(self.ctx), name="expire")
+                loops.create_task(deliver.run(self.ctx), name="deliver")
+                loops.create_task(last_use.run(self.ctx), name="last use")
                 loops.create_task(self._extend_leases(beats), name="leases")
         finally:
             for unsubscribe in off:
@@ -126,6 +220,9 @@ class Engine:
 
     def _heard(self, hint: Hint) -> None:
         self.ctx.notifier.notify(hint.run_id)
+
+    async def _wanted(self, attempts: Sequence[Attempt]) -> frozenset[Attempt]:
+        return await self.ctx.store.read(lambda: jobs.wanted(attempts))
 
     async def _republish(self) -> None:
         """The bus lost its queues: everything published goes there again. The bus calls until it works."""

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import yaml
 
 from docmill.domain.errors import InvalidArgument, Reason
 from docmill.domain.flow_specs import FlowSpec, parse_flow
+from docmill.engine.yaml_files import packaged, read_documents
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
 __all__ = ["builtin_flows", "load_flow_files"]
 
-_MAX_BYTES = 1024 * 1024
 _SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 
 
@@ -28,7 +26,7 @@ def load_flow_files(paths: Iterable[Path]) -> tuple[FlowSpec, ...]:
     """
     specs: dict[tuple[str, str], FlowSpec] = {}
     for path in _files(paths):
-        for number, document in enumerate(_documents(path), start=1):
+        for number, document in enumerate(read_documents(path), start=1):
             spec = _spec(document, path, number)
             if (spec.id, spec.version) in specs:
                 message = f"{path}, document {number}: {spec.id} {spec.version} was defined before"
@@ -40,16 +38,7 @@ def load_flow_files(paths: Iterable[Path]) -> tuple[FlowSpec, ...]:
 @cache
 def builtin_flows() -> tuple[FlowSpec, ...]:
     """The flows that come with docmill."""
-    return load_flow_files([_builtin_folder()])
-
-
-def _builtin_folder() -> Path:
-    """`docmill/flows` of the installed package, or `flows` of the checkout that an editable install points to."""
-    package = Path(__file__).resolve().parents[1]
-    for folder in (package / "flows", package.parents[1] / "flows"):
-        if folder.is_dir():
-            return folder
-    raise FileNotFoundError("the flows that come with docmill are missing; install docmill again")
+    return load_flow_files([packaged("flows")])
 
 
 def _files(paths: Iterable[Path]) -> Iterable[Path]:
@@ -60,24 +49,9 @@ def _files(paths: Iterable[Path]) -> Iterable[Path]:
             yield path
 
 
-def _documents(path: Path) -> list[Any]:
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise _unreadable(path, "is larger than 1 MiB")
-        return [document for document in yaml.safe_load_all(path.read_text("utf-8")) if document is not None]
-    except OSError as error:
-        raise _unreadable(path, f"cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise _unreadable(path, f"is not YAML: {error}") from error
-
-
 def _spec(document: Any, path: Path, number: int) -> FlowSpec:
     try:
         return parse_flow(document)
     except InvalidArgument as error:
         message = f"{path}, document {number}: {error.message}"
         raise InvalidArgument(error.reason, message, {**error.details, "file": str(path)}) from error
-
-
-def _unreadable(path: Path, what: str) -> InvalidArgument:
-    return InvalidArgument(Reason.BODY_MALFORMED, f"{path} {what}", {"file": str(path)})

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from docmill.domain.errors import InvalidArgument, NotFound, Reason
 from docmill.domain.models import ApiKey, Mode, Organization, Scope
+from docmill.domain.plans import Plans
 from docmill.engine import ids
 from docmill.engine.authenticate import fingerprint, new_key
 from docmill.engine.context import utc_now
+from docmill.engine.operate_credits import CreditOffice
+from docmill.engine.plan_files import builtin_plans
+from docmill.engine.vault import Vault, new_signing_secret
 from docmill.store import Op, Store, accounts, facts
 
-PLANS = ("doclo.test", "doclo.free", "doclo.pro", "doclo.enterprise")
 _DEFAULT = "default_organization"
 _NAME_MAX = 200
 
@@ -23,18 +26,39 @@ class Operator:
     """Works on the record directly, beside running services."""
 
     store: Store
+    vault: Vault = field(default_factory=Vault)
+    """Keeps the secrets of webhooks."""
+    plans: Plans = field(default_factory=builtin_plans)
+
+    @property
+    def credits(self) -> CreditOffice:
+        """What the operator does about credits."""
+        return CreditOffice(self.store)
 
     async def create_organization(self, name: str, plan_id: str) -> Organization:
         """A new tenant. InvalidArgument for an unknown plan or an empty name."""
         if not name.strip() or len(name) > _NAME_MAX:
             raise InvalidArgument(Reason.FIELD_INVALID, f"A name has 1 to {_NAME_MAX} characters", {"field": "name"})
-        if plan_id not in PLANS:
-            raise InvalidArgument(
-                Reason.FIELD_INVALID, f"There is no plan {plan_id}; there are {', '.join(PLANS)}", {"field": "plan"}
-            )
-        organization = Organization(id=ids.new("org"), name=name, plan_id=plan_id, created_at=utc_now())
+        self._check_plan(plan_id)
+        secret = self.vault.new_secret()
+        organization = Organization(
+            id=ids.new("org"), name=name, plan_id=plan_id, created_at=utc_now(), webhook_secret=secret
+        )
         await self.store.write(lambda: accounts.create_organization(organization))
         return organization
+
+    async def set_plan(self, org_id: str, plan_id: str) -> Organization:
+        """Put a tenant on another plan, from its next call on. InvalidArgument for an unknown plan."""
+        self._check_plan(plan_id)
+        organization = await self.store.write(lambda: accounts.set_plan(org_id, plan_id))
+        if organization is None:
+            raise NotFound(Reason.ORGANIZATION_NOT_FOUND, f"There is no organization {org_id}", {"field": "org"})
+        return organization
+
+    def _check_plan(self, plan_id: str) -> None:
+        if plan_id not in self.plans.by_id:
+            message = f"There is no plan {plan_id}; there are {', '.join(self.plans.by_id)}"
+            raise InvalidArgument(Reason.FIELD_INVALID, message, {"field": "plan"})
 
     async def list_organizations(self) -> Sequence[Organization]:
         """All tenants, oldest first."""
@@ -42,7 +66,23 @@ class Operator:
 
     async def default_organization(self) -> Organization:
         """The organization that a fresh installation has."""
-        return await self.store.write(_default_organization)
+        return await self.store.write(lambda: _default_organization(self.plans.default, self.vault))
+
+    async def webhook_secret(self, org_id: str, *, rotate: bool = False) -> str:
+        """The key of the signatures under an organization's webhooks; `rotate` makes another one, which holds from now on.
+
+        An organization older than webhooks gets one. InvalidArgument where the vault has no keys.
+        """
+        fresh = self.vault.seal(new_signing_secret())
+
+        def op() -> Op[str]:
+            yield from accounts.set_webhook_secret(org_id, fresh, only_if_none=not rotate)
+            found = yield from accounts.get_organization(org_id)
+            if found is None:
+                raise NotFound(Reason.ORGANIZATION_NOT_FOUND, f"There is no organization {org_id}", {"field": "org"})
+            return found.webhook_secret
+
+        return self.vault.unseal(await self.store.write(op))
 
     async def create_key(
         self, org_id: str, mode: Mode, name: str, scopes: frozenset[Scope], expires_at: datetime | None = None
@@ -104,8 +144,14 @@ class Operator:
         return revoked
 
 
-def _default_organization() -> Op[Organization]:
-    fresh = Organization(id=ids.new("org"), name="default", plan_id="doclo.enterprise", created_at=utc_now())
+def _default_organization(plan_id: str, vault: Vault) -> Op[Organization]:
+    fresh = Organization(
+        id=ids.new("org"),
+        name="default",
+        plan_id=plan_id,
+        created_at=utc_now(),
+        webhook_secret=vault.new_secret(),
+    )
     org_id = yield from facts.put_once(_DEFAULT, fresh.id)
     if org_id == fresh.id:
         yield from accounts.create_organization(fresh)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from datetime import datetime
 
 from docmill.domain.errors import InvalidArgument, Reason
 
@@ -23,6 +24,23 @@ def decode(token: str, parts: int) -> list[str]:
     if not isinstance(found, list) or len(found) != parts or not all(map(_is_plain, found)):
         raise refused()
     return found
+
+
+def encode_position(at: datetime, id_: str) -> str:
+    """A token of a list that is ordered by time, then id: behind that item."""
+    return encode(at.isoformat(), id_)
+
+
+def decode_position(token: str) -> tuple[datetime, str]:
+    """The aware time and the id that `encode_position` made it of; InvalidArgument for any other text."""
+    moment, id_ = decode(token, 2)
+    try:
+        at = datetime.fromisoformat(moment)
+    except ValueError:
+        raise refused() from None
+    if at.tzinfo is None:
+        raise refused()
+    return at, id_
 
 
 def _is_plain(part: object) -> bool:

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime
 
 from docmill.blobs import BlobNotFound
 from docmill.domain.errors import NotFound, Reason
-from docmill.domain.models import Caller, Run, RunPage
+from docmill.domain.messages import StepFacts
+from docmill.domain.models import Caller, EventKind, Run, RunPage
 from docmill.domain.pages import Page
 from docmill.engine import page_tokens
 from docmill.engine.context import Context
 from docmill.engine.requests import Listing, RunFilter, RunOutput
 from docmill.extract.outcome import outcome_from_json
 from docmill.ocr.codec import page_from_json
-from docmill.store import Op, jobs, runs
+from docmill.store import Op, jobs, line, runs
 
 
 async def get_run(ctx: Context, caller: Caller, run_id: str) -> Run:
-    """The caller's run."""
-    return owned(await ctx.store.read(lambda: runs.get(run_id)), caller, run_id)
+    """The caller's run, with its place in the line if it waits."""
+
+    def op() -> Op[Run]:
+        return (yield from line.placed(owned((yield from runs.get(run_id)), caller, run_id)))
+
+    return await ctx.store.read(op)
 
 
 def owned(run: Run | None, caller: Caller, run_id: str) -> Run:
@@ -42,6 +48,23 @@ async def get_output(ctx: Context, run: Run) -> RunOutput:
     return RunOutput(output=outcome.output, evidence=outcome.evidence, warnings=outcome.warnings)
 
 
+async def get_steps(ctx: Context, run: Run) -> Sequence[StepFacts]:
+    """What the steps that have ended took, in order; reading counts from when its pages were known and let in."""
+    kinds = {EventKind.RUN_PLANNED, EventKind.STEP_DONE}
+    began: datetime | None = None
+    steps = []
+    for event in await ctx.store.read(lambda: runs.events_of(run.id, kinds)):
+        if event.kind is EventKind.RUN_PLANNED:
+            began = max(event.at, run.admitted_at or event.at)
+            continue
+        known = event.payload.get("durationMs")
+        took = known if known is not None else round((event.at - (began or event.at)).total_seconds() * 1000)
+        steps.append(
+            StepFacts(step_id=event.payload["step"], node_type=event.payload["nodeType"], duration_ms=max(0, took))
+        )
+    return steps
+
+
 async def list_runs(ctx: Context, caller: Caller, filter_: RunFilter, *, limit: int, page_token: str) -> Listing[Run]:
     """Runs that match, newest first."""
     query = runs.RunQuery(
@@ -51,34 +74,24 @@ async def list_runs(ctx: Context, caller: Caller, filter_: RunFilter, *, limit: 
         flow_id=filter_.flow_id,
         created_after=filter_.created_after,
         created_before=filter_.created_before,
-        before=_position(page_token) if page_token else None,
+        label=filter_.label,
+        before=page_tokens.decode_position(page_token) if page_token else None,
     )
 
     def both() -> Op[tuple[list[Run], int]]:
         found = yield from runs.find(query, limit + 1)
         total = yield from runs.count(query)
-        return list(found), total
+        return list((yield from line.all_placed(found))), total
 
     found, total = await ctx.store.read(both)
     items = found[:limit]
     more = len(found) > limit
-    token = page_tokens.encode(items[-1].created_at.isoformat(), items[-1].id) if more else ""
+    token = page_tokens.encode_position(items[-1].created_at, items[-1].id) if more else ""
     return Listing(items=items, total=total, next_page_token=token)
 
 
-def _position(token: str) -> tuple[datetime, str]:
-    moment, run_id = page_tokens.decode(token, 2)
-    try:
-        at = datetime.fromisoformat(moment)
-    except ValueError:
-        raise page_tokens.refused() from None
-    if at.tzinfo is None:
-        raise page_tokens.refused()
-    return at, run_id
-
-
 async def list_pages(ctx: Context, caller: Caller, run_id: str, *, limit: int, page_token: str) -> Listing[RunPage]:
-    """The run's pages in order; none before the document is probed."""
+    """The run's pages in order; none before the document is probed and the run let in."""
     run = await get_run(ctx, caller, run_id)
     after = _page_number(page_tokens.decode(page_token, 1)[0]) if page_token else 0
     items = await ctx.store.read(lambda: jobs.pages(run_id, after, limit + 1))

@@ -7,9 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
+from docmill.domain.credits import Balance
 from docmill.domain.models import JsonObject, Priority
+from docmill.domain.plans import Limits
 from docmill.domain.states import RunState
 from docmill.extract import Evidence
+from docmill.store.usage import OpenRuns, RunSums
 
 T = TypeVar("T")
 
@@ -63,6 +66,35 @@ class RunRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EstimateRequest:
+    """A run to estimate: over an uploaded document, or over so many pages."""
+
+    flow_id: str
+    version: str = ""
+    """Empty or `latest`: the current one."""
+    document_id: str = ""
+    pages: int = 0
+    """Counts without a document."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What a run would cost."""
+
+    flow_id: str
+    version: str
+    pages: int
+    credits: int
+    available: int | None
+    """Credits free to be used now; None in test mode, where runs are free."""
+
+    @property
+    def sufficient(self) -> bool:
+        """Whether the run would be accepted as far as credits go."""
+        return self.available is None or self.credits <= self.available
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunFilter:
     """Which runs to list; empty members do not filter."""
 
@@ -72,6 +104,37 @@ class RunFilter:
     created_before: datetime | None = None
     label: str = ""
     """`name=value`, or `name` for any value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRequest:
+    """A key to make for the caller's organization and mode."""
+
+    scopes: Sequence[str]
+    name: str = ""
+    """What it is for."""
+    expires_at: datetime | None = None
+    """None: never."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What the caller's organization may do and did, in the caller's mode."""
+
+    org_id: str
+    plan_id: str
+    limits: Limits
+    """Of the plan, for the caller's mode."""
+    features: Sequence[str]
+    """Of the plan."""
+    balance: Balance | None
+    """None in test mode, whose runs are free."""
+    start: datetime
+    end: datetime
+    sums: RunSums
+    """Of runs accepted from `start` on and before `end`."""
+    open: OpenRuns
+    """Now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import json
 import secrets
+from dataclasses import replace
 from datetime import timedelta
 
 from docmill.domain import plan as planning
+from docmill.domain.deliveries import Webhook
 from docmill.domain.errors import Fault, InvalidArgument, MediaError, Reason
-from docmill.domain.models import Caller, Document, EventKind, JsonObject, Mode, Run
+from docmill.domain.models import Caller, Document, EventKind, JsonObject, Run
 from docmill.domain.states import ProbeState, RunState
-from docmill.engine import advance, flows, ids, upload
+from docmill.engine import admission, advance, billing, delete, flows, idempotency, ids, upload, webhooks
 from docmill.engine.catalog import Recipe
 from docmill.engine.context import Context
-from docmill.engine.notify import wait
+from docmill.engine.idempotency import Claim
+from docmill.engine.probing import probed
 from docmill.engine.requests import RunRequest
 from docmill.extract.validate import check_variables
-from docmill.store import Op, documents, ledger, runs
+from docmill.store import Op, documents, runs
 from docmill.store.runs import NewEvent
 
 _METADATA_BYTES = 16 * 1024
@@ -24,46 +29,71 @@ _METADATA_DEPTH = 5
 
 
 async def run_flow(ctx: Context, caller: Caller, request: RunRequest) -> Run:
-    """The accepted run. Raises NotFound for the flow, InvalidArgument for variables, MediaError for the document."""
+    """The accepted run, or the one that the request's idempotency key made before.
+
+    Raises NotFound for the flow, InvalidArgument for variables, MediaError for the document, PaymentRequired for
+    credits, AlreadyExists for a key that came with another request. A refused request leaves nothing behind.
+    """
     recipe = await flows.get_recipe(ctx, caller, request.flow_id, request.version)
+    named = await _named(ctx, caller, request)
+    claim = idempotency.claim_of(caller, request, named.sha256 if named else await _sha256(request))
+    if claim is not None:
+        known = await ctx.store.read(lambda: idempotency.find(claim, ctx.now()))
+        if known is not None:
+            return known
     check_variables(recipe.version.input_schema, request.variables)
     _check_metadata(request.metadata)
-    document = await _document(ctx, caller, request)
-    _raise_if(planning.check_size(recipe.version, document.size))
-    document = await _probed(ctx, document)
-    run = _new_run(ctx, caller, request, recipe, document)
-    accepted = await ctx.store.write(lambda: accept(ctx, run, recipe))
-    ctx.work.set()
+    webhooks.check(ctx, request.webhook)
+    _raise_if(planning.check_size(recipe.version, named.size if named else len(request.content or b"")))
+    if named is not None:
+        return await _accepted(ctx, caller, request, recipe, named, claim)
+    document = await _uploaded(ctx, caller, request)
+    accepted = None
+    try:
+        accepted = await _accepted(ctx, caller, request, recipe, document, claim)
+    finally:
+        if accepted is None or accepted.document_id != document.id:
+            await delete.discard(ctx, document)
     return accepted
 
 
-async def _document(ctx: Context, caller: Caller, request: RunRequest) -> Document:
+async def _named(ctx: Context, caller: Caller, request: RunRequest) -> Document | None:
+    """The uploaded document that the request names; None when it brings its own."""
     if request.document_id:
         return await upload.get_document(ctx, caller, request.document_id)
     if request.content is None:
         raise upload.reject_missing()
+    return None
+
+
+async def _sha256(request: RunRequest) -> str:
+    """Of the request's own document, where it counts."""
+    if not request.idempotency_key:
+        return ""
+    digest = await asyncio.to_thread(hashlib.sha256, request.content or b"")  # 64 MiB take a while
+    return digest.hexdigest()
+
+
+async def _uploaded(ctx: Context, caller: Caller, request: RunRequest) -> Document:
     return await upload.upload_document(
         ctx,
         caller,
         filename=request.filename,
         declared_type=request.declared_type,
-        chunks=upload.one_chunk(request.content),
+        chunks=upload.one_chunk(request.content or b""),
+        limit=await upload.limit_of(ctx, caller, "", ""),
     )
 
 
-async def _probed(ctx: Context, document: Document) -> Document:
-    """The document as soon as it is probed, or as it is when the wait is over."""
-    if document.probe is not ProbeState.PENDING:
-        return document
-    deadline = ctx.now() + ctx.options.probe_wait
-    with ctx.notifier.listen(document.id) as news:
-        while True:  # looked at after listening began: a probe that ended before is seen here, a later one wakes us
-            found = await ctx.store.read(lambda: documents.get(document.id))  # noqa: B023 - awaited at once
-            document = document if found is None else found
-            left = (deadline - ctx.now()).total_seconds()
-            if document.probe is not ProbeState.PENDING or left <= 0:
-                return document
-            await wait(news, left)
+async def _accepted(
+    ctx: Context, caller: Caller, request: RunRequest, recipe: Recipe, document: Document, claim: Claim | None
+) -> Run:
+    document = await probed(ctx, document)
+    run = _new_run(ctx, caller, request, recipe, document)
+    webhook = webhooks.of_run(ctx, run, request.webhook)
+    accepted = await ctx.store.write(lambda: accept(ctx, run, recipe, claim, webhook))
+    ctx.work.set()
+    return accepted
 
 
 def _new_run(ctx: Context, caller: Caller, request: RunRequest, recipe: Recipe, document: Document) -> Run:
@@ -82,38 +112,64 @@ def _new_run(ctx: Context, caller: Caller, request: RunRequest, recipe: Recipe, 
         metadata=request.metadata,
         labels=request.labels,
         created_at=now,
+        admitted_at=admission.at_once(ctx, caller.plan_id, caller.mode, now),
         deadline=now + timeout,
-        credits_reserved=recipe.version.limits.estimated_credits_per_page if caller.mode is Mode.LIVE else 0,
+        credits_reserved=billing.price_of_page(ctx, caller, recipe.version),
+        steps_total=recipe.steps_total,
         trace_id=request.trace_id or secrets.token_hex(16),
     )
 
 
-def accept(ctx: Context, run: Run, recipe: Recipe) -> Op[Run]:
-    """Record the run, and plan it if its document is probed; MediaError when the probe says no."""
+def accept(
+    ctx: Context, run: Run, recipe: Recipe, claim: Claim | None = None, webhook: Webhook | None = None
+) -> Op[Run]:
+    """Record the run, which has the price of one page reserved, plan it if its document is probed, let it in or have it wait.
+
+    The run that was first under the claimed key, if one was. MediaError when the probe says no, PaymentRequired when
+    the credits do not reach, LimitReached when too many wait.
+    """
+    now = ctx.now()
+    if claim is not None:
+        first = yield from idempotency.bind(claim, run.id, now)
+        if first is not None:
+            return first
     # The document is read again under lock: a probe that ends now finds the run, or the run finds the probe.
-    document = yield from documents.get(run.document_id, lock=True)
-    assert document is not None
-    if document.probe is not ProbeState.PENDING:
-        decision = planning.plan(recipe.version, document)
-        if isinstance(decision, Fault):
-            _raise_if(decision)
+    document = yield from documents.take(run.document_id)
+    if document is None:
+        raise upload.absent(run.document_id)
+    pages = _pages(recipe, document)
+    run = replace(run, credits_reserved=run.credits_reserved * (pages or 1))
     yield from runs.insert(run)
-    if run.credits_reserved:
-        yield from ledger.reserve(ids.new("led"), run, run.credits_reserved, ctx.now())
+    yield from webhooks.subscribe(ctx, run, webhook)
+    yield from billing.hold(run, now)
     event = NewEvent(
         kind=EventKind.RUN_ACCEPTED,
         payload={"flow": run.flow_id, "version": run.flow_version, "document": run.document_id},
     )
-    accepted = yield from runs.change(run, run, [event], ctx.now())
+    accepted = yield from runs.change(run, run, [event], now)
     assert accepted is not None
+    if pages is not None:
+        accepted = (yield from advance.plan_run(accepted, recipe, document, now, held_pages=pages)) or accepted
+    return (yield from admission.enter(ctx, accepted))
+
+
+def _pages(recipe: Recipe, document: Document) -> int | None:
+    """The pages to read, None as long as nobody has looked at the document."""
     if document.probe is ProbeState.PENDING:
-        return accepted
-    return (yield from advance.plan_run(accepted, recipe, document, ctx.now())) or accepted
+        return None
+    decision = planning.plan(recipe.version, document)
+    if isinstance(decision, Fault):
+        raise _refused(decision)
+    return decision.pages
+
+
+def _refused(fault: Fault) -> MediaError:
+    return MediaError(fault.reason, fault.message, {**fault.details, "field": "input.document"})
 
 
 def _raise_if(fault: Fault | None) -> None:
     if fault is not None:
-        raise MediaError(fault.reason, fault.message, {**fault.details, "field": "input.document"})
+        raise _refused(fault)
 
 
 def _check_metadata(metadata: JsonObject) -> None:

@@ -1,4 +1,4 @@
-"""What nobody reported: leases that ran out and deadlines that passed."""
+"""What nobody reported: leases that ran out, deadlines that passed, runs that wait although there is room."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import asyncio
 import structlog
 
 from docmill.domain.errors import Fault, Reason
-from docmill.domain.models import Job, JobKind
+from docmill.domain.models import Job
 from docmill.domain.states import JobState
-from docmill.engine import advance, collect
+from docmill.engine import admission, advance, collect
 from docmill.engine.collect import Collected
 from docmill.engine.context import Context
 from docmill.store import Op, StoreUnavailable, jobs, runs
@@ -33,18 +33,24 @@ async def run(ctx: Context) -> None:
 
 
 async def sweep_once(ctx: Context) -> None:
-    """Take back jobs whose lease ran out; fail runs whose deadline passed."""
+    """Take back jobs whose lease ran out; fail runs whose deadline passed; let in who need not wait."""
     for lapsed in await ctx.store.read(lambda: jobs.lapsed(ctx.now(), _BATCH)):
         log.warning("a lease ran out", event_key="sweep.lease", job=lapsed.id, attempt=lapsed.attempt)
         await collect.tell(ctx, await ctx.store.write(lambda: _lapsed(ctx, lapsed)))  # noqa: B023 - awaited at once
         ctx.work.set()
     for run_id in await ctx.store.read(lambda: runs.overdue(ctx.now(), _BATCH)):
         await collect.tell(ctx, await ctx.store.write(lambda: _overdue(ctx, run_id)))  # noqa: B023 - awaited at once
+        ctx.work.set()
+    for org_id, mode in await ctx.store.read(lambda: admission.lines_with_room(ctx)):
+        admitted = await ctx.store.write(lambda: admission.fill(ctx, org_id, mode))  # noqa: B023 - awaited at once
+        if admitted:
+            log.info("runs waited although there was room", event_key="sweep.admitted", org=org_id, runs=len(admitted))
+        await admission.tell(ctx, admitted)
 
 
 def _lapsed(ctx: Context, seen: Job) -> Op[Collected]:
-    if seen.kind is JobKind.PROBE:
-        return (yield from _probe_lapsed(ctx, seen))
+    if not seen.run_id:
+        return (yield from _lone_job_lapsed(ctx, seen))
     run = yield from runs.get(seen.run_id, lock=True)
     job = yield from jobs.get(seen.id)
     if not _is_lapsed(ctx, job, seen):
@@ -58,16 +64,16 @@ def _lapsed(ctx: Context, seen: Job) -> Op[Collected]:
         changed = yield from advance.attempt_lapsed(run, seen, _LOST, ctx.now())
     else:
         changed = yield from collect.attempts_used_up(ctx, run, recipe, seen, _LOST)
-    return Collected(runs=(changed,) if changed else ())
+    return (yield from collect.with_admitted(ctx, changed))
 
 
-def _probe_lapsed(ctx: Context, seen: Job) -> Op[Collected]:
+def _lone_job_lapsed(ctx: Context, seen: Job) -> Op[Collected]:
     if not _is_lapsed(ctx, (yield from jobs.get(seen.id)), seen):
         return Collected()
     if ctx.options.retry.may_lapse(seen.attempt):
         yield from jobs.retry(seen, ctx.now(), failed=False)
         return Collected()
-    return (yield from collect.probe_used_up(ctx, seen, _LOST))
+    return (yield from collect.lone_attempts_used_up(ctx, seen, _LOST))
 
 
 def _is_lapsed(ctx: Context, job: Job | None, seen: Job) -> bool:
@@ -84,4 +90,4 @@ def _overdue(ctx: Context, run_id: str) -> Op[Collected]:
     recipe = yield from ctx.catalog.recipe(run.org_id, run.flow_id, run.flow_version)
     assert recipe is not None
     changed = yield from advance.fail_run(run, recipe, _LATE, ctx.now())
-    return Collected(runs=(changed,) if changed else ())
+    return (yield from collect.with_admitted(ctx, changed))

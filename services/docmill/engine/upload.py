@@ -5,25 +5,54 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 from docmill.domain import plan as planning
 from docmill.domain.errors import InvalidArgument, MediaError, NotFound, Reason
 from docmill.domain.models import Caller, Document, Job, JobKind, Priority
 from docmill.domain.states import JobState
-from docmill.engine import ids
+from docmill.engine import flows, ids
 from docmill.engine.context import Context
 from docmill.store import Op, documents, jobs
 
 _FILENAME_MAX = 255
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SizeLimit:
+    """The most bytes a document may have, and what to say to one that has more."""
+
+    size: int
+    what: str
+    """Whose limit it is, for a sentence."""
+    max_mb: str
+
+
+async def limit_of(ctx: Context, caller: Caller, flow_id: str, version: str) -> SizeLimit:
+    """The limit of the installation, or of a flow that has a lower one. NotFound for a flow that is not there."""
+    most = ctx.options.max_document_bytes
+    ours = SizeLimit(size=most, what="this installation takes", max_mb=f"{most / (1 << 20):g}")
+    if not flow_id:
+        return ours
+    _, found = await flows.get_flow(ctx, caller, flow_id, version)
+    limits = found.limits
+    theirs = SizeLimit(size=limits.max_file_size, what=f"flow {flow_id} takes", max_mb=str(limits.max_file_size_mb))
+    return min(theirs, ours, key=lambda limit: limit.size)
+
+
 async def upload_document(
-    ctx: Context, caller: Caller, *, filename: str, declared_type: str, chunks: AsyncIterator[bytes]
+    ctx: Context,
+    caller: Caller,
+    *,
+    filename: str,
+    declared_type: str,
+    chunks: AsyncIterator[bytes],
+    limit: SizeLimit,
 ) -> Document:
-    """The recorded document; its probe follows. Raises MediaError for no bytes or too many."""
+    """The recorded document; its probe follows. Raises MediaError for no bytes or too many: then nothing is kept."""
     document_id = ids.new("doc")
     blob_key = f"documents/{caller.org_id}/{document_id}"
-    meter = _Meter(ctx.options.max_document_bytes)
+    meter = _Meter(limit)
     await ctx.blobs.put_stream(blob_key, meter.through(chunks))
     document = Document(
         id=document_id,
@@ -73,8 +102,13 @@ async def get_document(ctx: Context, caller: Caller, document_id: str) -> Docume
 def owned(document: Document | None, caller: Caller, document_id: str) -> Document:
     """`document` if it is the caller's; another tenant's does not exist."""
     if document is None or (document.org_id, document.mode) != (caller.org_id, caller.mode):
-        raise NotFound(Reason.DOCUMENT_NOT_FOUND, f"There is no document {document_id}", {"field": "document_id"})
+        raise absent(document_id)
     return document
+
+
+def absent(document_id: str) -> NotFound:
+    """The error for a document that is not there."""
+    return NotFound(Reason.DOCUMENT_NOT_FOUND, f"There is no document {document_id}", {"field": "document_id"})
 
 
 async def one_chunk(content: bytes) -> AsyncIterator[bytes]:
@@ -87,7 +121,7 @@ async def one_chunk(content: bytes) -> AsyncIterator[bytes]:
 class _Meter:
     """Counts and hashes what flows through, and stops a flood."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: SizeLimit) -> None:
         self._limit = limit
         self._hash = hashlib.sha256()
         self.size = 0
@@ -99,11 +133,11 @@ class _Meter:
     async def through(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         async for chunk in chunks:
             self.size += len(chunk)
-            if self.size > self._limit:
+            if self.size > self._limit.size:
                 raise MediaError(
                     Reason.MEDIA_TOO_LARGE,
-                    f"The document is larger than {self._limit:,} bytes, the most this installation takes",
-                    {"maxBytes": str(self._limit)},
+                    f"The document is larger than {self._limit.size:,} bytes, the most that {self._limit.what}",
+                    {"maxFileSizeMB": self._limit.max_mb},
                 )
             self._hash.update(chunk)
             yield chunk

@@ -23,6 +23,8 @@ async def watch_run(
 ) -> AsyncIterator[Run | RunEvent | Heartbeat]:
     """The run as it stands, then every event after `after_sequence`; ends after the terminal one.
 
+    While it waits to be let in, the run comes again whenever somebody saw that its place in the line has changed.
+
     Raises SequenceOutOfRange when the run has no event `after_sequence` yet.
     """
     with ctx.notifier.listen(run_id) as news:  # before the first look, so that nothing falls between
@@ -46,6 +48,10 @@ async def watch_run(
                     return
             if run.state.is_terminal and cursor == run.last_sequence:
                 return
+            if run.waits:
+                place, run = run.queue_position, await reads.get_run(ctx, caller, run_id)
+                if run.queue_position != place:
+                    yield run
             if len(events) < _BATCH and not await wait(news, poll):
                 idle += poll
                 if idle >= ctx.options.heartbeat.total_seconds():

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
 from docmill.domain.messages import StepFacts
+from docmill.domain.models import JsonObject
 from docmill.domain.pages import Box
 from docmill.extract import Evidence
 
@@ -24,10 +26,16 @@ class DocumentOutcome:
     """Where the values were read; paths point into `output`."""
     warnings: tuple[str, ...] = ()
     steps: tuple[StepFacts, ...] = ()
+    artifacts: Mapping[str, JsonObject] = field(default_factory=dict)
+    """What steps made on the way, by id of the step: `{type: "categorize", category, confidence}`, `{type: "extract",
+    data}`."""
 
 
 def outcome_to_json(outcome: DocumentOutcome) -> bytes:
-    """`{"output", "evidence": [{path, page, box: {x, y, w, h}, words, confidence}], "warnings", "steps"}` as UTF-8."""
+    """`{"output", "evidence": [{path, page, box: {x, y, w, h}, words, confidence}], "warnings", "steps", "artifacts"}`.
+
+    As UTF-8. Data that is the output itself is not written twice: the artifact has `isOutput` in its place.
+    """
     return orjson.dumps(
         {
             "output": outcome.output,
@@ -37,6 +45,10 @@ def outcome_to_json(outcome: DocumentOutcome) -> bytes:
                 {"stepId": step.step_id, "nodeType": step.node_type, "durationMs": step.duration_ms}
                 for step in outcome.steps
             ],
+            "artifacts": {
+                step_id: {"type": made["type"], "isOutput": True} if made.get("data", made) is outcome.output else made
+                for step_id, made in outcome.artifacts.items()
+            },
         }
     )
 
@@ -52,6 +64,10 @@ def outcome_from_json(data: bytes) -> DocumentOutcome:
             StepFacts(step_id=step["stepId"], node_type=step["nodeType"], duration_ms=step["durationMs"])
             for step in raw["steps"]
         ),
+        artifacts={
+            step_id: {"type": made["type"], "data": raw["output"]} if "isOutput" in made else made
+            for step_id, made in raw.get("artifacts", {}).items()  # the release before kept none
+        },
     )
 
 

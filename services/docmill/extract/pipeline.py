@@ -64,7 +64,11 @@ def run_document(
     warnings.extend(result.warnings)
     warnings.extend(f"{found.path or '/'}: {found.message}" for found in findings(output_schema, result.value))
     return DocumentOutcome(
-        output=result.value, evidence=result.evidence, warnings=tuple(dict.fromkeys(warnings)), steps=tuple(job.facts)
+        output=result.value,
+        evidence=result.evidence,
+        warnings=tuple(dict.fromkeys(warnings)),
+        steps=tuple(job.facts),
+        artifacts=job.artifacts,
     )
 
 
@@ -79,6 +83,7 @@ class _Job:
         self._outputs: dict[str, _Result] = {}
         self._schema: JsonObject = {}
         self.facts: list[StepFacts] = []
+        self.artifacts: dict[str, JsonObject] = {}
 
     def run(self, step: Step) -> None:
         """Run one step; a failure carries its id."""
@@ -90,8 +95,15 @@ class _Job:
         except Exception as error:
             message = f"The {step.node_type} step '{step.id}' failed on this document"
             raise WorkFailed(Reason.EXTRACTION_FAILED, message, {"step": step.id}) from error
+        self._keep(step, self._results[step.id].value)
         duration_ms = round((time.perf_counter() - started) * 1000)
         self.facts.append(StepFacts(step_id=step.id, node_type=step.node_type, duration_ms=duration_ms))
+
+    def _keep(self, step: Step, value: Any) -> None:
+        if step.node_type == "categorize":
+            self.artifacts[step.id] = {"type": step.node_type, **value}
+        elif step.node_type == "extract":
+            self.artifacts[step.id] = {"type": step.node_type, "data": value}
 
     def result(self) -> _Result:
         """Several outputs by name, one output alone, else what the last step made, else the pages themselves."""

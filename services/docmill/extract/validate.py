@@ -55,14 +55,14 @@ def findings(schema: JsonObject, value: Any) -> list[Finding]:
 def check_variables(schema: JsonObject, variables: JsonObject) -> None:
     """Raise `InvalidArgument` for the first variable of a run that does not fit the flow's input schema.
 
-    `details.field` is its dotted path below `variables`, a missing one's own path.
+    `details.field` is its dotted path below `input.variables`, a missing one's own path.
     """
     found = next(iter(_errors(schema, dict(variables))), None)
     if found is None:
         return
     path, message, missing = found
-    field = ".".join(["variables", *path, *([missing] if missing else [])])
-    reason = Reason.FIELD_MISSING if missing else Reason.FIELD_INVALID
+    field = ".".join(["input.variables", *path, *([missing] if missing else [])])
+    reason = Reason.VARIABLE_MISSING if missing else Reason.FIELD_INVALID
     raise InvalidArgument(reason, f"{field}: {message}", {"field": field})
 
 

@@ -38,6 +38,8 @@ class OcrEngine(Protocol):
     """Changes whenever the same image could read differently (engine, models, settings): part of page keys."""
     device: str
     """`cpu`, `cuda:0`, ..."""
+    batch_size: int
+    """So many images of one size are read faster together than one after the other; 1 if it makes no difference."""
 
     def read(self, images: Sequence[NDArray[np.uint8]]) -> list[tuple[Line, ...]]:
         """The lines of each image."""

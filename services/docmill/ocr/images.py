@@ -46,6 +46,7 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_TURNS_BACK = {**_TURNS, 6: _TURNS[8], 8: _TURNS[6]}  # all others undo themselves
 _READ_PIXELS = 16_000_000  # engines scale down themselves; a 100-megapixel photo reads no better than 16
 _READ_SIDE = 16_000
 
@@ -182,18 +183,33 @@ def to_rgb(image: Image.Image, media_type: str) -> tuple[NDArray[np.uint8], floa
     """The current frame turned upright as `uint8` RGB (h, w, 3), and its scale to the stored pixels (1 or less)."""
     frame = geometry(image, media_type)
     scale = min(1.0, (_READ_PIXELS / (frame.width * frame.height)) ** 0.5, _READ_SIDE / max(frame.width, frame.height))
+    picture = _decoded(image, media_type, frame, scale)
+    if media_type != sniff.TIFF and (turn := _TURNS.get(frame.orientation)) is not None:
+        picture = picture.transpose(turn)
+    return np.array(_opaque(picture), dtype=np.uint8), scale
+
+
+def as_stored(image: Image.Image, media_type: str, max_side: int) -> Image.Image:
+    """The current frame as RGB or grey, as it is stored and not turned; its longest side has at most `max_side` pixels."""
+    frame = geometry(image, media_type)
+    picture = _decoded(image, media_type, frame, min(1.0, max_side / max(frame.width, frame.height)))
+    if media_type == sniff.TIFF and (turn := _TURNS_BACK.get(frame.orientation)) is not None:
+        picture = picture.transpose(turn)
+    return picture if picture.mode == "L" else _opaque(picture)
+
+
+def _decoded(image: Image.Image, media_type: str, frame: Frame, scale: float) -> Image.Image:
+    """The current frame as Pillow shows it (a TIFF is turned, all others are not), `scale` (1 or less) times its size."""
     target = (max(1, round(frame.width * scale)), max(1, round(frame.height * scale)))
     if scale < 1.0:
         image.draft(None, target)
     image.load()
     picture = _eight_bits(image)
-    if media_type == sniff.TIFF:
-        target = target if frame.orientation < 5 else (target[1], target[0])
-    if scale < 1.0:
-        picture = picture.resize(target, Image.Resampling.BICUBIC, reducing_gap=2.0)
-    if media_type != sniff.TIFF and (turn := _TURNS.get(frame.orientation)) is not None:
-        picture = picture.transpose(turn)
-    return np.array(_opaque(picture), dtype=np.uint8), scale
+    if scale == 1.0:
+        return picture
+    if media_type == sniff.TIFF and frame.orientation >= 5:
+        target = target[1], target[0]
+    return picture.resize(target, Image.Resampling.BICUBIC, reducing_gap=2.0)
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

@@ -66,6 +66,11 @@ class PaddleFactory:
         own = f"+{options.weights_dir}" if options.weights_dir else ""
         return f"paddle-{_SETTINGS}-rapidocr{version}-ort{runtime}-ppocrv6small{own}"
 
+    def batch_size(self, options: EngineOptions) -> int:
+        """See `EngineFactory`."""
+        del options
+        return 1
+
     def create(self, options: EngineOptions) -> PaddleEngine:
         """See `EngineFactory`."""
         fingerprint = self.fingerprint(options)
@@ -102,6 +107,7 @@ class PaddleEngine:
 
     name = "paddle"
     device = "cpu"
+    batch_size = 1
 
     def __init__(self, models_dir: Path, *, threads: int, fingerprint: str) -> None:
         self.fingerprint = fingerprint

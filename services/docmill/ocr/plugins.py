@@ -47,5 +47,8 @@ class EngineFactory(Protocol):
     def fingerprint(self, options: EngineOptions) -> str:
         """The fingerprint that the engine will have; raises `EngineUnavailable` if it cannot work here."""
 
+    def batch_size(self, options: EngineOptions) -> int:
+        """The `batch_size` that the engine will most likely have; quick, and it raises nothing."""
+
     def create(self, options: EngineOptions) -> OcrEngine:
         """The engine with its models loaded; raises `EngineUnavailable` if it cannot work here."""

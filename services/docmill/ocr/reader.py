@@ -6,7 +6,7 @@ import hashlib
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,15 @@ class ReadPage:
     """Time inside the OCR engine; 0 for a text layer."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A page whose picture must be read; it needs its document no more."""
+
+    page: Page
+    """The page without lines."""
+    rendered: RenderedPage
+
+
 class PageReader:
     """Reads pages with one engine, which is loaded when the first page needs it and kept."""
 
@@ -77,6 +86,11 @@ class PageReader:
         return self._factory.name
 
     @property
+    def batch_size(self) -> int:
+        """How many pictures the engine most likely gains from reading together."""
+        return self._factory.batch_size(self._options)
+
+    @property
     def fingerprint(self) -> str:
         """`fingerprint_for` without options."""
         return self.fingerprint_for({})
@@ -95,22 +109,32 @@ class PageReader:
 
         Raises `MediaError` for a page that is damaged, `InvalidArgument` for an unknown mode.
         """
+        seen = self.look(document, number, options)
+        return self.read_pictures([seen])[0] if isinstance(seen, Picture) else seen
+
+    def look(self, document: OpenDocument, number: int, options: Mapping[str, Any]) -> ReadPage | Picture:
+        """The page from its text layer, or else the picture to read. As `read`, without the engine."""
         mode = _mode(options)
         layer = document.text_layer(number) if mode is not ReadMode.OCR else None
         if layer is not None and (mode is ReadMode.TEXT_LAYER or layer.is_trustworthy):
             return ReadPage(page=_page(document, number, TEXT_LAYER, layer.lines), engine_ms=0)
+        empty = _page(document, number, "", ())
         if mode is ReadMode.TEXT_LAYER:
-            return ReadPage(page=_page(document, number, "", ()), engine_ms=0)
-        return self._read_picture(document, number)
+            return ReadPage(page=empty, engine_ms=0)
+        return Picture(page=empty, rendered=document.render(number))
 
-    def _read_picture(self, document: OpenDocument, number: int) -> ReadPage:
-        picture = document.render(number)
+    def read_pictures(self, pictures: Sequence[Picture]) -> list[ReadPage]:
+        """Read together; each page counts an equal share of the engine's time."""
         engine = self._loaded()
         started = time.perf_counter()
-        lines = read_upright(engine, picture.image)
-        engine_ms = round((time.perf_counter() - started) * 1000)
-        lines = tuple(_to_page(line, picture) for line in lines)
-        return ReadPage(page=_page(document, number, engine.name if lines else "", lines), engine_ms=engine_ms)
+        read = read_upright(engine, [picture.rendered.image for picture in pictures])
+        engine_ms = round((time.perf_counter() - started) * 1000 / len(pictures))
+        pages = []
+        for picture, found in zip(pictures, read, strict=True):
+            lines = tuple(_to_page(line, picture.rendered) for line in found)
+            page = replace(picture.page, engine=engine.name if lines else "", lines=lines)
+            pages.append(ReadPage(page=page, engine_ms=engine_ms))
+        return pages
 
     def _loaded(self) -> OcrEngine:
         with self._loading:

@@ -46,6 +46,11 @@ class TesseractFactory:
         """See `EngineFactory`."""
         return f"tesseract-{_SETTINGS}-{_version(_program()).replace(' ', '')}-{_languages(options)}"
 
+    def batch_size(self, options: EngineOptions) -> int:
+        """See `EngineFactory`."""
+        del options
+        return 1
+
     def create(self, options: EngineOptions) -> TesseractEngine:
         """See `EngineFactory`. Tesseract's own threads cost more than they bring, so `threads` is ignored."""
         return TesseractEngine(_program(), _languages(options), options, fingerprint=self.fingerprint(options))
@@ -59,6 +64,7 @@ class TesseractEngine:
 
     name = "tesseract"
     device = "cpu"
+    batch_size = 1
 
     def __init__(self, program: str, languages: str, options: EngineOptions, *, fingerprint: str) -> None:
         self.fingerprint = fingerprint

@@ -22,9 +22,14 @@ _ENOUGH_WORDS = 3  # fewer say nothing about how a page lies
 _SIDEWAYS = 0.5  # share of words that are taller than wide
 
 
-def read_upright(engine: OcrEngine, image: NDArray[np.uint8]) -> tuple[Line, ...]:
-    """The lines of `image`, read in the direction in which most of it can be read; boxes are in pixels of `image`."""
-    (lines,) = engine.read([image])
+def read_upright(engine: OcrEngine, images: Sequence[NDArray[np.uint8]]) -> list[tuple[Line, ...]]:
+    """The lines of each image, read in the direction in which most of it can be read; boxes are in the image's pixels."""
+    read = engine.read(images)
+    return [_turned(engine, image, lines) for image, lines in zip(images, read, strict=True)]
+
+
+def _turned(engine: OcrEngine, image: NDArray[np.uint8], lines: tuple[Line, ...]) -> tuple[Line, ...]:
+    """`lines` of `image` as it stands, or better ones if it stands the wrong way up."""
     best, best_score = lines, _score(lines)
     for turns in _suspects(lines):
         (turned,) = engine.read([np.ascontiguousarray(np.rot90(image, turns))])

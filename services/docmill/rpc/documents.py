@@ -15,7 +15,7 @@ __all__ = ["DocumentService"]
 
 
 class DocumentService(documents_pb2_grpc.DocumentServiceServicer):
-    """Uploads and shows documents."""
+    """Uploads, shows and deletes documents."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -34,6 +34,8 @@ class DocumentService(documents_pb2_grpc.DocumentServiceServicer):
             filename=first.metadata.filename,
             declared_type=first.metadata.mime_type,
             chunks=_chunks(requests),
+            flow_id=first.metadata.flow_id,
+            version=first.metadata.version,
         )
         return documents_pb2.UploadDocumentResponse(document=to_document(document))
 
@@ -43,6 +45,13 @@ class DocumentService(documents_pb2_grpc.DocumentServiceServicer):
         """One document."""
         document = await self._engine.get_document(caller(), request.document_id)
         return documents_pb2.GetDocumentResponse(document=to_document(document))
+
+    async def DeleteDocument(
+        self, request: documents_pb2.DeleteDocumentRequest, context: Context
+    ) -> documents_pb2.DeleteDocumentResponse:
+        """A document that is not needed."""
+        await self._engine.delete_document(caller(), request.document_id)
+        return documents_pb2.DeleteDocumentResponse()
 
 
 async def _chunks(requests: AsyncIterator[documents_pb2.UploadDocumentRequest]) -> AsyncIterator[bytes]:

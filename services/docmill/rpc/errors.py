@@ -38,7 +38,8 @@ CODES: dict[type[errors.DocmillError], StatusCode] = {
 }
 """A subclass that is not named has the code of its nearest base."""
 
-RETRY_AFTER = duration_pb2.Duration(seconds=1)
+RETRY_AFTER_S = 1
+"""Where the error does not say it itself."""
 
 # A client drops a call whose trailing metadata exceeds 8 KiB. The message is sent twice (once percent-encoded, up to
 # three times as long) and the details in base64: these bounds keep the whole below that.
@@ -87,7 +88,8 @@ def _details(error: errors.DocmillError) -> list[Message]:
         error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=_short(error.details))
     ]
     if error.retryable:
-        details.append(error_details_pb2.RetryInfo(retry_delay=RETRY_AFTER))
+        delay = duration_pb2.Duration(seconds=_retry_after(error))
+        details.append(error_details_pb2.RetryInfo(retry_delay=delay))
     if violations := _violations(error):
         fields = [
             error_details_pb2.BadRequest.FieldViolation(
@@ -99,6 +101,12 @@ def _details(error: errors.DocmillError) -> list[Message]:
         ]
         details.append(error_details_pb2.BadRequest(field_violations=fields))
     return details
+
+
+def _retry_after(error: errors.DocmillError) -> int:
+    """Seconds after which trying again may help."""
+    given = error.details.get("retryAfter", "")
+    return int(given) if given.isascii() and given.isdecimal() else RETRY_AFTER_S
 
 
 def _violations(error: errors.DocmillError) -> Sequence[FieldViolation]:

@@ -5,7 +5,15 @@ from __future__ import annotations
 
 from docmill.engine import Engine
 from docmill.rpc.context import Context, caller, trace_id
-from docmill.rpc.convert.flows import from_create_flow, from_run_flow, page_size, to_flow, to_flows
+from docmill.rpc.convert.flows import (
+    from_create_flow,
+    from_estimate_run,
+    from_run_flow,
+    page_size,
+    to_estimate,
+    to_flow,
+    to_flows,
+)
 from docmill.rpc.convert.runs import to_run
 from docmill.v1 import flows_pb2, flows_pb2_grpc
 
@@ -13,7 +21,7 @@ __all__ = ["FlowService"]
 
 
 class FlowService(flows_pb2_grpc.FlowServiceServicer):
-    """Shows and creates flows, and starts their runs."""
+    """Shows and creates flows, estimates and starts their runs."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -40,3 +48,10 @@ class FlowService(flows_pb2_grpc.FlowServiceServicer):
         """A new run."""
         run = await self._engine.run_flow(caller(), from_run_flow(request, trace_id=trace_id(context)))
         return flows_pb2.RunFlowResponse(run=to_run(run))
+
+    async def EstimateRun(
+        self, request: flows_pb2.EstimateRunRequest, context: Context
+    ) -> flows_pb2.EstimateRunResponse:
+        """The price of a run."""
+        estimate = await self._engine.estimate_run(caller(), from_estimate_run(request))
+        return flows_pb2.EstimateRunResponse(estimate=to_estimate(estimate))

@@ -1,6 +1,7 @@
 """What happens around every call, outermost first.
 
-Log, map errors, bound the time, authenticate, check the scope, validate the request.
+Log, map errors, bound the time, authenticate, count the call (`docmill.rpc.budgets`), check the scope, validate the
+request.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from grpc_status import rpc_status
 from docmill.domain import errors
 from docmill.domain.errors import Reason
 from docmill.engine import Engine
+from docmill.engine.upload import reject_missing
 from docmill.rpc._layer import Call, Layer, Proceed
 from docmill.rpc.context import current_caller, metadata_value
 from docmill.rpc.errors import FieldViolation, InvalidRequest, status_of
@@ -226,8 +228,8 @@ def _violation(violation: Any) -> FieldViolation:
 def _worst(violation: FieldViolation, rule: str) -> tuple[Reason, str, str]:
     """Reason, field and message of a request with `violation` in it."""
     field, description = violation.field, violation.description
-    if rule == "required" and field in {"input.source", "input.document.base64"}:
-        message = "A document is needed: its bytes in `input.document.base64`, or `input.document_id`"
-        return Reason.DOCUMENT_MISSING, "input.document", message
+    if rule == "required" and field in {"input", "input.source", "input.document.base64"}:
+        missing = reject_missing()
+        return missing.reason, missing.details["field"], missing.message
     reason = Reason.FIELD_MISSING if rule == "required" else Reason.FIELD_INVALID
     return reason, field, f"{field}: {description}" if field else description

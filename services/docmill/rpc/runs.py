@@ -6,12 +6,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
+from google.api import httpbody_pb2  # type: ignore[import-untyped]  # its package has no py.typed
+
 from docmill.domain.states import RunState
 from docmill.engine import Engine
 from docmill.rpc.context import Context, caller
+from docmill.rpc.convert.common import to_struct
 from docmill.rpc.convert.documents import to_page
 from docmill.rpc.convert.flows import page_size
-from docmill.rpc.convert.runs import add_output, from_filter, to_run, to_watched
+from docmill.rpc.convert.runs import add_output, from_filter, to_run, to_steps, to_watched
 from docmill.v1 import runs_pb2, runs_pb2_grpc
 
 __all__ = ["RunService"]
@@ -27,6 +30,11 @@ class RunService(runs_pb2_grpc.RunServiceServicer):
         """A run, with its output once it succeeded."""
         run = await self._engine.get_run(caller(), request.run_id)
         message = to_run(run)
+        if request.include_step_metrics and run.ended_at:
+            message.metrics.steps.extend(to_steps(await self._engine.get_steps(caller(), run)))
+        if request.include_artifacts:
+            made = await self._engine.get_artifacts(caller(), run)
+            message.artifacts.CopyFrom(await asyncio.to_thread(to_struct, made))  # text of many pages
         if run.state is RunState.SUCCEEDED:
             output = await self._engine.get_output(caller(), run)
             form = {"as_json": request.output_as_json, "evidence": request.include_evidence}
@@ -71,3 +79,12 @@ class RunService(runs_pb2_grpc.RunServiceServicer):
         """One page, with its text once it was read."""
         page, text = await self._engine.get_page(caller(), request.run_id, request.page_number)
         return runs_pb2.GetPageResponse(page=to_page(page, text))
+
+    async def GetPageImage(
+        self, request: runs_pb2.GetPageImageRequest, context: Context
+    ) -> AsyncIterator[runs_pb2.GetPageImageResponse]:
+        """A page's picture, in pieces."""
+        content_type = "image/png"
+        async for piece in self._engine.page_image(caller(), request.run_id, request.page_number, request.max_side):
+            yield runs_pb2.GetPageImageResponse(image=httpbody_pb2.HttpBody(content_type=content_type, data=piece))
+            content_type = ""  # the first piece has said it

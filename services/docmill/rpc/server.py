@@ -14,11 +14,25 @@ from grpc_reflection.v1alpha import reflection
 
 from docmill.domain.errors import Reason, Unavailable
 from docmill.engine import Engine
+from docmill.rpc.accounts import AccountService
+from docmill.rpc.budgets import Budgets
 from docmill.rpc.documents import DocumentService
 from docmill.rpc.flows import FlowService
 from docmill.rpc.interceptors import Authentication, Deadlines, Errors, Logging, Scopes, Validation
 from docmill.rpc.runs import RunService
-from docmill.v1 import documents_pb2, documents_pb2_grpc, flows_pb2, flows_pb2_grpc, runs_pb2, runs_pb2_grpc
+from docmill.rpc.webhooks import WebhookService
+from docmill.v1 import (
+    accounts_pb2,
+    accounts_pb2_grpc,
+    documents_pb2,
+    documents_pb2_grpc,
+    flows_pb2,
+    flows_pb2_grpc,
+    runs_pb2,
+    runs_pb2_grpc,
+    webhooks_pb2,
+    webhooks_pb2_grpc,
+)
 
 __all__ = ["RpcServer", "ServerOptions"]
 
@@ -26,9 +40,12 @@ log = structlog.stdlib.get_logger(__name__)
 
 SERVICES: tuple[str, ...] = tuple(
     service.full_name
-    for module in (documents_pb2, flows_pb2, runs_pb2)
+    for module in (documents_pb2, flows_pb2, runs_pb2, accounts_pb2, webhooks_pb2)
     for service in module.DESCRIPTOR.services_by_name.values()
 )
+
+LIVENESS = "liveness"
+"""Service of the health checks that is SERVING as long as this process answers, whatever it needs is away."""
 
 MIB = 1024 * 1024
 
@@ -69,7 +86,8 @@ class RpcServer:
         self._deadlines = Deadlines(
             call_timeout_s=self._options.call_timeout_s, stream_timeout_s=self._options.stream_timeout_s
         )
-        layers = [Logging(), Errors(), self._deadlines, Authentication(engine), Scopes(), Validation()]
+        authentication, budgets = Authentication(engine), Budgets(engine)
+        layers = [Logging(), Errors(), self._deadlines, authentication, budgets, Scopes(), Validation()]
         self._server = grpc.aio.server(
             interceptors=layers,
             options=_channel_options(self._options),
@@ -80,6 +98,8 @@ class RpcServer:
         documents_pb2_grpc.add_DocumentServiceServicer_to_server(DocumentService(engine), self._server)
         flows_pb2_grpc.add_FlowServiceServicer_to_server(FlowService(engine), self._server)
         runs_pb2_grpc.add_RunServiceServicer_to_server(RunService(engine), self._server)
+        webhooks_pb2_grpc.add_WebhookServiceServicer_to_server(WebhookService(engine), self._server)
+        accounts_pb2_grpc.add_AccountServiceServicer_to_server(AccountService(engine), self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         if self._options.reflection:
             names = (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
@@ -93,6 +113,7 @@ class RpcServer:
     async def start(self) -> tuple[str, ...]:
         """Listen and serve; gives `addresses`. Raises `Unavailable` if an address cannot be had."""
         await self.set_serving(serving=True)
+        await self._health.set(LIVENESS, health_pb2.HealthCheckResponse.SERVING)
         self._addresses = tuple(self._listen(address) for address in self._options.listen)
         await self._server.start()
         log.info("the gRPC server listens", event_key="rpc.started", addresses=self._addresses)

@@ -47,12 +47,13 @@ class Store(Protocol):
     Obligations, checked by one contract suite:
 
     - `write` is atomic and durable before it returns: all of the operation or, when it raises, nothing. An error of
-      one operation never touches another's.
+      one operation never touches another's. One that need not be `durable` is seen by everybody as any other, also
+      after this process was killed, but may be lost when the machine crashes: it waits for no disk where that helps.
     - Operations that change the same rows behave as if they ran one after the other (guarded updates decide).
     - `read` sees every write that returned before it started, and one consistent moment.
     """
 
-    async def write(self, op: Callable[[], Op[T]]) -> T:
+    async def write(self, op: Callable[[], Op[T]], *, durable: bool = True) -> T:
         """Run `op()` in a transaction and commit it."""
 
     async def read(self, op: Callable[[], Op[T]]) -> T:

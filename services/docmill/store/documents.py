@@ -1,9 +1,14 @@
-"""Statements about documents."""
+"""Statements about documents.
+
+A document's `use` says what may become of it: NONE (no run is over it), RUNS (one is, so it stays), DELETED (its bytes
+are being deleted: it does not exist any more, and its row goes once they are gone).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import datetime
 
 from docmill.domain.errors import Fault
 from docmill.domain.messages import ProbeFacts
@@ -40,13 +45,55 @@ def insert(document: Document) -> Op[None]:
     )
 
 
-def get(document_id: str, *, lock: bool = False) -> Op[Document | None]:
-    """The document, whoever owns it; `lock` keeps its row until the transaction ends."""
+def get(document_id: str) -> Op[Document | None]:
+    """The document, whoever owns it."""
     rows = yield Statement(
-        f"SELECT {_COLUMNS} FROM documents WHERE id = $1" + (" FOR UPDATE" if lock else ""),  # noqa: S608 - constant columns
+        f"SELECT {_COLUMNS} FROM documents WHERE id = $1 AND use != 'DELETED'",  # noqa: S608 - constant columns
         (document_id,),
     )
     return _document(rows[0]) if rows else None
+
+
+def take(document_id: str) -> Op[Document | None]:
+    """The document, for a run that this transaction records: NONE or RUNS -> RUNS. Its row is locked.
+
+    None when it is deleted, or being deleted.
+    """
+    rows = yield Statement(
+        f"UPDATE documents SET use = 'RUNS' WHERE id = $1 AND use != 'DELETED' RETURNING {_COLUMNS}",  # noqa: S608 - constant columns
+        (document_id,),
+    )
+    return _document(rows[0]) if rows else None
+
+
+def withdraw(document_id: str) -> Op[bool]:
+    """NONE -> DELETED: from now on no run can have it; False if a run has it, or it is not there.
+
+    True again for one that is being deleted already.
+    """
+    rows = yield Statement(
+        "UPDATE documents SET use = 'DELETED' WHERE id = $1 AND use != 'RUNS' RETURNING id", (document_id,)
+    )
+    return bool(rows)
+
+
+def remove(document_id: str) -> Op[None]:
+    """Forget a withdrawn document with its probe; its bytes are gone."""
+    yield Statement(
+        "DELETE FROM jobs WHERE kind = 'PROBE' AND document_id = $1 "
+        "AND EXISTS (SELECT 1 FROM documents WHERE id = $1 AND use = 'DELETED')",
+        (document_id,),
+    )
+    yield Statement("DELETE FROM documents WHERE id = $1 AND use = 'DELETED'", (document_id,))
+
+
+def unused(before: datetime, limit: int) -> Op[Sequence[tuple[str, str]]]:
+    """Id and blob key of at most `limit` documents from before a time that no run is over, withdrawn ones too."""
+    rows = yield Statement(
+        "SELECT id, blob_key FROM documents WHERE use != 'RUNS' AND created_at < $1 ORDER BY created_at LIMIT $2",
+        (micros(before), limit),
+    )
+    return [(row[0], row[1]) for row in rows]
 
 
 def set_probed(document_id: str, facts: ProbeFacts) -> Op[bool]:

@@ -6,16 +6,16 @@ The states stand as literals in the texts because the partial indexes are used o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from docmill.domain.errors import Fault
-from docmill.domain.messages import JobResult
-from docmill.domain.models import Job, JobKind, JsonObject, RunPage
+from docmill.domain.messages import Attempt, JobResult
+from docmill.domain.models import Job, JobKind, RunPage
 from docmill.domain.states import JobState, PageState
 from docmill.store import Many, Op, Row, Statement
-from docmill.store._codec import dump_fault, load, load_fault, micros, moment
+from docmill.store._codec import dump_fault, load_fault, micros, moment
 
+_AT_ONCE = 64  # ids in one statement
 _JOB = "id, kind, org_id, run_id, document_id, page, state, attempt, ready_at, lease_until, created_at, failures"
 
 
@@ -42,52 +42,6 @@ def insert(jobs: Sequence[tuple[Job, int]]) -> Op[None]:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClaimedJob:
-    """A job with what its message needs of the document and the run."""
-
-    job_id: str
-    kind: JobKind
-    org_id: str
-    run_id: str
-    document_id: str
-    page: int
-    attempt: int
-    blob_key: str
-    sha256: str
-    media_type: str
-    declared_type: str
-    filename: str
-    flow_id: str
-    flow_version: str
-    variables: JsonObject
-    deadline: datetime | None
-    trace_id: str
-
-
-_CLAIM = """
-SELECT j.id, j.kind, j.org_id, j.run_id, j.document_id, j.page, j.attempt,
-       d.blob_key, d.sha256, d.media_type, d.declared_type, d.filename,
-       coalesce(r.flow_id, ''), coalesce(r.flow_version, ''), coalesce(r.variables, '{}'), r.deadline,
-       coalesce(r.trace_id, '')
-FROM jobs j JOIN documents d ON d.id = j.document_id LEFT JOIN runs r ON r.id = j.run_id
-WHERE j.state = 'READY' AND j.ready_at <= $1
-ORDER BY j.priority, j.ready_at, j.created_at LIMIT $2
-FOR UPDATE OF j SKIP LOCKED
-"""
-
-
-def claim(now: datetime, lease_until: datetime, limit: int) -> Op[Sequence[ClaimedJob]]:
-    """READY -> PUBLISHED for at most `limit` jobs that are due, in dispatch order."""
-    rows = yield Statement(_CLAIM, (micros(now), limit))
-    if rows:
-        yield Many(
-            "UPDATE jobs SET state = 'PUBLISHED', lease_until = $2 WHERE id = $1 AND state = 'READY'",
-            [(row[0], micros(lease_until)) for row in rows],
-        )
-    return [_claimed(row) for row in rows]
-
-
 def unclaim(claims: Sequence[tuple[str, int]]) -> Op[None]:
     """PUBLISHED -> READY, same attempt: the bus did not take these (job id, attempt)."""
     yield Many(
@@ -108,6 +62,29 @@ def extend(holding: Sequence[tuple[str, int]], lease_until: datetime) -> Op[None
         "UPDATE jobs SET lease_until = $3 WHERE id = $1 AND attempt = $2 AND state = 'PUBLISHED'",
         [(job_id, attempt, micros(lease_until)) for job_id, attempt in holding],
     )
+
+
+def wanted(attempts: Sequence[Attempt]) -> Op[frozenset[Attempt]]:
+    """Those of `attempts` whose result would count now.
+
+    READY too: what `unclaim_all` took back may be in a worker's hands.
+    """
+    found: set[Attempt] = set()
+    for start in range(0, len(attempts), _AT_ONCE):
+        ids = [job_id for job_id, _ in attempts[start : start + _AT_ONCE]]
+        ids += ids[-1:] * (_room_for(len(ids)) - len(ids))  # a few sizes, so that statements stay prepared
+        places = ", ".join(f"${number}" for number in range(1, len(ids) + 1))
+        rows = yield Statement(
+            f"SELECT id, attempt FROM jobs WHERE id IN ({places}) AND state IN ('READY', 'PUBLISHED')",  # noqa: S608 - numbers
+            tuple(ids),
+        )
+        found.update((row[0], row[1]) for row in rows)
+    return frozenset(found).intersection(attempts)
+
+
+def _room_for(count: int) -> int:
+    """The next power of two."""
+    return 1 << (count - 1).bit_length()
 
 
 def lapsed(now: datetime, limit: int) -> Op[Sequence[Job]]:
@@ -209,40 +186,6 @@ def pages(run_id: str, after: int, limit: int) -> Op[Sequence[RunPage]]:
         )
         for row in rows
     ]
-
-
-def count_published() -> Op[int]:
-    """Jobs on the bus or in workers' hands."""
-    rows = yield Statement("SELECT count(*) FROM jobs WHERE state = 'PUBLISHED' AND lease_until IS NOT NULL")
-    return int(rows[0][0])
-
-
-def next_due(now: datetime) -> Op[datetime | None]:
-    """When the earliest READY job that is not yet due becomes so."""
-    rows = yield Statement("SELECT min(ready_at) FROM jobs WHERE state = 'READY' AND ready_at > $1", (micros(now),))
-    return moment(rows[0][0])
-
-
-def _claimed(row: Row) -> ClaimedJob:
-    return ClaimedJob(
-        job_id=row[0],
-        kind=JobKind(row[1]),
-        org_id=row[2],
-        run_id=row[3],
-        document_id=row[4],
-        page=row[5],
-        attempt=row[6],
-        blob_key=row[7],
-        sha256=row[8],
-        media_type=row[9],
-        declared_type=row[10],
-        filename=row[11],
-        flow_id=row[12],
-        flow_version=row[13],
-        variables=load(row[14]),
-        deadline=moment(row[15]),
-        trace_id=row[16],
-    )
 
 
 def _job(row: Row) -> Job:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -30,7 +30,7 @@ class NewEvent:
 
 
 def insert(run: Run) -> Op[None]:
-    """Record a new run (without events: `change` gives them numbers)."""
+    """Record a new run with its labels (without events: `change` gives them numbers)."""
     yield Statement(
         f"INSERT INTO runs ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, "  # noqa: S608 - constant columns
         "$17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31)",
@@ -68,6 +68,11 @@ def insert(run: Run) -> Op[None]:
             run.steps_total,
         ),
     )
+    if run.labels:
+        yield Many(
+            "INSERT INTO run_labels (run_id, name, org_id, mode, value) VALUES ($1, $2, $3, $4, $5)",
+            [(run.id, name, run.org_id, run.mode.value, value) for name, value in run.labels.items()],
+        )
 
 
 def get(run_id: str, *, lock: bool = False) -> Op[Run | None]:
@@ -119,10 +124,22 @@ def events(run_id: str, after: int, limit: int) -> Op[Sequence[RunEvent]]:
         "ORDER BY sequence LIMIT $3",
         (run_id, after, limit),
     )
-    return [
-        RunEvent(run_id=run_id, sequence=row[0], kind=EventKind(row[1]), at=moment(row[2]), payload=load(row[3]))
-        for row in rows
-    ]
+    return [_event(run_id, row) for row in rows]
+
+
+def events_of(run_id: str, kinds: Collection[EventKind]) -> Op[Sequence[RunEvent]]:
+    """All events of some kinds, in order."""
+    names = [kind.value for kind in sorted(kinds)]
+    places = ", ".join(f"${number}" for number in range(2, 2 + len(names)))
+    rows = yield Statement(
+        f"SELECT sequence, kind, at, payload FROM run_events WHERE run_id = $1 AND kind IN ({places}) ORDER BY sequence",  # noqa: S608 - numbers of placeholders
+        (run_id, *names),
+    )
+    return [_event(run_id, row) for row in rows]
+
+
+def _event(run_id: str, row: Row) -> RunEvent:
+    return RunEvent(run_id=run_id, sequence=row[0], kind=EventKind(row[1]), at=moment(row[2]), payload=load(row[3]))
 
 
 def waiting_for(document_id: str) -> Op[Sequence[str]]:
@@ -154,6 +171,8 @@ class RunQuery:
     flow_id: str = ""
     created_after: datetime | None = None
     created_before: datetime | None = None
+    label: str = ""
+    """`name=value`, or `name` for any value."""
     before: tuple[datetime, str] | None = None
     """Continue after the run with this creation time and id."""
 
@@ -193,6 +212,13 @@ def _where(query: RunQuery) -> tuple[str, tuple[Any, ...]]:
         add("created_at >= {}", micros(query.created_after))
     if query.created_before is not None:
         add("created_at < {}", micros(query.created_before))
+    if query.label:
+        name, equals, value = query.label.partition("=")
+        labelled = "SELECT run_id FROM run_labels WHERE org_id = $1 AND mode = $2 AND name = {}"
+        if equals:
+            add(f"id IN ({labelled} AND value = {{}})", name, value)
+        else:
+            add(f"id IN ({labelled})", name)
     if query.before is not None:
         add("(created_at, id) < ({}, {})", micros(query.before[0]), query.before[1])
     return " AND ".join(terms), tuple(args)

@@ -2,9 +2,12 @@
 
 It gets requests as frames on standard input and answers each with one frame on standard output:
 
-    start     {parent, threads, engine, limits, ...}   -> {engine, fingerprint} or {unusable}
+    start     {parent, threads, engine, limits, ...}   -> {engine, fingerprint, batch_size} or {unusable}
     probe     {path, declared_type, filename}          -> {media_type, pages: [[width, height, unit], ...]}
     page      {path, media_type, page, read}           -> {engine, confidence, words, engine_ms, fingerprint} + page
+    pages     {pages: [what `page` takes, ...]}        -> {pages: [what `page` gives, or its failure, ...],
+                                                           sizes: [bytes, ...]} + pages
+    render    {path, media_type, page, max_side}       -> {} + PNG
     document  {definition, output_schema, variables,
                sizes: [bytes or null, ...]} + pages    -> {steps: [[id, node type, ms], ...]} + output
 
@@ -14,11 +17,10 @@ A failure is {error: {reason, message, details, retryable}}, with a `traceback` 
 from __future__ import annotations
 
 import os
-import traceback
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
-from docmill.domain.errors import DocmillError, InvalidArgument, Reason, WorkFailed
+from docmill.domain.errors import InvalidArgument, Reason, WorkFailed
 from docmill.lifeline import die_with_parent
 from docmill.ocr import EngineUnavailable
 from docmill.worker import faults, frames
@@ -67,13 +69,8 @@ def serve(requests: BinaryIO, replies: BinaryIO, tasks: dict[str, Task]) -> None
 def _answer(tasks: dict[str, Task], frame: frames.Frame) -> tuple[dict[str, Any], bytes]:
     try:
         return tasks[str(frame.header["do"])](frame.header, frame.body)
-    except DocmillError as error:
-        return {"error": faults.to_json(error)}, b""
-    except MemoryError:
-        fault = faults.TryAgain(Reason.WORKER_MEMORY, "The work needed more memory than there is")
-        return {"error": faults.to_json(fault)}, b""
-    except Exception:
-        return {"error": faults.to_json(faults.internal()), "traceback": traceback.format_exc()}, b""
+    except Exception as error:
+        return faults.reply(error), b""
 
 
 def _send(replies: BinaryIO, header: dict[str, Any], body: bytes) -> None:

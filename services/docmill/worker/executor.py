@@ -9,7 +9,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,8 +17,8 @@ from typing import Any
 import stamina
 import structlog
 
-from docmill.domain.errors import MediaError, Reason
-from docmill.worker import faults, frames
+from docmill.domain.errors import DocmillError, MediaError, Reason
+from docmill.worker import facts, faults, frames
 
 __all__ = ["ChildProcess", "ChildSpec", "ChildUnusable", "Executor"]
 
@@ -81,7 +81,7 @@ class ChildProcess:
         self.asked = 0
         """Requests sent to it."""
         self.hello: dict[str, Any] = {}
-        """What it said of itself when it was ready: `engine`, `fingerprint`."""
+        """What it said of itself when it was ready: `engine`, `fingerprint`, `batch_size`."""
         self.gone = asyncio.create_task(process.wait())
         """Done when the process has ended."""
         self._side_tasks = (asyncio.create_task(self._log_stderr()), asyncio.create_task(self._watch_memory()))
@@ -215,12 +215,16 @@ class Executor:
         self._worn = asyncio.Event()
         self._children: set[ChildProcess] = set()
         self._idle_deaths = 0
+        self.batch_size = 1
+        """Pages that are better asked for together, as the first child said; known once started."""
         self.keeper: asyncio.Task[None] | None = None
         """Ends only with `ChildUnusable`: whoever owns this executor watches it."""
 
     async def start(self) -> None:
         """Start the first child. Raises `ChildUnusable`."""
-        self._install(await ChildProcess.start(self._spec))
+        child = await ChildProcess.start(self._spec)
+        self._install(child)
+        self.batch_size = facts.batch_size(child.hello)
         self.keeper = asyncio.create_task(self._keep())
 
     async def call(self, request: dict[str, Any], body: bytes = b"", *, seconds: float) -> frames.Frame:
@@ -229,28 +233,53 @@ class Executor:
         Raises `TryAgain` with WORKER_TIMEOUT, WORKER_MEMORY or WORKER_CRASHED if the child had to be killed or died,
         and what the child reported as a document's fault. A cancelled call kills the child.
         """
+        return self._believed(request, await self._request(request, body, seconds))
+
+    async def call_together(
+        self, requests: Sequence[dict[str, Any]], *, seconds: float
+    ) -> Sequence[frames.Frame | DocmillError]:
+        """The child's replies to requests about pages that it reads together, or what it reports of each as a fault.
+
+        Raises as `call` does if it answers none of them.
+        """
+        request = {"do": "pages", "pages": requests}
+        reply = self._believed(request, await self._request(request, b"", seconds, counts=len(requests)))
+        return [self._outcome(each) for each in facts.parts(reply, len(requests))]
+
+    async def _request(self, request: dict[str, Any], body: bytes, seconds: float, *, counts: int = 1) -> frames.Frame:
         try:
             frame = frames.encode(request, body)
         except frames.FrameError as error:
             raise MediaError(Reason.MEDIA_TOO_LARGE, "The text of this document is too long to be worked on") from error
         async with self._turn:
             child = await self._usable()
+            child.asked += counts
             try:
                 reply = await self._exchange(child, *frame, seconds)
             finally:
                 self._vacate(child)
             if child.asked >= self._spec.recycle_after:
                 self._worn.set()
+        return reply
+
+    def _believed(self, request: dict[str, Any], reply: frames.Frame) -> frames.Frame:
+        """The reply, unless it is a failure."""
+        outcome = self._outcome(reply, request.get("do"))
+        if isinstance(outcome, DocmillError):
+            raise outcome
+        return outcome
+
+    def _outcome(self, reply: frames.Frame, do: str | None = "page") -> frames.Frame | DocmillError:
         if (fault := reply.header.get("error")) is None:
             return reply
         if trace := reply.header.get("traceback"):
             self._log.error(
                 "a child met an exception that nobody expected",
                 event_key="child.exception",
-                request=request.get("do"),
+                request=do,
                 traceback=str(trace)[:8000],
             )
-        raise faults.from_json(fault)
+        return faults.from_json(fault)
 
     async def aclose(self) -> None:
         """End the child; a call under way fails."""
@@ -271,7 +300,6 @@ class Executor:
             self._current = asyncio.get_running_loop().create_future()
 
     async def _exchange(self, child: ChildProcess, head: bytes, body: bytes, seconds: float) -> frames.Frame:
-        child.asked += 1
         try:
             return await child.exchange(head, body, seconds)
         except TimeoutError as error:

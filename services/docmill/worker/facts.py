@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import accumulate, pairwise
 from typing import Any
 
 import structlog
@@ -17,8 +18,9 @@ from docmill.domain.messages import PageFacts, ProbeFacts, StepFacts
 from docmill.domain.models import PageSize
 from docmill.domain.pages import Unit
 from docmill.worker import faults
+from docmill.worker.frames import Frame
 
-__all__ = ["engine_ms", "fingerprint", "page_facts", "probe_facts", "step_facts"]
+__all__ = ["batch_size", "engine_ms", "fingerprint", "page_facts", "parts", "png", "probe_facts", "step_facts"]
 
 log = structlog.stdlib.get_logger("docmill.worker")
 
@@ -28,7 +30,9 @@ _MAX_PAGES = 100_000
 _MAX_SIDE = 1e9  # pixels or points
 _MAX_WORDS = 100_000_000  # of a page
 _MAX_STEPS = 1000
+_MAX_BATCH = 64
 _MAX_MS = 7 * 24 * 3600 * 1000
+_PNG = b"\x89PNG\r\n\x1a\n"
 _ROUNDING = 1e-6  # a mean of ones may come out a little larger
 
 Header = Mapping[str, Any]
@@ -64,6 +68,32 @@ def step_facts(header: Header) -> Sequence[StepFacts]:
             StepFacts(step_id=_text(step), node_type=_text(node), duration_ms=_count(duration, _MAX_MS))
             for step, node, duration in _rows(header["steps"], _MAX_STEPS)
         )
+
+
+def parts(reply: Frame, count: int) -> Sequence[Frame]:
+    """`pages` and `sizes` of an answer about `count` pages: the answer about each."""
+    with _checked():
+        headers, sizes = _rows(reply.header["pages"], count), _rows(reply.header["sizes"], count)
+        if not len(headers) == len(sizes) == count or not all(isinstance(header, dict) for header in headers):
+            raise ValueError(f"not {count} answers")
+        ends = [*accumulate((_count(size, len(reply.body)) for size in sizes), initial=0)]
+        if ends[-1] != len(reply.body):
+            raise ValueError("the answers are not as long as they say")
+        return [Frame(header, reply.body[a:b]) for header, (a, b) in zip(headers, pairwise(ends), strict=True)]
+
+
+def png(body: bytes) -> bytes:
+    """`body`, which begins as a PNG does: what is shown to people under that name is no page of a browser's."""
+    with _checked():
+        if not body.startswith(_PNG):
+            raise ValueError("no PNG")
+        return body
+
+
+def batch_size(header: Header) -> int:
+    """How many pages the child's engine gains from at once; 1 where it does not say."""
+    with _checked():
+        return max(1, _count(header.get("batch_size", 1), _MAX_BATCH))
 
 
 def engine_ms(header: Header) -> int:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import traceback
 from typing import Any
 
 from docmill.domain.errors import DocmillError, Reason, WorkFailed
 
-__all__ = ["TryAgain", "from_json", "internal", "to_json"]
+__all__ = ["TryAgain", "from_json", "internal", "reply", "to_json"]
 
 _MAX_MESSAGE = 1000
 _MAX_DETAILS = 16
@@ -32,6 +33,17 @@ def to_json(error: DocmillError) -> dict[str, Any]:
         "details": dict(error.details),
         "retryable": error.retryable,
     }
+
+
+def reply(error: Exception) -> dict[str, Any]:
+    """What a child answers instead of an outcome: `error`, and a `traceback` where it was unexpected."""
+    match error:
+        case DocmillError():
+            return {"error": to_json(error)}
+        case MemoryError():
+            return {"error": to_json(TryAgain(Reason.WORKER_MEMORY, "The work needed more memory than there is"))}
+        case _:
+            return {"error": to_json(internal()), "traceback": "".join(traceback.format_exception(error))}
 
 
 def from_json(value: object) -> DocmillError:

@@ -19,7 +19,17 @@ from docmill.worker.cache import DocumentCache
 from docmill.worker.frames import Frame
 from docmill.worker.outages import asking_for
 
-__all__ = ["Ask", "DocumentHandler", "Handler", "Outcome", "PageHandler", "ProbeHandler", "Timeouts", "handlers_of"]
+__all__ = [
+    "Ask",
+    "DocumentHandler",
+    "Handler",
+    "Outcome",
+    "PageHandler",
+    "ProbeHandler",
+    "RenderHandler",
+    "Timeouts",
+    "handlers_of",
+]
 
 _FETCHES = 8  # pages of one document at the same time
 
@@ -55,6 +65,7 @@ class Timeouts:
     probe: float = 30.0
     page: float = 120.0
     document: float = 300.0
+    render: float = 60.0
 
 
 def handlers_of(blobs: BlobStore, cache: DocumentCache, timeouts: Timeouts) -> Mapping[JobKind, Handler]:
@@ -63,6 +74,7 @@ def handlers_of(blobs: BlobStore, cache: DocumentCache, timeouts: Timeouts) -> M
         JobKind.PROBE: ProbeHandler(cache, timeouts.probe),
         JobKind.PAGE: PageHandler(blobs, cache, timeouts.page),
         JobKind.DOCUMENT: DocumentHandler(blobs, timeouts.document),
+        JobKind.RENDER: RenderHandler(blobs, cache, timeouts.render),
     }
 
 
@@ -99,6 +111,27 @@ class PageHandler:
         with asking_for(key):
             await self._blobs.put(key, reply.body)
         return outcome
+
+
+class RenderHandler:
+    """Make a picture of one page and keep it where the job says."""
+
+    def __init__(self, blobs: BlobStore, cache: DocumentCache, timeout: float) -> None:
+        self._blobs = blobs
+        self._cache = cache
+        self._timeout = timeout
+
+    async def handle(self, job: JobMessage, ask: Ask) -> Outcome:
+        """No facts: the picture is there; raises `MediaError` for a page that cannot be drawn."""
+        (key,) = job.page_keys
+        side = job.read["max_side"]
+        request = {"do": "render", "media_type": job.media_type, "page": job.page, "max_side": side}
+        async with self._cache.hold(job.blob_key, job.sha256) as path:
+            reply = await ask({**request, "path": str(path)}, seconds=self._timeout)
+        picture = facts.png(reply.body)
+        with asking_for(key):
+            await self._blobs.put(key, picture)
+        return Outcome()
 
 
 class DocumentHandler:

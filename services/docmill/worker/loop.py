@@ -8,7 +8,6 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -16,22 +15,25 @@ import stamina
 import structlog
 
 from docmill.bus import Bus, BusUnavailable, JobDelivery, JobSource
-from docmill.domain.errors import DeadlineExceeded, DocmillError, Fault, Reason
-from docmill.domain.messages import Beat, Hint, HintKind, JobMessage, JobResult
+from docmill.domain.errors import DocmillError, Fault, Reason
+from docmill.domain.messages import Beat, Hint, HintKind, JobResult
 from docmill.domain.models import JobKind
 from docmill.worker import faults
+from docmill.worker.batches import Batches
 from docmill.worker.executor import Executor
 from docmill.worker.frames import Frame
 from docmill.worker.hand import Hand, Stage
 from docmill.worker.handlers import Handler, Outcome
 from docmill.worker.slots import Slots
 from docmill.worker.stats import WorkerStats
+from docmill.worker.turns import Turns
+from docmill.worker.wanted import Wanted
 
 __all__ = ["Worker", "WorkerOptions"]
 
 log = structlog.stdlib.get_logger("docmill.worker")
 
-_MAX_ANSWERING = 16  # jobs a slot whose outcome is being kept and published; more means that somebody is too slow
+_MAX_ANSWERING = 16  # jobs a place whose outcome is being kept and published; more means that somebody is too slow
 _MAX_CANCELLED = 10_000  # runs remembered as cancelled
 
 
@@ -44,7 +46,12 @@ class WorkerOptions:
     slots: int = 1
     """Jobs worked on at the same time."""
     prefetch: int = 1
-    """Jobs fetched ahead for each slot, so that a child never waits for the bus or a download."""
+    """Jobs of each lane fetched ahead for each place, so that a child never waits for the bus or a download. A slot has one place, or
+    as many as its engine gains from reading together."""
+    max_batch: int = 16
+    """Pages in one request, whatever an engine wants: they are all in the child's memory."""
+    batch_window: float = 0.02
+    """Seconds that a page waits for company at a free child whose engine gains from it."""
     pulls: int = 2
     """Overlapping fetches: one is under way while the other's jobs arrive."""
     fetch_timeout: float = 1.0
@@ -65,18 +72,29 @@ class Worker:
     """Takes jobs of one pool. `run` is its whole life; one instance lives once."""
 
     def __init__(
-        self, *, bus: Bus, handlers: Mapping[JobKind, Handler], executors: Sequence[Executor], options: WorkerOptions
+        self,
+        *,
+        bus: Bus,
+        handlers: Mapping[JobKind, Handler],
+        executors: Sequence[Executor],
+        options: WorkerOptions,
+        quick: Sequence[Executor] = (),
     ) -> None:
+        """`executors`: a child for each slot; `quick`: children beside them, for jobs that are no pages."""
         self.stats = WorkerStats()
         self._bus = bus
         self._handlers = handlers
-        self._executors = executors
-        self._slots = Slots(executors)
+        self._executors = (*executors, *quick)
         self._options = options
+        self._wanted = Wanted(bus)
+        self._turns = Turns(Slots(executors, quick), self._wanted, answering=self._answering)
+        batch = min(options.max_batch, max((each.batch_size for each in executors), default=1))
+        self._batches = Batches(self._turns, size=batch, window=options.batch_window)
         self._hands: set[Hand] = set()
-        self._capacity = options.slots * (1 + options.prefetch)
-        self._free = self._capacity
-        self._most = self._capacity + options.slots * _MAX_ANSWERING
+        self._places = options.slots * batch
+        self._capacity = self._places * (1 + options.prefetch)
+        self._free = dict.fromkeys((False, True), self._capacity)  # by whether it is the express lane
+        self._most = 2 * self._capacity + self._places * _MAX_ANSWERING
         self._room = asyncio.Event()
         self._room.set()
         self._stopping = False
@@ -90,9 +108,13 @@ class Worker:
         """
         async with AsyncExitStack() as stack:
             stack.callback(self._bus.on_hint(self._on_hint))
-            source = await stack.enter_async_context(self._bus.jobs(self._options.pool))
-            fetchers = [asyncio.create_task(self._fetch(source)) for _ in range(self._options.pulls)]
-            watchers = [asyncio.create_task(self._touch()), asyncio.create_task(self._beat())]
+            stack.push_async_callback(self._wanted.aclose)
+            stack.push_async_callback(self._batches.aclose)
+            fetchers = []
+            for express in (True, False):
+                source = await stack.enter_async_context(self._bus.jobs(self._options.pool, express=express))
+                fetchers += [asyncio.create_task(self._fetch(source, express)) for _ in range(self._options.pulls)]
+            watchers = [asyncio.create_task(watch()) for watch in (self._touch, self._beat, self._review)]
             stopped = asyncio.create_task(stop.wait())
             keepers = [each.keeper for each in self._executors if each.keeper is not None]
             who = {"worker_id": self._options.worker_id, "slots": self._options.slots}
@@ -111,36 +133,36 @@ class Worker:
 
     # -- the fetch loop
 
-    async def _fetch(self, source: JobSource) -> None:
-        """Ask for as many jobs as there is room for, share the room with the other pulls."""
+    async def _fetch(self, source: JobSource, express: bool) -> None:  # noqa: FBT001 - passed on as it is
+        """Ask for as many jobs as their lane has room for, share the room with its other pulls."""
         share = -(-self._capacity // self._options.pulls)
-        while await self._has_room():
-            limit = min(self._free, share, self._most - len(self._hands))
-            self._occupy(limit)
+        while await self._has_room(express):
+            limit = min(self._free[express], share, self._most - len(self._hands))
+            self._occupy(express, limit)
             taken = 0
             try:
                 for delivery in await source.fetch(limit, self._options.fetch_timeout):
                     taken += 1
                     await self._accept(delivery)
             finally:
-                self._occupy(taken - limit)
+                self._occupy(express, taken - limit)
 
-    async def _has_room(self) -> bool:
+    async def _has_room(self, express: bool) -> bool:  # noqa: FBT001 - as above
         """Wait for it; False when there is nothing to fetch any more."""
-        while not self._stopping and (self._free <= 0 or len(self._hands) >= self._most):
+        while not self._stopping and (self._free[express] <= 0 or len(self._hands) >= self._most):
             self._room.clear()
             await self._room.wait()
         return not self._stopping
 
-    def _occupy(self, jobs: int) -> None:
-        self._free -= jobs
+    def _occupy(self, express: bool, jobs: int) -> None:  # noqa: FBT001 - as above
+        self._free[express] -= jobs
         self._room.set()
 
     def _answering(self, hand: Hand) -> None:
         hand.stage = Stage.ANSWERING
         if hand.takes_room:
             hand.takes_room = False
-            self._occupy(-1)
+            self._occupy(hand.job.express, -1)
 
     async def _accept(self, delivery: JobDelivery) -> None:
         hand = Hand(delivery, time.monotonic())
@@ -154,7 +176,7 @@ class Worker:
 
     def _put_down(self, hand: Hand, task: asyncio.Task[None]) -> None:
         self._hands.discard(hand)
-        self._occupy(-1 if hand.takes_room else 0)
+        self._occupy(hand.job.express, -1 if hand.takes_room else 0)
         if not task.cancelled() and (error := task.exception()) and not self._broken.done():
             self._broken.set_exception(error)
 
@@ -165,6 +187,7 @@ class Worker:
         structlog.contextvars.bind_contextvars(job_id=job.job_id, attempt=job.attempt, run_id=job.run_id)
         if not hand.let_go:
             hand.stage = Stage.WAITING
+            hand.question = self._wanted.ask(job.id)  # answered while the document is fetched
             try:
                 result = await self._result(hand)
             except asyncio.CancelledError:
@@ -173,6 +196,8 @@ class Worker:
             else:
                 await self._answer(hand, result)
                 return
+            finally:
+                hand.question.cancel()
         await self._let_go(hand)
 
     async def _result(self, hand: Hand) -> JobResult:
@@ -180,7 +205,7 @@ class Worker:
         job = hand.job
         outcome, fault = Outcome(), None
         try:
-            _seconds_left(job)
+            hand.seconds_left()
             outcome = await self._handle(hand)
         except DocmillError as error:
             fault = Fault.of(error, step=error.details.get("step", ""))
@@ -224,19 +249,14 @@ class Worker:
             ) from error
 
     async def _ask(self, hand: Hand, request: dict[str, Any], body: bytes = b"", *, seconds: float) -> Frame:
-        """Have the next free child do `request`; it gets no longer than the job's deadline allows."""
+        """Have the next free child do `request`: alone, or with other pages where the engine gains from it."""
         with self._paused(hand.transfer):
-            async with self._slots.lease(str(request.get("path", ""))) as executor:
-                left = _seconds_left(hand.job)
-                hand.stage = Stage.WORKING
-                hand.since = time.monotonic()  # a page's time is the reading, not the wait for a free child
-                try:
-                    return await executor.call(request, body, seconds=min(seconds, left))
-                except faults.TryAgain:
-                    _seconds_left(hand.job)
-                    raise
-                finally:
-                    self._answering(hand)
+            await self._turns.wait_for_leave(hand)
+            if self._batches.size > 1 and hand.job.kind is JobKind.PAGE:
+                return await self._batches.ask(hand, request, seconds=seconds)
+            quick, express = hand.job.kind is not JobKind.PAGE, hand.job.express
+            async with self._turns.lease(str(request.get("path", "")), quick=quick, express=express) as executor:
+                return await self._turns.alone(executor, hand, request, body, seconds=seconds)
 
     @contextmanager
     def _paused(self, transfer: asyncio.Timeout) -> Iterator[None]:
@@ -298,12 +318,14 @@ class Worker:
         if len(self._cancelled) > _MAX_CANCELLED:
             self._cancelled.popitem(last=False)
         for hand in self._hands:
-            if hand.job.run_id != hint.run_id:
-                continue
-            if hand.stage is Stage.WORKING:
-                asyncio.get_running_loop().call_later(self._options.cancel_patience, hand.release, "killed")
-            else:
-                hand.release("dropped")
+            if hand.job.run_id == hint.run_id:
+                self._stop(hand)
+
+    def _stop(self, hand: Hand) -> None:
+        if hand.stage is Stage.WORKING:
+            asyncio.get_running_loop().call_later(self._options.cancel_patience, hand.release, "killed")
+        else:
+            hand.release("dropped")
 
     async def _touch(self) -> None:
         """Tell the bus that the jobs in hand are still being worked on."""
@@ -315,9 +337,19 @@ class Worker:
         """Tell the services who works here, and on what."""
         while True:
             holding = tuple((hand.job.job_id, hand.job.attempt) for hand in self._hands)
-            beat = Beat(worker_id=self._options.worker_id, slots=self._options.slots, holding=holding)
+            beat = Beat(worker_id=self._options.worker_id, slots=self._places, holding=holding)
             await self._bus.publish_beat(beat)
             await asyncio.sleep(self._options.beat_every)
+
+    async def _review(self) -> None:
+        """Stop what a child works on and nobody wants any more: the hint may have been lost."""
+        while True:
+            await asyncio.sleep(self._options.beat_every)
+            working = [hand for hand in self._hands if hand.stage is Stage.WORKING]
+            answers = await asyncio.gather(*(self._wanted.ask(hand.job.id) for hand in working))
+            for hand, said_at in zip(working, answers, strict=True):
+                if said_at is None:
+                    self._stop(hand)
 
     # -- the end
 
@@ -359,16 +391,6 @@ class Worker:
 
 def _failure(part: asyncio.Future[None]) -> BaseException | None:
     return part.exception() if part.done() and not part.cancelled() else None
-
-
-def _seconds_left(job: JobMessage) -> float:
-    """Until the job's deadline; raises `DeadlineExceeded` after it."""
-    if job.deadline is None:
-        return float("inf")
-    left = (job.deadline - datetime.now(UTC)).total_seconds()
-    if left <= 0:
-        raise DeadlineExceeded(Reason.DEADLINE, "The run's deadline passed before this work was done")
-    return left
 
 
 def _failed(result: JobResult) -> JobResult:

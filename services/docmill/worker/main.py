@@ -27,6 +27,8 @@ class WorkerSetup:
     cache_folder: Path
     """Workers may share it: each takes a subfolder of its own, which is emptied at its start and its end."""
     cache_bytes: int = 2 * 1024**3
+    quick_children: int = 1
+    """Beside one a slot, for jobs that are no pages: small, and so cheap that they are no slots."""
     engine: str = "auto"
     """Reading engine of the children; the next three are as `docmill.ocr.reader.PageReader` takes them."""
     weights_dir: str = ""
@@ -42,10 +44,11 @@ class WorkerSetup:
     """Requests until a child is replaced."""
     timeouts: Timeouts = field(default_factory=Timeouts)
 
-    def child(self) -> ChildSpec:
-        """What each child process is."""
+    def child(self, *, quick: bool = False) -> ChildSpec:
+        """What each child process is; a quick one has no engine loaded."""
         return ChildSpec(
             config={
+                "warm_up": not quick,
                 "engine": self.engine,
                 "weights_dir": self.weights_dir,
                 "languages": list(self.languages),
@@ -69,14 +72,19 @@ async def serve_worker(
         cache = DocumentCache(setup.cache_folder, blobs, max_bytes=setup.cache_bytes)
         stack.push_async_callback(cache.aclose)
         executors = [Executor(setup.child(), slot=slot) for slot in range(setup.options.slots)]
-        for executor in executors:
+        quick = [
+            Executor(setup.child(quick=True), slot=setup.options.slots + number)
+            for number in range(setup.quick_children)
+        ]
+        for executor in (*executors, *quick):
             stack.push_async_callback(executor.aclose)
-        await asyncio.gather(*(executor.start() for executor in executors))
+        await asyncio.gather(*(executor.start() for executor in (*executors, *quick)))
         worker = Worker(
             bus=bus,
             handlers=handlers_of(blobs, cache, setup.timeouts),
             executors=executors,
             options=setup.options,
+            quick=quick,
         )
         if ready is not None:
             ready.set()

@@ -5,19 +5,28 @@ from __future__ import annotations
 import sys
 import threading
 import traceback
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from docmill.domain.errors import Reason, WorkFailed
 from docmill.ocr import EngineUnavailable
 from docmill.ocr.limits import MediaLimits
+from docmill.worker import faults
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from docmill.ocr.documents import OpenDocument
+    from docmill.ocr.reader import Picture, ReadPage
     from docmill.worker.child import Task
 
+    Reply = tuple[dict[str, Any], bytes]
+
 __all__ = ["Reading"]
+
+_PNG_LEVEL = 4  # of zlib: twice as fast as its default, and a tenth larger
 
 # Heavy modules are imported where they are first needed: a probe does not wait for an OCR engine.
 # ruff: noqa: PLC0415
@@ -26,14 +35,15 @@ __all__ = ["Reading"]
 class Reading:
     """The tasks of one child.
 
-    `config`: `threads`, `limits` (fields of `MediaLimits`), and `engine`, `weights_dir`, `languages`, `gpu` as
-    `PageReader` takes them. Raises `EngineUnavailable` or `InvalidArgument` for an engine that cannot work here.
+    `config`: `threads`, `limits` (fields of `MediaLimits`), `warm_up` (whether to load the engine before a page needs
+    it), and `engine`, `weights_dir`, `languages`, `gpu` as `PageReader` takes them. Raises `EngineUnavailable` or `InvalidArgument` for an engine that cannot work here.
     """
 
     def __init__(self, config: dict[str, Any]) -> None:
         from docmill.ocr.reader import PageReader
 
         self._threads = int(config.get("threads", 1))
+        self._load_engine = bool(config.get("warm_up", True))
         self._limits = MediaLimits(**config.get("limits", {}))
         self._reader = PageReader(
             config.get("engine", "auto"),
@@ -46,17 +56,24 @@ class Reading:
         self._open = ExitStack()
         self._document: OpenDocument | None = None
         self._path = ""
-        self.tasks: dict[str, Task] = {"probe": self.probe, "page": self.page, "document": self.document}
+        self.tasks: dict[str, Task] = {
+            "probe": self.probe,
+            "page": self.page,
+            "pages": self.pages,
+            "render": self.render,
+            "document": self.document,
+        }
 
     def hello(self) -> dict[str, Any]:
         """The first frame the worker gets."""
-        return {"engine": self._reader.engine_name, "fingerprint": self._reader.fingerprint}
+        reader = self._reader
+        return {"engine": reader.engine_name, "fingerprint": reader.fingerprint, "batch_size": reader.batch_size}
 
     def warm_up(self) -> None:
         """Load the engine beside whatever is asked first, so that the first scanned page finds it loaded."""
         threading.Thread(target=self._warm_up, name="warm-up", daemon=True).start()
 
-    def probe(self, request: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
+    def probe(self, request: dict[str, Any], body: bytes) -> Reply:
         """See `docmill.ocr.probe.probe`."""
         from docmill.ocr.probe import probe
 
@@ -70,16 +87,58 @@ class Reading:
         pages = [(page.width, page.height, page.unit.value) for page in facts.pages]
         return {"media_type": facts.media_type, "pages": pages}, b""
 
-    def page(self, request: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
+    def page(self, request: dict[str, Any], body: bytes) -> Reply:
         """See `docmill.ocr.reader.PageReader.read`; the page's text is the body, as the codec writes it."""
-        from docmill.ocr.codec import page_to_json
-
         del body
         document = self._document_at(request["path"], request["media_type"])
+        with _engine_needed():
+            return self._reply(request, self._reader.read(document, request["page"], request["read"]))
+
+    def pages(self, request: dict[str, Any], body: bytes) -> Reply:
+        """Several of `page`; the engine reads together what needs it. One that fails costs the others nothing."""
+        del body
+        requests = request["pages"]
+        replies: list[Reply] = []
+        size = self._reader.batch_size  # bounds the pictures in memory, whatever was asked for
+        for start in range(0, len(requests), size):
+            replies += self._batch(requests[start : start + size])
+        bodies = [body for _, body in replies]
+        return {"pages": [header for header, _ in replies], "sizes": [*map(len, bodies)]}, b"".join(bodies)
+
+    def _batch(self, requests: Sequence[dict[str, Any]]) -> list[Reply]:
+        from docmill.ocr.reader import Picture
+
+        looked = [self._look(request) for request in requests]
+        read = iter(self._read([seen for seen in looked if isinstance(seen, Picture)]))
+        return [
+            self._reply(request, next(read) if isinstance(seen, Picture) else seen)
+            for request, seen in zip(requests, looked, strict=True)
+        ]
+
+    def _look(self, request: dict[str, Any]) -> ReadPage | Picture | Exception:
         try:
-            read = self._reader.read(document, request["page"], request["read"])
-        except EngineUnavailable as error:
-            raise WorkFailed(Reason.PROVIDER_FAILED, f"The reading engine cannot be used here: {error}") from error
+            document = self._document_at(request["path"], request["media_type"])
+            return self._reader.look(document, request["page"], request["read"])
+        except Exception as error:
+            return error
+
+    def _read(self, pictures: Sequence[Picture]) -> Sequence[ReadPage | Exception]:
+        """All together; each alone where one spoils it for the others."""
+        if not pictures:
+            return []
+        try:
+            with _engine_needed():
+                return self._reader.read_pictures(pictures)
+        except Exception as error:
+            if len(pictures) == 1:
+                return [error]
+            return [outcome for picture in pictures for outcome in self._read([picture])]
+
+    def _reply(self, request: dict[str, Any], read: ReadPage | Exception) -> Reply:
+        from docmill.ocr.codec import page_to_json
+
+        if isinstance(read, Exception):
+            return faults.reply(read), b""
         facts = {
             "engine": read.page.engine,
             "confidence": read.page.confidence,
@@ -89,7 +148,17 @@ class Reading:
         }
         return facts, page_to_json(read.page)
 
-    def document(self, request: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
+    def render(self, request: dict[str, Any], body: bytes) -> Reply:
+        """See `docmill.ocr.documents.OpenDocument.picture`; the body is a PNG."""
+        del body
+        picture = self._document_at(request["path"], request["media_type"]).picture(
+            request["page"], request["max_side"]
+        )
+        file = BytesIO()
+        picture.save(file, "PNG", compress_level=_PNG_LEVEL)
+        return {}, file.getvalue()
+
+    def document(self, request: dict[str, Any], body: bytes) -> Reply:
         """See `docmill.extract.pipeline.run_document`; the output's JSON is the body."""
         from docmill.extract.pipeline import outcome_to_json, run_document
         from docmill.ocr.codec import page_from_json
@@ -122,6 +191,16 @@ class Reading:
             import docmill.ocr.probe  # noqa: F401 - so that no request waits for it later
 
             cv2.setNumThreads(self._threads)
-            self._reader.warm_up()
+            if self._load_engine:
+                self._reader.warm_up()
         except Exception:
             traceback.print_exc(file=sys.stderr)  # the first page that needs the engine says it to its user
+
+
+@contextmanager
+def _engine_needed() -> Iterator[None]:
+    """An engine that turns out not to work here is a failure of this page, to be told as such."""
+    try:
+        yield
+    except EngineUnavailable as error:
+        raise WorkFailed(Reason.PROVIDER_FAILED, f"The reading engine cannot be used here: {error}") from error

@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+from docmill.client import webhooks
+from docmill.client.account import Balance, CurrentKey, Key, KeyMode, NewKey, Plan, Usage
 from docmill.client.aio import AsyncDocmill, AsyncRunHandle
+from docmill.client.delivery import Delivery, DeliveryAttempt, DeliveryStatus
 from docmill.client.document import Document, DocumentStatus
 from docmill.client.errors import (
     ApiError,
@@ -19,7 +22,10 @@ from docmill.client.errors import (
     InvalidArgumentError,
     NotFoundError,
     OutOfRangeError,
+    PaymentRequiredError,
     PermissionDeniedError,
+    QueueFullError,
+    RateLimitedError,
     ResourceExhaustedError,
     RunCancelledError,
     RunFailedError,
@@ -28,9 +34,9 @@ from docmill.client.errors import (
     UnsupportedError,
     WaitTimeoutError,
 )
-from docmill.client.flow import Flow, FlowConfig, FlowSummary
+from docmill.client.flow import Estimate, Flow, FlowConfig, FlowSummary
 from docmill.client.page import Box, Line, Page, PageStatus, PageText, Word
-from docmill.client.run import Evidence, Fault, Metrics, Priority, Progress, Run, RunEvent, RunStatus
+from docmill.client.run import Evidence, Fault, Metrics, Priority, Progress, Run, RunEvent, RunStatus, StepMetrics
 from docmill.client.sync import Docmill, RunHandle
 
 __all__ = [
@@ -38,15 +44,21 @@ __all__ = [
     "AsyncDocmill",
     "AsyncRunHandle",
     "AuthenticationError",
+    "Balance",
     "Box",
     "CallCancelledError",
     "ConflictError",
     "ConnectionFailedError",
+    "CurrentKey",
     "DeadlineExceededError",
+    "Delivery",
+    "DeliveryAttempt",
+    "DeliveryStatus",
     "Docmill",
     "DocmillError",
     "Document",
     "DocumentStatus",
+    "Estimate",
     "Evidence",
     "FailedPreconditionError",
     "Fault",
@@ -54,16 +66,23 @@ __all__ = [
     "FlowConfig",
     "FlowSummary",
     "InvalidArgumentError",
+    "Key",
+    "KeyMode",
     "Line",
     "Metrics",
+    "NewKey",
     "NotFoundError",
     "OutOfRangeError",
     "Page",
     "PageStatus",
     "PageText",
+    "PaymentRequiredError",
     "PermissionDeniedError",
+    "Plan",
     "Priority",
     "Progress",
+    "QueueFullError",
+    "RateLimitedError",
     "ResourceExhaustedError",
     "Run",
     "RunCancelledError",
@@ -72,8 +91,11 @@ __all__ = [
     "RunHandle",
     "RunStatus",
     "ServerError",
+    "StepMetrics",
     "UnavailableError",
     "UnsupportedError",
+    "Usage",
     "WaitTimeoutError",
     "Word",
+    "webhooks",
 ]

@@ -12,7 +12,14 @@ import grpc
 
 from docmill.client._source import UploadRequests
 from docmill.client.errors import from_rpc_error
-from docmill.v1 import documents_pb2, documents_pb2_grpc, flows_pb2_grpc, runs_pb2_grpc
+from docmill.v1 import (
+    accounts_pb2_grpc,
+    documents_pb2,
+    documents_pb2_grpc,
+    flows_pb2_grpc,
+    runs_pb2_grpc,
+    webhooks_pb2_grpc,
+)
 
 Q = TypeVar("Q")
 R = TypeVar("R")
@@ -27,6 +34,8 @@ _NEVER_TWICE = [
     {"service": "docmill.v1.FlowService", "method": "RunFlow"},
     {"service": "docmill.v1.FlowService", "method": "CreateFlow"},
     {"service": "docmill.v1.RunService", "method": "CancelRun"},
+    {"service": "docmill.v1.WebhookService", "method": "Redeliver"},
+    {"service": "docmill.v1.AccountService", "method": "CreateKey"},
 ]
 """A try that seemed to fail may have worked; a second one would start a second run, or answer with a conflict."""
 
@@ -84,10 +93,27 @@ class Connection:
         """The run service."""
         return runs_pb2_grpc.RunServiceStub(self._channel)
 
+    @cached_property
+    def webhooks(self) -> webhooks_pb2_grpc.WebhookServiceAsyncStub:
+        """The webhook service."""
+        return webhooks_pb2_grpc.WebhookServiceStub(self._channel)
+
+    @cached_property
+    def accounts(self) -> accounts_pb2_grpc.AccountServiceAsyncStub:
+        """The account service."""
+        return accounts_pb2_grpc.AccountServiceStub(self._channel)
+
     async def call(self, method: grpc.aio.UnaryUnaryMultiCallable[Q, R], request: Q) -> R:
         """Make a unary call."""
         try:
             return await method(request, metadata=self._metadata, timeout=self.timeout)
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc_error(error, self.target) from error
+
+    async def collect(self, method: grpc.aio.UnaryStreamMultiCallable[Q, R], request: Q) -> list[R]:
+        """All messages of a short server stream."""
+        try:
+            return [message async for message in method(request, metadata=self._metadata, timeout=self.timeout)]
         except grpc.aio.AioRpcError as error:
             raise from_rpc_error(error, self.target) from error
 

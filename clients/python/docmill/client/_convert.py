@@ -12,9 +12,9 @@ from google.protobuf.message import Message
 
 from docmill.client.document import Document, DocumentStatus
 from docmill.client.errors import InvalidArgumentError, UnsupportedError
-from docmill.client.flow import Flow, FlowConfig, FlowSummary
+from docmill.client.flow import Estimate, Flow, FlowConfig, FlowSummary
 from docmill.client.page import Box, Line, Page, PageStatus, PageText, Word
-from docmill.client.run import Evidence, Fault, Metrics, Priority, Progress, Run, RunEvent, RunStatus
+from docmill.client.run import Evidence, Fault, Metrics, Priority, Progress, Run, RunEvent, RunStatus, StepMetrics
 from docmill.v1 import documents_pb2, errors_pb2, flows_pb2, pages_pb2, runs_pb2
 
 S = TypeVar("S")
@@ -72,6 +72,8 @@ def run(message: runs_pb2.Run) -> Run:
         error=_fault(message, "error"),
         metrics=_metrics(message.metrics) if message.HasField("metrics") else None,
         metadata=_object(message.metadata),
+        labels=dict(message.labels),
+        artifacts=_object(message.artifacts),
         trace_id=message.trace_id,
         last_sequence=message.last_sequence,
     )
@@ -166,6 +168,18 @@ def flow(message: flows_pb2.Flow) -> Flow:
     )
 
 
+def estimate(message: flows_pb2.Estimate) -> Estimate:
+    """What a run would cost, as the client gives it."""
+    return Estimate(
+        flow_id=message.flow_id,
+        version=message.version,
+        page_count=message.page_count,
+        credits=message.credits,
+        available=_optional(message, "available"),
+        sufficient=message.sufficient,
+    )
+
+
 def config_message(config: FlowConfig) -> flows_pb2.FlowConfig:
     """What a flow accepts, as sent."""
     return flows_pb2.FlowConfig(
@@ -240,6 +254,14 @@ def _metrics(message: runs_pb2.RunMetrics) -> Metrics:
         page_count=message.page_count,
         credits_used=message.credits_used,
         engine_ms=message.engine_ms,
+        tokens_used=message.tokens_used,
+        cost=message.cost,
+        steps_run=message.steps_run,
+        steps_total=message.steps_total,
+        steps=tuple(
+            StepMetrics(step=step.step, node_type=step.node_type, duration_ms=step.duration_ms)
+            for step in message.steps
+        ),
     )
 
 

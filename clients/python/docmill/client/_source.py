@@ -47,9 +47,9 @@ class UploadRequests:
     simply ending the messages would leave a document that was cut off.
     """
 
-    def __init__(self, file: IO[bytes], filename: str, mime_type: str) -> None:
+    def __init__(self, file: IO[bytes], metadata: documents_pb2.DocumentMetadata) -> None:
         self._file = file
-        self._metadata = documents_pb2.DocumentMetadata(filename=filename, mime_type=mime_type)
+        self._metadata = metadata
         self.call: Future[grpc.Future[Any]] = Future()
         """To be set to the call that sends them."""
         self.error: Exception | None = None

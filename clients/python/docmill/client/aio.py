@@ -11,26 +11,32 @@ async with AsyncDocmill("localhost:50051", api_key) as docmill:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self, TypeAlias
 
 from google.protobuf import duration_pb2
 
 from docmill.client import _convert
+from docmill.client._account import AsyncAccount
 from docmill.client._connection import TLS, Connection
-from docmill.client._source import Source, UploadRequests, name_of, opened
+from docmill.client._deliveries import delivery
+from docmill.client._documents import AsyncDocuments, discard
+from docmill.client._source import Source
 from docmill.client._watch import Watch
-from docmill.client.document import Document
-from docmill.client.errors import RunCancelledError, RunFailedError, WaitTimeoutError
-from docmill.client.flow import Flow, FlowConfig, FlowSummary
+from docmill.client.delivery import Delivery
+from docmill.client.errors import ApiError, RunCancelledError, RunFailedError, WaitTimeoutError
+from docmill.client.flow import Estimate, Flow, FlowConfig, FlowSummary
 from docmill.client.page import Page
 from docmill.client.run import Priority, Run, RunEvent, RunStatus
-from docmill.v1 import documents_pb2, flows_pb2, runs_pb2
+from docmill.v1 import flows_pb2, runs_pb2, webhooks_pb2
 
-__all__ = ["AsyncDocmill", "AsyncDocuments", "AsyncFlows", "AsyncRunHandle", "AsyncRuns"]
+__all__ = ["AsyncAccount", "AsyncDocmill", "AsyncDocuments", "AsyncFlows", "AsyncRunHandle", "AsyncRuns"]
+
+Include: TypeAlias = Literal["artifacts", "metrics"]
+"""What a run may be asked for with."""
 
 PAGE_SIZE = 100
 """Items a list call asks for at once."""
@@ -64,6 +70,7 @@ class AsyncDocmill:
         self.documents = AsyncDocuments(self._connection)
         self.runs = AsyncRuns(self._connection, reconnect_timeout)
         self.flows = AsyncFlows(self._connection, self.documents, self.runs)
+        self.account = AsyncAccount(self._connection)
 
     async def __aenter__(self) -> Self:
         return self
@@ -76,32 +83,6 @@ class AsyncDocmill:
     async def close(self) -> None:
         """Close the connection; calls under way end."""
         await self._connection.close()
-
-
-class AsyncDocuments:
-    """Bytes to be read by runs."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    async def upload(
-        self, source: Source, *, filename: str = "", mime_type: str = "", time_limit: float = 600.0
-    ) -> Document:
-        """Send a document: a path, bytes, or a file opened for reading bytes (from where it stands).
-
-        It is sent in pieces, so its size does not matter for memory. `filename` is taken from the path where there is
-        one; `mime_type` is a hint, the bytes decide. Takes at most `time_limit` seconds.
-        """
-        with opened(source) as file:
-            requests = UploadRequests(file, filename or name_of(source), mime_type)
-            answer = await self._connection.upload(requests, time_limit)
-        return _convert.document(answer.document)
-
-    async def get(self, document_id: str) -> Document:
-        """What is known of a document."""
-        request = documents_pb2.GetDocumentRequest(document_id=document_id)
-        answer = await self._connection.call(self._connection.documents.GetDocument, request)
-        return _convert.document(answer.document)
 
 
 class AsyncFlows:
@@ -170,10 +151,15 @@ class AsyncFlows:
         time_limit: float | None = None,
         filename: str = "",
         mime_type: str = "",
+        labels: Mapping[str, str] | None = None,
+        idempotency_key: str = "",
+        webhook_url: str = "",
+        webhook_secret: str = "",
     ) -> AsyncRunHandle:
         """Start a run over `file` (see `documents.upload`) or over an uploaded document.
 
-        A file is always uploaded first: a worker looks at it while the run is being asked for.
+        A file is always uploaded first: a worker looks at it while the run is being asked for. It is deleted again when
+        no run comes of it.
 
         Args:
             flow_id: The flow.
@@ -186,13 +172,21 @@ class AsyncFlows:
             time_limit: Seconds until the run fails with the reason DEADLINE; the server's own limit when None.
             filename: See `documents.upload`.
             mime_type: See `documents.upload`.
+            labels: Short facts by which runs are found again.
+            idempotency_key: The same call with the same key within 24 hours gives the same run; another one is a
+                `ConflictError`.
+            webhook_url: Where to send word once the run ended.
+            webhook_secret: Key of the signature under that word; the organization's own when empty.
         """
         if (file is None) == (not document_id):
             raise TypeError("name the document either with file or with document_id")
         inputs = _convert.struct(variables, "variables")
         extra = _convert.struct(metadata, "metadata")
         if file is not None:
-            document_id = (await self._documents.upload(file, filename=filename, mime_type=mime_type)).id
+            sent = await self._documents.upload(
+                file, filename=filename, mime_type=mime_type, flow_id=flow_id, version=version
+            )
+            document_id = sent.id
         request = flows_pb2.RunFlowRequest(
             flow_id=flow_id,
             input=flows_pb2.RunInput(document_id=document_id, variables=inputs),
@@ -200,9 +194,35 @@ class AsyncFlows:
             metadata=extra,
             priority=_convert.priority_number(priority),
             time_limit=_duration(time_limit),
+            labels=labels,
+            idempotency_key=idempotency_key,
+            webhook_url=webhook_url,
+            webhook_secret=webhook_secret,
         )
-        answer = await self._connection.call(self._connection.flows.RunFlow, request)
-        return AsyncRunHandle(self._runs, _convert.run(answer.run))
+        return AsyncRunHandle(self._runs, await self._start(request, own=file is not None))
+
+    async def _start(self, request: flows_pb2.RunFlowRequest, *, own: bool) -> Run:
+        """The run; a document of our `own` that it is not over is deleted."""
+        try:
+            answer = await self._connection.call(self._connection.flows.RunFlow, request)
+        except ApiError:
+            if own:
+                await discard(self._documents, request.input.document_id)
+            raise
+        if own and answer.run.document_id != request.input.document_id:  # the key made a run before
+            await discard(self._documents, request.input.document_id)
+        return _convert.run(answer.run)
+
+    async def estimate(
+        self, flow_id: str, *, document_id: str = "", page_count: int = 0, version: str = ""
+    ) -> Estimate:
+        """What a run over an uploaded document, or over so many pages, would cost; nothing runs."""
+        if (not page_count) == (not document_id):
+            raise TypeError("name the document with document_id, or give a page_count")
+        source = {"document_id": document_id} if document_id else {"page_count": page_count}
+        request = flows_pb2.EstimateRunRequest(flow_id=flow_id, version=version, **source)
+        answer = await self._connection.call(self._connection.flows.EstimateRun, request)
+        return _convert.estimate(answer.estimate)
 
 
 class AsyncRuns:
@@ -212,9 +232,18 @@ class AsyncRuns:
         self._connection = connection
         self._reconnect_timeout = reconnect_timeout
 
-    async def get(self, run_id: str, *, evidence: bool = False) -> Run:
-        """A run as it is now; with where each value of its output was read, if asked for."""
-        request = runs_pb2.GetRunRequest(run_id=run_id, include_evidence=evidence, output_as_json=True)
+    async def get(self, run_id: str, *, evidence: bool = False, include: Collection[Include] = ()) -> Run:
+        """A run as it is now; with where each value of its output was read, if asked for.
+
+        `include` adds what its steps made on the way (`artifacts`) and what each took, once it ended (`metrics`).
+        """
+        request = runs_pb2.GetRunRequest(
+            run_id=run_id,
+            include_evidence=evidence,
+            output_as_json=True,
+            include_artifacts="artifacts" in include,
+            include_step_metrics="metrics" in include,
+        )
         answer = await self._connection.call(self._connection.runs.GetRun, request)
         return _convert.run(answer.run)
 
@@ -223,17 +252,20 @@ class AsyncRuns:
         *,
         flow_id: str = "",
         statuses: Iterable[RunStatus] = (),
+        label: str = "",
         created_after: datetime | None = None,
         created_before: datetime | None = None,
     ) -> AsyncIterator[Run]:
         """Runs that fulfil every condition given, newest first, without their outputs.
 
-        They are drawn from the server as needed: leave the loop when you have enough.
+        `label` is `name=value`, or `name` for any value. The runs are drawn from the server as needed: leave the loop
+        when you have enough.
         """
         request = runs_pb2.ListRunsRequest(
             filter=runs_pb2.RunFilter(
                 statuses=[_convert.status_number(status) for status in statuses],
                 flow_id=flow_id,
+                label=label,
                 created_after=_convert.timestamp(created_after),
                 created_before=_convert.timestamp(created_before),
             ),
@@ -292,6 +324,28 @@ class AsyncRuns:
         request = runs_pb2.GetPageRequest(run_id=run_id, page_number=number)
         answer = await self._connection.call(self._connection.runs.GetPage, request)
         return _convert.page(answer.page)
+
+    async def deliveries(self, run_id: str) -> Sequence[Delivery]:
+        """What was sent, or is to be sent, to the webhook that came with a run, oldest first."""
+        request = webhooks_pb2.ListDeliveriesRequest(run_id=run_id)
+        answer = await self._connection.call(self._connection.webhooks.ListDeliveries, request)
+        return [delivery(each) for each in answer.deliveries]
+
+    async def redeliver(self, run_id: str, delivery_id: str) -> Delivery:
+        """Send a delivery again, from its first attempt on, whatever became of it. It keeps its id."""
+        request = webhooks_pb2.RedeliverRequest(run_id=run_id, delivery_id=delivery_id)
+        answer = await self._connection.call(self._connection.webhooks.Redeliver, request)
+        return delivery(answer.delivery)
+
+    async def page_image(self, run_id: str, number: int, *, max_side: int = 0) -> bytes:
+        """The picture of a page, from 1, as PNG: its longest side has at most `max_side` pixels (0: 2000).
+
+        It stands as the boxes of the page's words do: times picture width / page width, they fit. A worker makes it when
+        it is first asked for; `error.reason` is DEADLINE while none could.
+        """
+        request = runs_pb2.GetPageImageRequest(run_id=run_id, page_number=number, max_side=max_side)
+        pieces = await self._connection.collect(self._connection.runs.GetPageImage, request)
+        return b"".join(piece.image.data for piece in pieces)
 
     def handle(self, run: Run) -> AsyncRunHandle:
         """A handle on a run that was started elsewhere."""

@@ -13,7 +13,10 @@ DocmillError
     ├── NotFoundError            NOT_FOUND            no such flow, version, run, document or page
     ├── ConflictError            ALREADY_EXISTS, ABORTED
     ├── FailedPreconditionError  FAILED_PRECONDITION  the run or document is in a state that does not allow this
+    │   └── PaymentRequiredError                      credits or the plan do not reach
     ├── ResourceExhaustedError   RESOURCE_EXHAUSTED   a limit or a quota is used up
+    │   ├── RateLimitedError                          the calls of this minute are used up
+    │   └── QueueFullError                            as many runs wait as the plan lets wait
     ├── DeadlineExceededError    DEADLINE_EXCEEDED    the call took longer than its timeout
     ├── CallCancelledError       CANCELLED            the call was cancelled on the way
     ├── UnavailableError         UNAVAILABLE          docmill is overloaded or a part of it is away: try again
@@ -26,10 +29,10 @@ DocmillError
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 import grpc
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped] # publishes no types
 
 if TYPE_CHECKING:
@@ -47,7 +50,10 @@ __all__ = [
     "InvalidArgumentError",
     "NotFoundError",
     "OutOfRangeError",
+    "PaymentRequiredError",
     "PermissionDeniedError",
+    "QueueFullError",
+    "RateLimitedError",
     "ResourceExhaustedError",
     "RunCancelledError",
     "RunFailedError",
@@ -56,6 +62,8 @@ __all__ = [
     "UnsupportedError",
     "WaitTimeoutError",
 ]
+
+M = TypeVar("M", bound=Message)
 
 
 class DocmillError(Exception):
@@ -110,6 +118,8 @@ class ApiError(DocmillError):
 
     codes: ClassVar[tuple[grpc.StatusCode, ...]] = ()
     """The gRPC codes that become this class."""
+    reasons: ClassVar[tuple[str, ...]] = ()
+    """The reasons that become this class, whatever the code."""
 
     def __init__(
         self,
@@ -118,9 +128,12 @@ class ApiError(DocmillError):
         code: grpc.StatusCode = grpc.StatusCode.UNKNOWN,
         reason: str = "",
         details: Mapping[str, str] | None = None,
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(message, reason=reason, details=details)
         self.code = code
+        self.retry_after = retry_after
+        """Seconds after which trying again may help; None where docmill does not say."""
 
 
 class AuthenticationError(ApiError):
@@ -165,11 +178,29 @@ class FailedPreconditionError(ApiError):
     codes = (grpc.StatusCode.FAILED_PRECONDITION,)
 
 
+class PaymentRequiredError(FailedPreconditionError):
+    """Credits or the plan do not reach: `details["required"]` and `details["available"]`, or `details["feature"]`."""
+
+    reasons = ("CREDITS_INSUFFICIENT", "PLAN_FEATURE_MISSING")
+
+
 class ResourceExhaustedError(ApiError):
     """A limit or a quota is used up."""
 
     codes = (grpc.StatusCode.RESOURCE_EXHAUSTED,)
     retryable = True
+
+
+class RateLimitedError(ResourceExhaustedError):
+    """The organization's calls of this minute are used up: try again after `retry_after` seconds."""
+
+    reasons = ("RATE_LIMITED",)
+
+
+class QueueFullError(ResourceExhaustedError):
+    """The organization has as many runs waiting as its plan lets wait: try again when some have ended."""
+
+    reasons = ("QUEUE_FULL",)
 
 
 class DeadlineExceededError(ApiError):
@@ -206,7 +237,7 @@ class ServerError(ApiError):
 
 
 def _classes(base: type[ApiError]) -> dict[grpc.StatusCode, type[ApiError]]:
-    table = dict.fromkeys(base.codes, base)
+    table = dict.fromkeys(vars(base).get("codes", ()), base)  # not those of its base
     for subclass in base.__subclasses__():
         table |= _classes(subclass)
     return table
@@ -214,6 +245,11 @@ def _classes(base: type[ApiError]) -> dict[grpc.StatusCode, type[ApiError]]:
 
 BY_CODE = _classes(ApiError)
 """The class of every gRPC status code but OK."""
+
+BY_REASON = {
+    reason: kind for kind in (PaymentRequiredError, RateLimitedError, QueueFullError) for reason in kind.reasons
+}
+"""The class of reasons that have one of their own."""
 
 _STATUS = "grpc-status-details-bin"
 """The trailer that carries a `google.rpc.Status`."""
@@ -256,13 +292,17 @@ def from_rpc_error(error: Failure, target: str) -> DocmillError:
     The reason comes from the `google.rpc.ErrorInfo` of the status. UNAVAILABLE without one was not sent by docmill:
     gRPC says so itself when the connection fails. Nor was an answer of plain HTTP, whatever code gRPC makes of it.
     """
-    info = _error_info(error)
+    status = _status(error)
+    info = _detail(status, error_details_pb2.ErrorInfo())
     code = error.code()
     message = error.details() or code.name.lower().replace("_", " ")
     if info is None and (code is grpc.StatusCode.UNAVAILABLE or message.startswith(_HTTP)):
         return ConnectionFailedError(f"cannot reach docmill at {target}: {_why(message)}")
     reason, details = (info.reason, dict(info.metadata)) if info else ("", None)
-    return BY_CODE[code](message, code=code, reason=reason, details=details)
+    retry = _detail(status, error_details_pb2.RetryInfo())
+    retry_after = retry.retry_delay.ToTimedelta().total_seconds() if retry else None
+    kind = BY_REASON.get(reason) or BY_CODE[code]
+    return kind(message, code=code, reason=reason, details=details, retry_after=retry_after)
 
 
 def _why(message: str) -> str:
@@ -275,14 +315,16 @@ def _why(message: str) -> str:
     return next((words for part, words in _WHY.items() if part in message), last)
 
 
-def _error_info(error: Failure) -> error_details_pb2.ErrorInfo | None:
+def _status(error: Failure) -> status_pb2.Status:
     for key, value in error.trailing_metadata() or ():
-        if key != _STATUS:
-            continue
-        try:
-            status = status_pb2.Status.FromString(value)
-        except DecodeError:  # not made by docmill
-            return None
-        info = error_details_pb2.ErrorInfo()
-        return next((info for detail in status.details if detail.Unpack(info)), None)
-    return None
+        if key == _STATUS:
+            try:
+                return status_pb2.Status.FromString(value)
+            except DecodeError:  # not made by docmill
+                break
+    return status_pb2.Status()
+
+
+def _detail(status: status_pb2.Status, kind: M) -> M | None:
+    """The detail of the kind of `kind`, into which it is unpacked, if there is one."""
+    return next((kind for packed in status.details if packed.Unpack(kind)), None)

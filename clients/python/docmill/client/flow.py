@@ -56,3 +56,18 @@ class Flow:
     """Left out of lists; runs by its id."""
     created_at: datetime | None = None
     updated_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What a run would cost."""
+
+    flow_id: str
+    version: str
+    page_count: int
+    credits: int
+    """0 for test keys."""
+    available: int | None = None
+    """Credits free to be used now; None for test keys."""
+    sufficient: bool = True
+    """Whether the run would be accepted as far as credits go."""

@@ -64,6 +64,17 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StepMetrics:
+    """What a step took."""
+
+    step: str
+    """Its id."""
+    node_type: str
+    """`parse`, `extract`, ..."""
+    duration_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Metrics:
     """What a run took, once it ended."""
 
@@ -73,6 +84,15 @@ class Metrics:
     credits_used: int
     engine_ms: int
     """Inside reading engines, summed over pages."""
+    tokens_used: int = 0
+    """By language models."""
+    cost: float = 0.0
+    """What outside services charged, in US dollars."""
+    steps_run: int = 0
+    steps_total: int = 0
+    """Steps that the flow has."""
+    steps: Sequence[StepMetrics] = ()
+    """What each step took; only when asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +137,10 @@ class Run:
     """None until it ended."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     """What was given when it was started."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """What was given when it was started, to find it by."""
+    artifacts: Mapping[str, Any] = field(default_factory=dict)
+    """What the steps made on the way, by id of the step: objects with a `type`; only when asked for."""
     trace_id: str = ""
     last_sequence: int = 0
     """Number of its latest event."""

@@ -19,10 +19,10 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from docmill.client._connection import TLS
 from docmill.client._portal import Blocking, Portal, blocking, iterating
-from docmill.client.aio import AsyncDocmill, AsyncDocuments, AsyncFlows, AsyncRunHandle, AsyncRuns
+from docmill.client.aio import AsyncAccount, AsyncDocmill, AsyncDocuments, AsyncFlows, AsyncRunHandle, AsyncRuns
 from docmill.client.run import Run
 
-__all__ = ["Docmill", "Documents", "Flows", "RunHandle", "Runs"]
+__all__ = ["Account", "Docmill", "Documents", "Flows", "RunHandle", "Runs"]
 
 A = TypeVar("A")
 P = ParamSpec("P")
@@ -33,6 +33,7 @@ class Documents(Blocking[AsyncDocuments]):
 
     upload = blocking(AsyncDocuments.upload)
     get = blocking(AsyncDocuments.get)
+    delete = blocking(AsyncDocuments.delete)
 
 
 class RunHandle(Blocking[AsyncRunHandle]):
@@ -71,6 +72,7 @@ class Flows(Blocking[AsyncFlows]):
     list = iterating(AsyncFlows.list)
     get = blocking(AsyncFlows.get)
     create = blocking(AsyncFlows.create)
+    estimate = blocking(AsyncFlows.estimate)
     run = _handing(AsyncFlows.run)
 
 
@@ -84,10 +86,23 @@ class Runs(Blocking[AsyncRuns]):
     cancel = blocking(AsyncRuns.cancel)
     pages = iterating(AsyncRuns.pages)
     page = blocking(AsyncRuns.page)
+    page_image = blocking(AsyncRuns.page_image)
+    deliveries = blocking(AsyncRuns.deliveries)
+    redeliver = blocking(AsyncRuns.redeliver)
 
     def handle(self, run: Run) -> RunHandle:
         """A handle on a run that was started elsewhere."""
         return RunHandle(self._inner.handle(run), self._portal)
+
+
+class Account(Blocking[AsyncAccount]):
+    """The key's own organization: what it may do, what it used, and its keys."""
+
+    check_key = blocking(AsyncAccount.check_key)
+    usage = blocking(AsyncAccount.usage)
+    list_keys = iterating(AsyncAccount.list_keys)
+    create_key = blocking(AsyncAccount.create_key)
+    revoke_key = blocking(AsyncAccount.revoke_key)
 
 
 class Docmill:
@@ -107,6 +122,7 @@ class Docmill:
         self.documents = Documents(self._client.documents, self._portal)
         self.runs = Runs(self._client.runs, self._portal)
         self.flows = Flows(self._client.flows, self._portal)
+        self.account = Account(self._client.account, self._portal)
 
     def __enter__(self) -> Self:
         return self

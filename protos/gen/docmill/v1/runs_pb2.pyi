@@ -1044,7 +1044,9 @@ class GetPageImageRequest(_message.Message):
     page_number: _builtins.int
     """Number of the page, from 1."""
     max_side: _builtins.int
-    """Longest side in pixels; 0 means 2000. A picture is never made larger than it was stored."""
+    """Longest side in pixels; 0 means 2000. The picture has at most so many: hundreds, below that tens. A picture is never
+    made larger than it was stored.
+    """
     def __init__(
         self,
         *,

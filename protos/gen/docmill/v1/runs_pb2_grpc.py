@@ -91,7 +91,8 @@ class RunServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CancelRun(self, request, context):
-        """Cancels a run that has not ended. It is CANCELLED at once; no page starts afterwards.
+        """Cancels a run that has not ended. It is CANCELLED at once, and no worker is allowed to start a page of it afterwards;
+        a page that one was allowed to start before is stopped.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

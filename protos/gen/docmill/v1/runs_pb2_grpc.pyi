@@ -38,7 +38,9 @@ class RunServiceStub:
     ListRuns: _grpc.UnaryUnaryMultiCallable[_runs_pb2.ListRunsRequest, _runs_pb2.ListRunsResponse]
     """Lists runs without their outputs, newest first."""
     CancelRun: _grpc.UnaryUnaryMultiCallable[_runs_pb2.CancelRunRequest, _runs_pb2.CancelRunResponse]
-    """Cancels a run that has not ended. It is CANCELLED at once; no page starts afterwards."""
+    """Cancels a run that has not ended. It is CANCELLED at once, and no worker is allowed to start a page of it afterwards;
+    a page that one was allowed to start before is stopped.
+    """
     WatchRun: _grpc.UnaryStreamMultiCallable[_runs_pb2.WatchRunRequest, _runs_pb2.WatchRunResponse]
     """Follows a run: a snapshot first, then its events in order without gaps, until the last one. It can be left and
     resumed at any number, also after the run ended.
@@ -60,7 +62,9 @@ class RunServiceAsyncStub(RunServiceStub):
     ListRuns: _aio.UnaryUnaryMultiCallable[_runs_pb2.ListRunsRequest, _runs_pb2.ListRunsResponse]  # type: ignore[assignment]
     """Lists runs without their outputs, newest first."""
     CancelRun: _aio.UnaryUnaryMultiCallable[_runs_pb2.CancelRunRequest, _runs_pb2.CancelRunResponse]  # type: ignore[assignment]
-    """Cancels a run that has not ended. It is CANCELLED at once; no page starts afterwards."""
+    """Cancels a run that has not ended. It is CANCELLED at once, and no worker is allowed to start a page of it afterwards;
+    a page that one was allowed to start before is stopped.
+    """
     WatchRun: _aio.UnaryStreamMultiCallable[_runs_pb2.WatchRunRequest, _runs_pb2.WatchRunResponse]  # type: ignore[assignment]
     """Follows a run: a snapshot first, then its events in order without gaps, until the last one. It can be left and
     resumed at any number, also after the run ended.
@@ -97,7 +101,9 @@ class RunServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _runs_pb2.CancelRunRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_runs_pb2.CancelRunResponse, _abc.Awaitable[_runs_pb2.CancelRunResponse]]:
-        """Cancels a run that has not ended. It is CANCELLED at once; no page starts afterwards."""
+        """Cancels a run that has not ended. It is CANCELLED at once, and no worker is allowed to start a page of it afterwards;
+        a page that one was allowed to start before is stopped.
+        """
 
     @_abc_1.abstractmethod
     def WatchRun(

@@ -6,11 +6,20 @@ from typing import Any
 
 from docmill.domain.flow_specs import FlowSpec, parse_flow
 from docmill.domain.models import Flow, FlowVersion, JsonObject, Priority
-from docmill.engine import Listing, RunRequest, WebhookRequest
+from docmill.engine import Estimate, EstimateRequest, Listing, RunRequest, WebhookRequest
 from docmill.rpc.convert.common import from_struct, to_struct, to_timestamp
 from docmill.v1 import flows_pb2
 
-__all__ = ["from_create_flow", "from_run_flow", "page_size", "to_flow", "to_flow_summary", "to_flows"]
+__all__ = [
+    "from_create_flow",
+    "from_estimate_run",
+    "from_run_flow",
+    "page_size",
+    "to_estimate",
+    "to_flow",
+    "to_flow_summary",
+    "to_flows",
+]
 
 MAX_METADATA = 16 * 1024
 MAX_VARIABLES = 256 * 1024
@@ -138,6 +147,25 @@ def from_run_flow(request: flows_pb2.RunFlowRequest, *, trace_id: str = "") -> R
         priority=_PRIORITIES[request.priority],
         timeout_s=_seconds(request),
         trace_id=trace_id,
+    )
+
+
+def from_estimate_run(request: flows_pb2.EstimateRunRequest) -> EstimateRequest:
+    """A run to estimate."""
+    return EstimateRequest(
+        flow_id=request.flow_id, version=request.version, document_id=request.document_id, pages=request.page_count
+    )
+
+
+def to_estimate(estimate: Estimate) -> flows_pb2.Estimate:
+    """What a run would cost."""
+    return flows_pb2.Estimate(
+        flow_id=estimate.flow_id,
+        version=estimate.version,
+        page_count=estimate.pages,
+        credits=estimate.credits,
+        available=estimate.available,
+        sufficient=estimate.sufficient,
     )
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
 
+from docmill.domain.messages import StepFacts
 from docmill.domain.models import EventKind, JsonObject, Run, RunEvent
 from docmill.domain.states import RunState
 from docmill.engine import Heartbeat, RunFilter, RunOutput
@@ -22,7 +24,7 @@ from docmill.rpc.convert.common import (
 from docmill.rpc.convert.documents import to_box
 from docmill.v1 import errors_pb2, runs_pb2
 
-__all__ = ["add_output", "from_filter", "to_event", "to_run", "to_watched"]
+__all__ = ["add_output", "from_filter", "to_event", "to_run", "to_steps", "to_watched"]
 
 _KINDS = {kind: runs_pb2.RunEventKind.Value(f"RUN_EVENT_KIND_{kind.replace('.', '_').upper()}") for kind in EventKind}
 """`page.done` is RUN_EVENT_KIND_PAGE_DONE."""
@@ -51,6 +53,7 @@ def to_run(run: Run) -> runs_pb2.Run:
         labels=run.labels,
         trace_id=run.trace_id,
         last_sequence=run.last_sequence,
+        queue_position=run.queue_position,
     )
 
 
@@ -82,6 +85,14 @@ def to_metrics(run: Run) -> runs_pb2.RunMetrics | None:
         steps_run=run.steps_run,
         steps_total=run.steps_total,
     )
+
+
+def to_steps(steps: Sequence[StepFacts]) -> list[runs_pb2.StepMetrics]:
+    """What each step took."""
+    return [
+        runs_pb2.StepMetrics(step=step.step_id, node_type=step.node_type, duration_ms=min(step.duration_ms, _INT32))
+        for step in steps
+    ]
 
 
 def add_output(message: runs_pb2.Run, output: RunOutput, *, as_json: bool, evidence: bool) -> None:

@@ -66,8 +66,11 @@ class PostgresStore:
             raise _unavailable(error) from error
         return cls(pool, pool_size)
 
-    async def write(self, op: Callable[[], Op[T]]) -> T:
-        """Run `op()` in a transaction; again, a few times, if PostgreSQL gave way to another transaction."""
+    async def write(self, op: Callable[[], Op[T]], *, durable: bool = True) -> T:  # noqa: ARG002 - the tables say it
+        """Run `op()` in a transaction; again, a few times, if PostgreSQL gave way to another transaction.
+
+        What need not be `durable` is in tables that are UNLOGGED: their commits wait for no disk.
+        """
         try:
             return await self._write(op)
         except _CONFLICTS:  # rare, so that the usual write does not pay for the machinery of retrying

@@ -103,6 +103,15 @@ documents = Table(
     _text("media_type", default=""),
     _text("pages", default="[]"),
     _text("fault", null=True),
+    _text("use", default="NONE"),  # RUNS: a run is over it; DELETED: it is being deleted
+)
+
+# Documents that no run is over: small however long the history is.
+Index(
+    "ix_documents_unused",
+    documents.c.created_at,
+    sqlite_where=documents.c.use != text("'RUNS'"),
+    postgresql_where=documents.c.use != text("'RUNS'"),
 )
 
 flow_versions = Table(
@@ -170,13 +179,46 @@ Index(
     postgresql_where=runs.c.deadline.is_not(None),
 )
 
+# A run's labels, one row each, to find runs by: `runs.labels` has them together.
+run_labels = Table(
+    "run_labels",
+    metadata,
+    _text("run_id", ForeignKey("runs.id"), key=True),
+    _text("name", key=True),
+    _text("org_id"),
+    _text("mode"),
+    _text("value"),
+    Index(None, "org_id", "mode", "name", "value"),
+)
+
+# The line of an organization and mode: runs that wait to be let in, in the order in which they will be.
+Index(
+    "ix_runs_waiting",
+    runs.c.org_id,
+    runs.c.mode,
+    runs.c.priority,
+    runs.c.created_at,
+    runs.c.id,
+    sqlite_where=text("state = 'QUEUED' AND admitted_at IS NULL"),
+    postgresql_where=text("state = 'QUEUED' AND admitted_at IS NULL"),
+)
+
+# Runs that were let in and have not ended.
+Index(
+    "ix_runs_admitted",
+    runs.c.org_id,
+    runs.c.mode,
+    sqlite_where=text("state IN ('QUEUED', 'RUNNING') AND admitted_at IS NOT NULL"),
+    postgresql_where=text("state IN ('QUEUED', 'RUNNING') AND admitted_at IS NOT NULL"),
+)
+
 jobs = Table(
     "jobs",
     metadata,
     _text("id", key=True),
     _text("kind"),
     _text("org_id"),
-    _text("run_id", default=""),  # empty: a probe
+    _text("run_id", default=""),  # empty: a probe, or the picture of a page
     _text("document_id", ForeignKey("documents.id")),
     _count("page", default=0),
     _text("state"),
@@ -192,27 +234,28 @@ jobs = Table(
     _count("words", null=True),
     _count("duration_ms", null=True),
     _text("fault", null=True),
-    # A page of a run is one job, whoever plans it; a document has one probe. Also: the jobs of a run in order.
+    # A page of a run is one job, whoever plans it; a document has one probe, and one picture of a page in the making. Also: the jobs of a run in order.
     Index(None, "run_id", "kind", "page", "document_id", unique=True),
 )
 
-# Who is next: small however long the history is.
+# Who is next of each organization: small however long the history is.
 Index(
     "ix_jobs_ready",
     jobs.c.priority,
+    jobs.c.org_id,
     jobs.c.ready_at,
     jobs.c.created_at,
     sqlite_where=jobs.c.state == text("'READY'"),
     postgresql_where=jobs.c.state == text("'READY'"),
 )
 
-# Whose lease ran out.
+# What is on the bus or in workers' hands: whose lease ran out, and how much of it is whose.
 Index(
-    None,
-    jobs.c.state,
+    "ix_jobs_published",
     jobs.c.lease_until,
-    sqlite_where=jobs.c.lease_until.is_not(None),
-    postgresql_where=jobs.c.lease_until.is_not(None),
+    jobs.c.org_id,
+    sqlite_where=jobs.c.state == text("'PUBLISHED'"),
+    postgresql_where=jobs.c.state == text("'PUBLISHED'"),
 )
 
 # A document's probe.
@@ -234,20 +277,34 @@ run_events = Table(
     sqlite_with_rowid=False,  # a run's events lie side by side, without a second tree for the key
 )
 
-ledger_entries = Table(
-    "ledger_entries",
+# How many credits lie where: of each organization `available`, `reserved` and `used`, and what the installation
+# `granted` (organization ''; it may be negative, and is). All together are always 0.
+ledger_accounts = Table(
+    "ledger_accounts",
+    metadata,
+    _text("org_id", key=True),
+    _text("name", key=True),
+    _big("credits"),
+)
+
+# Every move of credits from one account to another.
+ledger_transfers = Table(
+    "ledger_transfers",
     metadata,
     _text("id", key=True),
     _text("org_id"),
-    _text("mode"),
-    _text("run_id", ForeignKey("runs.id")),
+    _text("run_id", ForeignKey("runs.id"), null=True),
     _text("kind"),
+    _text("source"),
+    _text("target"),
     _big("credits"),
+    _text("note", default=""),
     _time("created_at"),
     UniqueConstraint("run_id", "kind"),
+    Index(None, "org_id", "created_at", "id"),
 )
 
-# Calls of an organization in the current minute.
+# Calls of an organization in the current minute. UNLOGGED in PostgreSQL: counting waits for no disk.
 rate_windows = Table(
     "rate_windows",
     metadata,
@@ -266,8 +323,10 @@ idempotency_keys = Table(
     _text("flow_id", key=True),
     _text("key", key=True),
     _text("request_sha256"),
-    _text("run_id", ForeignKey("runs.id")),
+    # Checked at the commit: the key is taken before its run is recorded.
+    _text("run_id", ForeignKey("runs.id", deferrable=True, initially="DEFERRED")),
     _time("created_at"),
+    Index(None, "created_at"),
 )
 
 # Who wants word of a run's end.
@@ -276,6 +335,7 @@ webhooks = Table(
     metadata,
     _text("run_id", ForeignKey("runs.id"), key=True),
     _text("url"),
+    _text("host"),
     _text("secret", default=""),  # encrypted; empty: the organization's
     _text("format", default=""),
     _count("on_cancel", default=0),

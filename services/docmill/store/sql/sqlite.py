@@ -23,7 +23,7 @@ from docmill.store import Many, Op, Row, Statement, StoreUnavailable
 __all__ = ["SqliteStore"]
 
 T = TypeVar("T")
-_Write = tuple[Callable[[], Op[Any]], "asyncio.Future[Any]"]
+_Write = tuple[Callable[[], Op[Any]], "asyncio.Future[Any]", bool]
 _Outcome = tuple["asyncio.Future[Any]", Any, Exception | None]
 
 _MAX_BATCH = 256  # bounds how long another process waits for its turn
@@ -61,6 +61,8 @@ class SqliteStore:
         self._read_slots = asyncio.Semaphore(readers)
         self._queue_size, self._readers = queue_size, readers
         self._writer = _connect(path, busy_seconds)
+        self._durable = True
+        """Whether the writer's commits wait for the disk."""
         self._idle: SimpleQueue[sqlite3.Connection] = SimpleQueue()
         for _ in range(readers):
             self._idle.put(_connect(path, busy_seconds, read_only=True))
@@ -68,12 +70,12 @@ class SqliteStore:
         self._write_thread = threading.Thread(target=self._write_loop, name="sqlite-write", daemon=True)
         self._write_thread.start()
 
-    async def write(self, op: Callable[[], Op[T]]) -> T:
+    async def write(self, op: Callable[[], Op[T]], *, durable: bool = True) -> T:
         """Run `op()` in the next group commit. A caller cancelled before its turn has written nothing."""
         self._check_open()
         await self._write_slots.acquire()  # given back when the outcome arrives, so a cancelled caller's turn counts
         future: asyncio.Future[T] = self._loop.create_future()
-        self._writes.put((op, future))
+        self._writes.put((op, future, durable))
         return await future
 
     async def read(self, op: Callable[[], Op[T]]) -> T:
@@ -130,14 +132,21 @@ class SqliteStore:
 
     def _commit(self, batch: Sequence[_Write]) -> list[_Outcome]:
         try:
+            self._choose_durability(any(durable for *_, durable in batch))
             self._writer.execute("BEGIN IMMEDIATE")
-            outcomes = [self._run(op, future) for op, future in batch]
+            outcomes = [self._run(op, future) for op, future, _ in batch]
             self._writer.execute("COMMIT")
         except (sqlite3.Error, _TransactionLostError) as error:
             with suppress(sqlite3.Error):  # the first error is the one to tell; SQLite may have rolled back already
                 self._writer.execute("ROLLBACK")
-            return [(future, None, _unavailable(error)) for _, future in batch]
+            return [(future, None, _unavailable(error)) for _, future, _ in batch]
         return outcomes
+
+    def _choose_durability(self, durable: bool) -> None:  # noqa: FBT001 - it is what is chosen
+        """Whether the next commit waits for the disk. The next one that does takes to the disk what did not."""
+        if durable is not self._durable:
+            self._writer.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+            self._durable = durable
 
     def _run(self, op: Callable[[], Op[Any]], future: asyncio.Future[Any]) -> _Outcome:
         """One operation in its savepoint."""

@@ -49,9 +49,8 @@ def execution(run: runs_pb2.Run, *, vocabulary: Vocabulary = SDK) -> dict[str, A
         "status": vocabulary.status(run.status),
         "createdAt": time_text(run.created_at),
     }
-    for field, name in _TIMES.items():
-        if run.HasField(field):
-            made[name] = time_text(getattr(run, field))
+    present = {field.name: value for field, value in run.ListFields()}
+    made |= {name: time_text(present[field]) for field, name in _TIMES.items() if field in present}
     if run.HasField("duration"):
         made["duration"] = run.duration
     if run.status == runs_pb2.RUN_STATUS_RUNNING:

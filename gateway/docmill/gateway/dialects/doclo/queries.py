@@ -75,4 +75,4 @@ def _whole(name: str, value: str, least: int) -> int:
 def _status(word: str) -> str:
     if word not in STATUSES:
         raise FieldError("status", f"must be one of {', '.join(STATUSES)}")
-    return runs_pb2.RunStatus.Name(STATUSES[word])
+    return str(runs_pb2.RunStatus.DESCRIPTOR.values_by_number[STATUSES[word]].name)

@@ -123,6 +123,7 @@ class Job(_message.Message):
     VARIABLES_FIELD_NUMBER: _builtins.int
     DEADLINE_FIELD_NUMBER: _builtins.int
     TRACE_FIELD_NUMBER: _builtins.int
+    EXPRESS_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     """The job's id."""
     attempt: _builtins.int
@@ -146,18 +147,22 @@ class Job(_message.Message):
     filename: _builtins.str
     """File name as the uploader declared it."""
     page: _builtins.int
-    """1-based page to read (PAGE)."""
+    """1-based page to read (PAGE) or to make a picture of (RENDER)."""
     read: _builtins.bytes
-    """Reading options of the flow's parse step (PAGE): a JSON object as UTF-8 text, or empty."""
+    """Reading options of the flow's parse step (PAGE), or `max_side` of the picture (RENDER): a JSON object as UTF-8 text,
+    or empty.
+    """
     definition: _builtins.bytes
     """The flow's recipe (DOCUMENT): a JSON object as UTF-8 text, or empty."""
     output_schema: _builtins.bytes
     """JSON Schema of the output (DOCUMENT): a JSON object as UTF-8 text, or empty."""
     variables: _builtins.bytes
     """The run's variables (DOCUMENT): a JSON object as UTF-8 text, or empty."""
+    express: _builtins.bool
+    """It must not stand behind a flood: workers start it before jobs that are not."""
     @_builtins.property
     def page_keys(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Blobs of the pages in order; an empty string for a page that failed (DOCUMENT)."""
+        """Blobs of the pages in order; an empty string for a page that failed (DOCUMENT). The blob of the picture (RENDER)."""
 
     @_builtins.property
     def deadline(self) -> _timestamp_pb2.Timestamp:
@@ -189,10 +194,11 @@ class Job(_message.Message):
         variables: _builtins.bytes = ...,
         deadline: _timestamp_pb2.Timestamp | None = ...,
         trace: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        express: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["deadline", b"deadline"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "blob_key", b"blob_key", "deadline", b"deadline", "declared_type", b"declared_type", "definition", b"definition", "document_id", b"document_id", "filename", b"filename", "job_id", b"job_id", "kind", b"kind", "media_type", b"media_type", "org_id", b"org_id", "output_schema", b"output_schema", "page", b"page", "page_keys", b"page_keys", "read", b"read", "run_id", b"run_id", "sha256", b"sha256", "trace", b"trace", "variables", b"variables"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "blob_key", b"blob_key", "deadline", b"deadline", "declared_type", b"declared_type", "definition", b"definition", "document_id", b"document_id", "express", b"express", "filename", b"filename", "job_id", b"job_id", "kind", b"kind", "media_type", b"media_type", "org_id", b"org_id", "output_schema", b"output_schema", "page", b"page", "page_keys", b"page_keys", "read", b"read", "run_id", b"run_id", "sha256", b"sha256", "trace", b"trace", "variables", b"variables"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -441,7 +447,7 @@ class JobResult(_message.Message):
     document_id: _builtins.str
     """The document."""
     page: _builtins.int
-    """The page (PAGE)."""
+    """The page (PAGE, RENDER)."""
     worker_id: _builtins.str
     """Who did it."""
     duration_ms: _builtins.int
@@ -524,7 +530,7 @@ Global___Hint: _TypeAlias = Hint  # noqa: Y015
 
 @_typing.final
 class Holding(_message.Message):
-    """An attempt in a worker's hands."""
+    """An attempt of a job: in a worker's hands, or asked about."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -579,3 +585,51 @@ class Beat(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Beat: _TypeAlias = Beat  # noqa: Y015
+
+@_typing.final
+class WantedQuestion(_message.Message):
+    """Which of these attempts are still to be done? A worker asks before it starts them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def attempts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Holding]:
+        """The attempts."""
+
+    def __init__(
+        self,
+        *,
+        attempts: _abc.Iterable[Global___Holding] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WantedQuestion: _TypeAlias = WantedQuestion  # noqa: Y015
+
+@_typing.final
+class WantedAnswer(_message.Message):
+    """Those of the question's attempts that the record still waits for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WANTED_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def wanted(self) -> _containers.RepeatedCompositeFieldContainer[Global___Holding]:
+        """The attempts."""
+
+    def __init__(
+        self,
+        *,
+        wanted: _abc.Iterable[Global___Holding] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["wanted", b"wanted"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WantedAnswer: _TypeAlias = WantedAnswer  # noqa: Y015

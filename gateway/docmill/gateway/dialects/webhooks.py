@@ -1,0 +1,10 @@
+"""The forms of webhooks by the names of their dialects. The services send them and know none of the names."""
+
+from __future__ import annotations
+
+from docmill.gateway.dialects.doclo import webhook as doclo
+
+__all__ = ["WEBHOOKS"]
+
+WEBHOOKS = {"doclo": doclo.render}
+"""Called as `docmill.rpc.webhook_forms` says; a run asks for one with `webhook_format`."""

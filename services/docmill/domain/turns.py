@@ -1,0 +1,52 @@
+"""Whose turn it is when several organizations have work that waits. Pure; `engine/turns.py` carries it out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from heapq import heapify, heapreplace
+
+FEW = 2
+"""Jobs in hand up to which an organization's next one goes on the express lane: it never stands behind a flood."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """Jobs of one dispatch weight and one organization that wait."""
+
+    priority: int
+    """As `docmill.domain.plan.weight` has it; lowest first."""
+    org_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """How many more jobs may be published, by lane."""
+
+    express: int
+    normal: int
+
+
+def room(window: int, held: Mapping[str, int]) -> Room:
+    """What is left when each lane has a window of its own and `held` says who has how many jobs in hand.
+
+    So a lane that is full keeps nobody out of the other one.
+    """
+    few = sum(min(count, FEW) for count in held.values())
+    return Room(express=window - few, normal=window - (sum(held.values()) - few))
+
+
+def shares(seats: int, held: Mapping[str, int], order: Sequence[str], most: int | None = None) -> dict[str, int]:
+    """How many of `seats` each organization of `order` gets: whoever has the fewest jobs in hand is next, each time.
+
+    Among equals the order counts. Nobody gets to more than `most` in hand. In the order of their first seats.
+    """
+    heap = [(held.get(org_id, 0), rank, org_id) for rank, org_id in enumerate(order)]
+    heapify(heap)
+    given: dict[str, int] = {}
+    while seats > 0 and heap and (most is None or heap[0][0] < most):
+        count, rank, org_id = heap[0]
+        given[org_id] = given.get(org_id, 0) + 1
+        heapreplace(heap, (count + 1, rank, org_id))
+        seats -= 1
+    return given

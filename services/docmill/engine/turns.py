@@ -1,0 +1,120 @@
+"""Jobs in fair order: within a priority, organizations with fewer jobs in hand go first, then who waited longest.
+
+Every organization's first few jobs have a window and a lane of their own, whatever their priority: a flood, and be it
+an urgent one, delays nobody else's single page.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from docmill.domain.turns import FEW, Line, room, shares
+from docmill.store import Op, claims
+from docmill.store.claims import ClaimedJob
+
+_BATCH = 500  # jobs of the normal lane in one claim
+_TAKES = 32  # lines that one claim takes from; the next one follows at once
+_KEPT = 10_000
+
+
+class Turns:
+    """Who was served last, in memory only: a restart goes by age once.
+
+    Used by the dispatch loop alone: operations read it in the store's threads while the loop waits for them.
+    """
+
+    def __init__(self) -> None:
+        self._last: OrderedDict[str, int] = OrderedDict()
+        self._count = 0
+
+    def served(self, org_ids: Iterable[str]) -> None:
+        """Jobs of these were published, in this order."""
+        for org_id in org_ids:
+            self._count += 1
+            self._last[org_id] = self._count
+            self._last.move_to_end(org_id)
+        while len(self._last) > _KEPT:
+            self._last.popitem(last=False)
+
+    def last(self, org_id: str) -> int:
+        """Grows with the time of the latest turn; 0 when nobody remembers one."""
+        return self._last.get(org_id, 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seat:
+    """A job that is to be published now."""
+
+    job: ClaimedJob
+    express: bool
+
+
+def claim(turns: Turns, now: datetime, lease_until: datetime, window: int) -> Op[Sequence[Seat]]:
+    """READY -> PUBLISHED for jobs that are due, in the order in which to publish them; `window` in hand on each lane."""
+    if window <= 0:
+        return ()
+    held = dict((yield from claims.held()))
+    left = room(window, held)
+    if left.express <= 0 and left.normal <= 0:
+        return ()
+    lines = sorted((yield from claims.lines(now)), key=lambda line: (line.priority, turns.last(line.org_id)))
+    deal = _Deal(held, lines, now, lease_until)
+    yield from deal.express(left.express)
+    yield from deal.normal(min(left.normal, _BATCH))
+    return deal.seats
+
+
+class _Deal:
+    """One claim under way: `lines` are in the order that counts among equals."""
+
+    def __init__(self, held: dict[str, int], lines: Sequence[Line], now: datetime, lease_until: datetime) -> None:
+        self._held = held
+        self._lines = lines
+        self._now, self._lease_until = now, lease_until
+        self._takes = 0
+        self._dry: set[Line] = set()
+        self._express: list[ClaimedJob] = []
+        self._normal: list[tuple[int, int, ClaimedJob]] = []
+
+    @property
+    def seats(self) -> list[Seat]:
+        """Express jobs first; of the others by priority, and as if organizations had taken turns one by one."""
+        self._normal.sort(key=lambda taken: taken[:2])
+        normal = [Seat(job=job, express=False) for _, _, job in self._normal]
+        return [Seat(job=job, express=True) for job in self._express] + normal
+
+    def express(self, seats: int) -> Op[None]:
+        """The first few jobs of everybody, who has none in hand first."""
+        by_org: dict[str, list[Line]] = {}
+        for line in self._lines:
+            by_org.setdefault(line.org_id, []).append(line)
+        for org_id, share in shares(seats, self._held, tuple(by_org), most=FEW).items():
+            for line in by_org[org_id]:
+                taken = yield from self._take(line, share)
+                self._express += taken
+                share -= len(taken)  # noqa: PLW2901 - what is left of it
+
+    def normal(self, seats: int) -> Op[None]:
+        """The most urgent lines first; lines that are equally urgent so that what is in hand levels out."""
+        for priority in dict.fromkeys(line.priority for line in self._lines):
+            equals = [line for line in self._lines if line.priority == priority]
+            while seats > 0 and (waiting := {line.org_id: line for line in equals if line not in self._dry}):
+                for org_id, share in shares(seats, self._held, tuple(waiting)).items():
+                    level = self._held.get(org_id, 0)
+                    taken = yield from self._take(waiting[org_id], share)
+                    self._normal += [(priority, level + number, job) for number, job in enumerate(taken)]
+                    seats -= len(taken)
+
+    def _take(self, line: Line, limit: int) -> Op[Sequence[ClaimedJob]]:
+        """The line's next jobs; fewer than `limit` mean that it is dry, or that others' turn comes with the next claim."""
+        taken: Sequence[ClaimedJob] = ()
+        if limit > 0 and self._takes < _TAKES:
+            self._takes += 1
+            taken = yield from claims.take(line, self._now, self._lease_until, limit)
+        if len(taken) < limit:
+            self._dry.add(line)
+        self._held[line.org_id] = self._held.get(line.org_id, 0) + len(taken)
+        return taken

@@ -1,0 +1,91 @@
+"""Webhooks as their owners meet them: asked for with a run, looked at, sent again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from docmill.domain.deliveries import Delivery, Webhook
+from docmill.domain.errors import InvalidArgument, NotFound, Reason
+from docmill.domain.models import Caller, Run
+from docmill.engine import reads
+from docmill.engine.context import Context
+from docmill.engine.notices import Webhooks
+from docmill.engine.requests import WebhookRequest
+from docmill.store import Op, accounts, deliveries, runs
+from docmill.webhooks import TargetRefused
+
+
+def check(ctx: Context, wanted: WebhookRequest | None) -> None:
+    """Raise InvalidArgument for a webhook that can never be sent."""
+    if wanted is None:
+        return
+    hooks = _offered(ctx)
+    try:
+        hooks.sender.check(wanted.url)
+    except TargetRefused as error:
+        raise _invalid("webhookUrl", f"webhookUrl: {error}") from None
+    if wanted.format not in hooks.forms:
+        raise _invalid("webhookFormat", f"This installation knows no webhooks in the form {wanted.format}")
+    hooks.vault.seal("")
+
+
+def of_run(ctx: Context, run: Run, wanted: WebhookRequest | None) -> Webhook | None:
+    """What to record with the run of a request that was checked."""
+    if wanted is None:
+        return None
+    hooks = _offered(ctx)
+    target = hooks.sender.check(wanted.url)
+    return Webhook(
+        run_id=run.id,
+        url=target.url,
+        host=target.host,
+        secret=hooks.vault.seal(wanted.secret) if wanted.secret else "",
+        format=wanted.format,
+        on_cancel=wanted.on_cancel,
+    )
+
+
+def subscribe(ctx: Context, run: Run, webhook: Webhook | None) -> Op[None]:
+    """Record the webhook with its run; an organization older than webhooks gets its secret here."""
+    if webhook is None:
+        return
+    yield from deliveries.subscribe(webhook)
+    if not webhook.secret:
+        yield from accounts.set_webhook_secret(run.org_id, _offered(ctx).vault.new_secret(), only_if_none=True)
+
+
+async def list_deliveries(ctx: Context, caller: Caller, run_id: str) -> Sequence[Delivery]:
+    """The deliveries of the caller's run with their attempts, oldest first."""
+    await reads.get_run(ctx, caller, run_id)
+    return await ctx.store.read(lambda: deliveries.of_run(run_id))
+
+
+async def redeliver(ctx: Context, caller: Caller, run_id: str, delivery_id: str) -> Delivery:
+    """Send a delivery again from its first attempt on, under its id."""
+    again = await ctx.store.write(lambda: _redeliver(ctx, caller, run_id, delivery_id))
+    ctx.mail.set()
+    return again
+
+
+def _redeliver(ctx: Context, caller: Caller, run_id: str, delivery_id: str) -> Op[Delivery]:
+    reads.owned((yield from runs.get(run_id)), caller, run_id)
+    delivery = yield from deliveries.get(delivery_id, lock=True)
+    if delivery is None or delivery.run_id != run_id:
+        raise NotFound(
+            Reason.DELIVERY_NOT_FOUND, f"Run {run_id} has no delivery {delivery_id}", {"field": "delivery_id"}
+        )
+    now = ctx.now()
+    yield from deliveries.restart(delivery_id, now)
+    found = yield from deliveries.of_run(run_id)
+    (again,) = [each for each in found if each.id == delivery_id]
+    return again
+
+
+def _offered(ctx: Context) -> Webhooks:
+    if ctx.webhooks is None:
+        raise _invalid("webhookUrl", "This installation sends no webhooks")
+    return ctx.webhooks
+
+
+def _invalid(name: str, message: str) -> InvalidArgument:
+    return InvalidArgument(Reason.FIELD_INVALID, message, {"field": name})
