@@ -13,6 +13,7 @@ from docmill.domain import errors
 from docmill.domain.errors import Reason
 from docmill.v1 import accounts_pb2, documents_pb2, flows_pb2, runs_pb2
 from tests.fixtures.gateway import Script, gateway, scripted
+from tests.fixtures.rpc import until
 
 KEY = "dc_test_" + "a" * 49
 
@@ -105,6 +106,7 @@ async def test_an_upload_that_breaks_off(script: Script) -> None:
             + b"x" * 3_000_000
         )
         await writer.drain()
+        await until(lambda: bool(script.seen))
         writer.close()
         async with asyncio.timeout(10):
             assert await ended == "cancelled"

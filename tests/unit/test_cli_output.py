@@ -116,10 +116,7 @@ def test_pages_that_come_together_are_no_speed() -> None:
 def announced(capsys: pytest.CaptureFixture[str]) -> list[str]:
     """The lines of the banner of `docmill up` that can be copied."""
     system._announce({"grpc": "127.0.0.1:1", "rest": "127.0.0.1:2", "data": "/data", "api_key": "dc_test_x"})
-    first, second, *lines = capsys.readouterr().out.splitlines()
-    assert (first.endswith("data in /data."), "http://127.0.0.1:2" in first) == (True, True)
-    assert second.startswith("Ctrl-C stops it.")
-    return [line.strip() for line in lines]
+    return [line.strip() for line in capsys.readouterr().out.splitlines()[2:]]
 
 
 def test_the_banner_can_be_copied(
