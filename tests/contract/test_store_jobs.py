@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from docmill.domain.errors import Fault, Reason
 from docmill.domain.models import Document, Job, JobKind, Mode
 from docmill.domain.states import JobState
-from docmill.store import Op, Store, documents, jobs
+from docmill.domain.turns import Line
+from docmill.store import Op, Store, claims, documents, jobs
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 LOST = Fault(reason=Reason.WORKER_CRASHED, message="It crashed")
@@ -42,7 +43,8 @@ def some(count: int) -> Op[None]:
 async def test_what_is_wanted(store: Store) -> None:
     """An attempt is wanted while its result would count: ready or published, and no later attempt after it."""
     await store.write(lambda: some(6))
-    await store.write(lambda: jobs.claim(NOW, NOW + timedelta(hours=1), 5))  # all but the last
+    line = Line(priority=0, org_id="org_1")
+    await store.write(lambda: claims.take(line, NOW, NOW + timedelta(hours=1), 5))  # all but the last
     await store.write(lambda: jobs.unclaim([("job_1", 1)]))
     await store.write(lambda: jobs.retry(job(2), NOW, failed=True))
     await store.write(lambda: jobs.fail("job_3", 1, LOST))

@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from docmill.blobs.memory import MemoryBlobStore
 from docmill.bus.memory import MemoryBroker, MemoryBus
-from docmill.domain.errors import FailedPrecondition, Fault, Reason
+from docmill.domain.errors import FailedPrecondition, Fault, LimitReached, Reason
 from docmill.domain.messages import Beat, JobMessage, ProbeFacts
 from docmill.domain.models import (
     Document,
@@ -30,10 +30,11 @@ from docmill.domain.models import (
 )
 from docmill.domain.pages import Unit
 from docmill.domain.states import RunState
-from docmill.engine import cancel, collect, dispatch, flow_files, flows, ids, submit, sweep
+from docmill.engine import cancel, collect, dispatch, flow_files, flows, ids, reads, submit, sweep
 from docmill.engine.context import Context
+from docmill.engine.limits import Limits
 from docmill.engine.workers import Workers
-from docmill.store import Op, Statement, documents, jobs, ledger, runs
+from docmill.store import Op, Statement, documents, jobs, ledger, line, runs
 from docmill.store.sql import open_store
 from docmill.store.sql.migrate import migrate
 from tests.fixtures.engine import CALLER, done, failed
@@ -42,6 +43,9 @@ T = TypeVar("T")
 LIVE = replace(CALLER, mode=Mode.LIVE)
 CRASH = Fault(reason=Reason.WORKER_CRASHED, message="crashed", retryable=True)
 WRONG = Fault(reason=Reason.MEDIA_CORRUPT, message="unreadable")
+
+
+AT_ONCE, WAITING = 2, 3
 
 
 class RunLife(RuleBasedStateMachine):
@@ -60,11 +64,13 @@ class RunLife(RuleBasedStateMachine):
             bus=MemoryBus(MemoryBroker()),
             now=lambda: self.clock,
             workers=Workers(clock=lambda: 0.0),
+            limits=lambda *_: Limits(concurrent_runs=AT_ONCE, queue=WAITING),
         )
         self.runner.run(flows.publish_builtin(self.ctx, flow_files.builtin_flows()))
         self.ctx.workers.saw(Beat(worker_id="peer", slots=4))
         self.known: list[str] = []
         self.on_the_bus: list[JobMessage] = []
+        self.unprobed: dict[str, ProbeFacts] = {}
 
     def teardown(self) -> None:
         if hasattr(self, "runner"):
@@ -82,8 +88,8 @@ class RunLife(RuleBasedStateMachine):
     def read(self, op: Callable[[], Op[T]]) -> T:
         return self.runner.run(self.ctx.store.read(op))
 
-    @rule(pages=st.integers(1, 3), probed=st.booleans())
-    def submit(self, pages: int, probed: bool) -> None:  # noqa: FBT001 - drawn
+    @rule(pages=st.integers(1, 3), probed=st.booleans(), priority=st.sampled_from(Priority), hours=st.booleans())
+    def submit(self, pages: int, probed: bool, priority: Priority, hours: bool) -> None:  # noqa: FBT001 - drawn
         document = Document(
             id=ids.new("doc"),
             org_id=LIVE.org_id,
@@ -107,8 +113,9 @@ class RunLife(RuleBasedStateMachine):
             flow_version=recipe.version.version,
             document_id=document.id,
             state=RunState.QUEUED,
-            priority=Priority.STANDARD,
+            priority=priority,
             created_at=self.clock,
+            deadline=self.clock + timedelta(seconds=36_000 if hours else 100),
             credits_reserved=1,
         )
 
@@ -117,16 +124,36 @@ class RunLife(RuleBasedStateMachine):
             if probed:
                 yield from documents.set_probed(document.id, facts)
             yield from submit.accept(self.ctx, run, recipe)
+
+        try:
+            self.write(op)
+        except LimitReached:
+            assert len(self.line()) == WAITING
+        else:
+            self.known.append(run.id)
             if not probed:
-                yield from documents.set_probed(document.id, facts)
-                yield from collect.plan_waiting(self.ctx, document.id)
+                self.unprobed[document.id] = facts
+
+    @precondition(lambda self: self.unprobed)
+    @rule(data=st.data())
+    def probe(self, data: st.DataObject) -> None:
+        self.look_at(data.draw(st.sampled_from(sorted(self.unprobed))))
+
+    def look_at(self, document_id: str) -> None:
+        facts = self.unprobed.pop(document_id)
+
+        def op() -> Op[None]:
+            yield from documents.set_probed(document_id, facts)
+            yield from collect.plan_waiting(self.ctx, document_id)
 
         self.write(op)
-        self.known.append(run.id)
 
     @rule()
     def dispatch(self) -> None:
-        self.on_the_bus += self.write(lambda: dispatch.claim(self.ctx))
+        claimed = self.write(lambda: dispatch.claim(self.ctx))
+        for job in claimed:
+            assert self.read(lambda: runs.get(job.run_id)).admitted_at is not None  # type: ignore[union-attr]  # noqa: B023 - it is there; run at once
+        self.on_the_bus += claimed
 
     @precondition(lambda self: self.on_the_bus)
     @rule(data=st.data(), outcome=st.sampled_from(["done", "done", "done", "crash", "wrong"]), twice=st.booleans())
@@ -170,6 +197,25 @@ class RunLife(RuleBasedStateMachine):
         for run_id in getattr(self, "known", []):
             self.check(run_id)
 
+    @invariant()
+    def the_line_is_in_order(self) -> None:
+        if not hasattr(self, "known"):
+            return
+        waiting = self.line()
+        is_in = self.read(lambda: line.count_in(LIVE.org_id, LIVE.mode))
+        assert is_in <= AT_ONCE
+        assert not waiting or is_in == AT_ONCE
+        assert len(waiting) <= WAITING
+        in_order = sorted(waiting, key=lambda run: (run.priority.rank, run.created_at, run.id))
+        assert [run.queue_position for run in in_order] == list(range(1, len(waiting) + 1))
+        for run in waiting:
+            assert self.read(lambda: open_jobs(run.id)) == 0  # noqa: B023 - run at once
+
+    def line(self) -> list[Run]:
+        """Runs that wait to be let in."""
+        found = [self.runner.run(reads.get_run(self.ctx, LIVE, run_id)) for run_id in self.known]
+        return [run for run in found if run.waits]
+
     def check(self, run_id: str) -> None:
         run = self.read(lambda: runs.get(run_id))
         assert run is not None
@@ -189,6 +235,8 @@ class RunLife(RuleBasedStateMachine):
 
     def finish(self) -> None:
         """From wherever it stands, every run ends."""
+        for document_id in list(self.unprobed):
+            self.look_at(document_id)
         for _ in range(200):
             self.clock += timedelta(seconds=300)
             self.runner.run(sweep.sweep_once(self.ctx))
