@@ -62,8 +62,8 @@ test-easyocr: ## EasyOCR with its real weights on a page; installs PyTorch into 
 test-k8s: $(DEV_STAMP) ## The manifests: rendered, checked, their bus and roles run; fetches kubectl where none is installed
 	@kubectl=$$(tests/k8s/kubectl.sh) && KUBECTL="$$kubectl" $(BIN)/python -m pytest -n 2 -m k8s tests/k8s
 
-test-typescript: ## The TypeScript client: compiled strictly, and its tests; needs Node 18 or newer
-	@clients/typescript/test.sh
+test-typescript: $(DEV_STAMP) ## The TypeScript client: compiled strictly, and its tests, also against docmill; needs Node 18 or newer
+	@DOCMILL="$(CURDIR)/$(BIN)/docmill" clients/typescript/test.sh
 
 bench: $(DEV_STAMP) ## Print the figures of docs/benchmarks.md, measured here and now
 	@$(BIN)/python -m tests.bench

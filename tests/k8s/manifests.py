@@ -14,7 +14,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
@@ -31,8 +30,6 @@ OPERATORS_SECRETS = {
 }
 """What k8s/README.md has the operator of a production overlay make; test_readme.py holds it to that."""
 
-UNTIL_IT_IS_THERE = pytest.mark.xfail(reason="`docmill serve` has no gateway yet", strict=True)
-"""Strict: when the role is there this mark fails, and goes."""
 
 _REFERENCE = re.compile(r"\$\(([A-Za-z0-9_]+)\)")
 

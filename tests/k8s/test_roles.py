@@ -28,7 +28,7 @@ from tests.fixtures.documents import mixed_pdf
 from tests.fixtures.processes import eventually
 from tests.fixtures.stack import DOCMILL
 from tests.k8s.bus import bus
-from tests.k8s.manifests import UNTIL_IT_IS_THERE, Manifests, rendered
+from tests.k8s.manifests import Manifests, rendered
 
 pytestmark = pytest.mark.k8s
 
@@ -156,7 +156,6 @@ async def test_a_document_goes_through_the_pods(pods: Pods) -> None:
             assert [page["lines"][0]["text"] for page in run.output["pages"]] == ["Page 1", "Page 2"]
 
 
-@UNTIL_IT_IS_THERE
 async def test_the_gateway_answers_its_probes(pods: Pods) -> None:
     """It lives without the services, is ready with them, and ends in time."""
     pods.docmill("migrate", *pods.command("migrate")[1:])

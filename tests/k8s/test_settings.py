@@ -14,7 +14,6 @@ from docmill.settings import Settings, load_settings
 from tests.k8s.manifests import (
     OVERLAYS,
     ROOT,
-    UNTIL_IT_IS_THERE,
     Manifests,
     Workload,
     cores,
@@ -54,9 +53,7 @@ def test_settings_take_the_environment(manifests: Manifests, component: str, mon
     assert settings.log_format == "json"
 
 
-@pytest.mark.parametrize(
-    "component", ["services", "worker", pytest.param("gateway", marks=UNTIL_IT_IS_THERE), "migrate"]
-)
+@pytest.mark.parametrize("component", ["services", "worker", "gateway", "migrate"])
 def test_command_lines(manifests: Manifests, component: str) -> None:
     """The image's entry point is `docmill`; these arguments are commands of it, and the roles are their workloads'."""
     arguments = manifests.workload(component).container["args"]

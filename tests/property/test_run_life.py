@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
-import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -19,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from docmill.blobs.memory import MemoryBlobStore
 from docmill.bus.memory import MemoryBroker, MemoryBus
 from docmill.domain.credits import Transfer, TransferKind
-from docmill.domain.errors import FailedPrecondition, Fault, PaymentRequired, Reason
+from docmill.domain.errors import FailedPrecondition, Fault, LimitReached, PaymentRequired, Reason
 from docmill.domain.messages import Beat, JobMessage, ProbeFacts
 from docmill.domain.models import (
     Document,
@@ -30,10 +29,11 @@ from docmill.domain.models import (
 )
 from docmill.domain.pages import Unit
 from docmill.domain.states import RunState
-from docmill.engine import cancel, collect, dispatch, flow_files, flows, ids, submit, sweep
+from docmill.engine import cancel, collect, dispatch, flow_files, flows, ids, reads, submit, sweep
 from docmill.engine.context import Context
+from docmill.engine.limits import Limits
 from docmill.engine.workers import Workers
-from docmill.store import Op, Statement, documents, jobs, ledger, runs
+from docmill.store import Op, Statement, documents, jobs, ledger, line, runs
 from docmill.store.sql import open_store
 from docmill.store.sql.migrate import migrate
 from tests.fixtures.engine import LIVE, done, failed
@@ -42,6 +42,9 @@ from tests.fixtures.ledger import check_books, reserved_for_open_runs
 T = TypeVar("T")
 CRASH = Fault(reason=Reason.WORKER_CRASHED, message="crashed", retryable=True)
 WRONG = Fault(reason=Reason.MEDIA_CORRUPT, message="unreadable")
+
+
+AT_ONCE, WAITING = 2, 3
 
 
 class RunLife(RuleBasedStateMachine):
@@ -60,11 +63,13 @@ class RunLife(RuleBasedStateMachine):
             bus=MemoryBus(MemoryBroker()),
             now=lambda: self.clock,
             workers=Workers(clock=lambda: 0.0),
+            limits=lambda *_: Limits(concurrent_runs=AT_ONCE, queue=WAITING),
         )
         self.runner.run(flows.publish_builtin(self.ctx, flow_files.builtin_flows()))
         self.ctx.workers.saw(Beat(worker_id="peer", slots=4))
         self.known: list[str] = []
         self.on_the_bus: list[JobMessage] = []
+        self.unprobed: dict[str, ProbeFacts] = {}
 
     def teardown(self) -> None:
         if hasattr(self, "runner"):
@@ -90,8 +95,14 @@ class RunLife(RuleBasedStateMachine):
         done = self.write(lambda: ledger.record([transfer]))
         assert done is (not take_back or before >= credits_)
 
-    @rule(pages=st.integers(1, 3), probed=st.booleans(), price=st.integers(0, 3))
-    def submit(self, pages: int, probed: bool, price: int) -> None:  # noqa: FBT001 - drawn
+    @rule(
+        pages=st.integers(1, 3),
+        probed=st.booleans(),
+        price=st.integers(0, 3),
+        priority=st.sampled_from(Priority),
+        hours=st.booleans(),
+    )
+    def submit(self, pages: int, probed: bool, price: int, priority: Priority, hours: bool) -> None:  # noqa: FBT001 - drawn
         document = Document(
             id=ids.new("doc"),
             org_id=LIVE.org_id,
@@ -115,8 +126,9 @@ class RunLife(RuleBasedStateMachine):
             flow_version=recipe.version.version,
             document_id=document.id,
             state=RunState.QUEUED,
-            priority=Priority.STANDARD,
+            priority=priority,
             created_at=self.clock,
+            deadline=self.clock + timedelta(seconds=36_000 if hours else 100),
             credits_reserved=price,
         )
 
@@ -125,24 +137,44 @@ class RunLife(RuleBasedStateMachine):
             if probed:
                 yield from documents.set_probed(document.id, facts)
             yield from submit.accept(self.ctx, run, recipe)
-            if not probed:
-                yield from documents.set_probed(document.id, facts)
-                yield from collect.plan_waiting(self.ctx, document.id)
 
         available = self.read(lambda: ledger.balance(LIVE.org_id)).available
         needed = price * pages if probed else price
-        if needed <= available:
+        shortage = None
+        try:
             self.write(op)
+        except PaymentRequired as refused:
+            shortage = refused.details
+        except LimitReached:
+            assert len(self.line()) == WAITING
+        else:
             self.known.append(run.id)
-            return
-        with pytest.raises(PaymentRequired) as refused:
-            self.write(op)
-        assert refused.value.details == {"required": str(needed), "available": str(available)}
-        assert self.read(lambda: runs.get(run.id)) is None
+            if not probed:
+                self.unprobed[document.id] = facts
+        wanted = {"required": str(needed), "available": str(available)} if needed > available else None
+        assert shortage == wanted
+        assert (self.read(lambda: runs.get(run.id)) is None) == (run.id not in self.known)
+
+    @precondition(lambda self: self.unprobed)
+    @rule(data=st.data())
+    def probe(self, data: st.DataObject) -> None:
+        self.look_at(data.draw(st.sampled_from(sorted(self.unprobed))))
+
+    def look_at(self, document_id: str) -> None:
+        facts = self.unprobed.pop(document_id)
+
+        def op() -> Op[None]:
+            yield from documents.set_probed(document_id, facts)
+            yield from collect.plan_waiting(self.ctx, document_id)
+
+        self.write(op)
 
     @rule()
     def dispatch(self) -> None:
-        self.on_the_bus += self.write(lambda: dispatch.claim(self.ctx))
+        claimed = self.write(lambda: dispatch.claim(self.ctx))
+        for job in claimed:
+            assert self.read(lambda: runs.get(job.run_id)).admitted_at is not None  # type: ignore[union-attr]  # noqa: B023 - it is there; run at once
+        self.on_the_bus += claimed
 
     @precondition(lambda self: self.on_the_bus)
     @rule(data=st.data(), outcome=st.sampled_from(["done", "done", "done", "crash", "wrong"]), twice=st.booleans())
@@ -192,6 +224,25 @@ class RunLife(RuleBasedStateMachine):
             self.read(check_books)
             self.read(reserved_for_open_runs)
 
+    @invariant()
+    def the_line_is_in_order(self) -> None:
+        if not hasattr(self, "known"):
+            return
+        waiting = self.line()
+        is_in = self.read(lambda: line.count_in(LIVE.org_id, LIVE.mode))
+        assert is_in <= AT_ONCE
+        assert not waiting or is_in == AT_ONCE
+        assert len(waiting) <= WAITING
+        in_order = sorted(waiting, key=lambda run: (run.priority.rank, run.created_at, run.id))
+        assert [run.queue_position for run in in_order] == list(range(1, len(waiting) + 1))
+        for run in waiting:
+            assert self.read(lambda: open_jobs(run.id)) == 0  # noqa: B023 - run at once
+
+    def line(self) -> list[Run]:
+        """Runs that wait to be let in."""
+        found = [self.runner.run(reads.get_run(self.ctx, LIVE, run_id)) for run_id in self.known]
+        return [run for run in found if run.waits]
+
     def check(self, run_id: str) -> None:
         run = self.read(lambda: runs.get(run_id))
         assert run is not None
@@ -217,6 +268,8 @@ class RunLife(RuleBasedStateMachine):
 
     def finish(self) -> None:
         """From wherever it stands, every run ends."""
+        for document_id in list(self.unprobed):
+            self.look_at(document_id)
         for _ in range(200):
             self.clock += timedelta(seconds=300)
             self.runner.run(sweep.sweep_once(self.ctx))
