@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 import requests
+from PIL import Image
 
 from tests.fixtures import documents
 from tests.fixtures.processes import Process, descendants, eventually, part
@@ -259,3 +261,47 @@ def test_every_part_is_there(stack: Stack) -> None:
     commands = [process.command for process in descendants(stack.process.pid)]
     for role in ("services", "gateway", "worker"):
         assert sum(f"docmill.role {role}" in command for command in commands) == 1
+
+
+def test_a_page_has_a_picture(rest: Rest, tmp_path: Path) -> None:
+    """PNG, no larger than asked for; a page that is not there is an ordinary error."""
+    path = tmp_path / "a.pdf"
+    documents.text_pdf(path, lines=LINES)
+    run_id = rest.run(path, wait=True)["id"]
+    answer = rest.get(f"/runs/{run_id}/pages/1/image?maxSide=300")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/png")
+    with Image.open(io.BytesIO(answer.content)) as picture:
+        assert (picture.format, max(picture.size)) == ("PNG", 300)
+    missing = rest.get(f"/runs/{run_id}/pages/9/image")
+    assert (missing.status_code, missing.json()["error"]["code"]) == (404, "PAGE_NOT_FOUND")
+
+
+def test_keys_and_budgets(rest: Rest, stack: Stack) -> None:
+    """A fresh key over the API; each answer tells what is left of the minute; nothing is left in the end."""
+    org = stack.new_organization()
+    key = stack.new_key(org, "--scopes", "admin,flows:read")["key"]
+    own = Rest(stack.rest, key)
+    with own.session:
+        made = own.post("/keys", json={"name": "ci", "scopes": ["flows:read"]})
+        assert made.status_code == 200, made.text
+        reader = Rest(stack.rest, made.json()["secret"])
+        with reader.session:
+            first = reader.get("/flows")
+            left, limit = (int(first.headers[f"X-RateLimit-{name}"]) for name in ("Remaining", "Limit"))
+            assert int(first.headers["X-RateLimit-Reset"]) <= time.time() + 61
+            unknown = reader.get("/nothing")
+            assert unknown.status_code == 404
+            assert int(unknown.headers["X-RateLimit-Remaining"]) in {left - 1, limit - 1}
+            refused = reader.post("/flows/document-text/run", data="{", headers=JSON)
+            assert refused.status_code == 403  # before anybody looks at what is no JSON
+        revoked = own.session.delete(f"{own.base}/keys/{made.json()['key']['id']}", timeout=30)
+        assert revoked.json()["revokedAt"].endswith("Z")
+        refused = reader.get("/flows")
+        assert (refused.status_code, refused.json()["error"]["details"]["reason"]) == (401, "revoked")
+        for _ in range(2 * limit + 2):  # a new minute may begin in between
+            last = own.get("/flows")
+            if last.status_code != 200:
+                break
+        assert (last.status_code, last.json()["error"]["code"]) == (429, "RATE_LIMITED")
+        assert 1 <= int(last.headers["Retry-After"]) <= 60
+        assert last.headers["X-RateLimit-Remaining"] == "0"
