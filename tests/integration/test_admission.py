@@ -140,6 +140,7 @@ async def test_a_full_line_takes_nobody(one: Bench) -> None:
 async def test_modes_do_not_share_a_line(one: Bench) -> None:
     """The line of test runs keeps no live run waiting; without a bound a run is in at once."""
     gate = Gate(one)
+    await one.grant(9)
     first = await start(one)
     await start(one)
     live = await one.engine.run_flow(LIVE, RunRequest(flow_id="document-text", content=b"%PDF"))
