@@ -45,9 +45,10 @@ async def test_a_job_arrives_as_it_was_sent(bus: Bus) -> None:
         output_schema={"type": "object"},
         variables={"units": "SI"},
         deadline=datetime(2027, 1, 2, 3, 4, 5, 678901, tzinfo=UTC),
+        express=True,
         trace={"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},
     )
-    async with bus.jobs() as source:
+    async with bus.jobs(express=True) as source:
         assert await bus.publish_jobs([sent]) == [TAKEN]
         [delivery] = await source.fetch(1, SOON)
     assert delivery.job == sent
@@ -234,6 +235,42 @@ async def test_pools_do_not_mix(bus: Bus) -> None:
         assert pages(await gpu.fetch(5, SOON)) == [2]
 
 
+async def test_an_express_job_passes_all_others(bus: Bus) -> None:
+    """However many jobs stand in a pool, its express lane has only express jobs, and there at once."""
+    await bus.publish_jobs([*(job(n) for n in range(500)), replace(job(1000), express=True)])
+    async with bus.jobs(express=True) as express, bus.jobs() as normal:
+        assert pages(await express.fetch(5, SOON)) == [1000]
+        assert list(await express.fetch(5, NOT)) == []
+        assert pages(await collect(normal, 500)) == list(range(500))
+
+
+async def test_lanes_of_pools_do_not_mix(bus: Bus) -> None:
+    """Each pool has an express lane of its own."""
+    async with bus.jobs("cpu", express=True) as cpu, bus.jobs("gpu", express=True) as gpu:
+        await bus.publish_jobs([replace(job(1), express=True), replace(job(2, pool="gpu"), express=True)])
+        assert pages(await cpu.fetch(5, SOON)) == [1]
+        assert pages(await gpu.fetch(5, SOON)) == [2]
+
+
+async def test_an_attempt_is_taken_on_one_lane_only(bus: Bus) -> None:
+    """Published again on the other lane, it is accepted, changes nothing, and stays where it is."""
+    async with bus.jobs(express=True) as express, bus.jobs() as normal:
+        assert await bus.publish_jobs([job(1)]) == [TAKEN]
+        assert await bus.publish_jobs([replace(job(1), express=True)]) == [TAKEN]
+        assert pages(await normal.fetch(5, SOON)) == [1]
+        assert list(await express.fetch(5, NOT)) == []
+
+
+async def test_an_express_job_without_a_sign_of_life_is_delivered_again(bus: Bus) -> None:
+    """What holds for jobs holds on both lanes."""
+    await bus.publish_jobs([replace(job(), express=True)])
+    async with bus.jobs(express=True) as source:
+        await source.fetch(1, SOON)
+        [again] = await source.fetch(1, SOON)
+        await again.ack()
+        assert list(await source.fetch(1, ACK_WAIT + 2 * NOT)) == []
+
+
 async def test_cancelling_a_fetch_loses_nothing(bus: Bus) -> None:
     """A job that arrives for a fetch that was cancelled is delivered to another one, well within `ack_wait`."""
     async with bus.jobs() as source:
@@ -261,13 +298,16 @@ async def test_leaving_a_pool_loses_nothing(bus: Bus) -> None:
 
 
 async def test_discarded_jobs_are_not_delivered(bus: Bus) -> None:
-    """A run's waiting jobs are dropped in every pool; other runs and jobs in a worker's hands are untouched."""
+    """A run's waiting jobs are dropped in every queue; other runs and jobs in a worker's hands are untouched."""
     async with bus.jobs() as cpu, bus.jobs("gpu") as gpu:
         await bus.publish_jobs([job(1)])
         [taken] = await cpu.fetch(1, SOON)
-        await bus.publish_jobs([job(2), job(3, pool="gpu"), job(4, run_id="run_2")])
+        express = [replace(job(5), express=True), replace(job(6, run_id="run_2"), express=True)]
+        await bus.publish_jobs([job(2), job(3, pool="gpu"), job(4, run_id="run_2"), *express])
         await bus.discard_jobs("run_1")
         assert pages(await cpu.fetch(5, SOON)) == [4]
+        async with bus.jobs(express=True) as lane:
+            assert pages(await lane.fetch(5, SOON)) == [6]
         assert list(await gpu.fetch(5, NOT)) == []
         await taken.in_progress()
         await taken.ack()

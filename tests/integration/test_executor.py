@@ -197,6 +197,14 @@ async def test_secrets_of_the_environment_stay_with_the_worker(monkeypatch: pyte
     assert seen["OMP_NUM_THREADS"] == "2"
 
 
+async def test_a_child_gives_way() -> None:
+    """A child may be told to be nicer than who started it; without a word it is as nice."""
+    async with _executor(niceness=3) as executor, _executor() as usual:
+        mine = os.getpriority(os.PRIO_PROCESS, 0)
+        assert (await executor.call({"do": "echo"}, seconds=10)).header["niceness"] == min(mine + 3, 19)
+        assert (await usual.call({"do": "echo"}, seconds=10)).header["niceness"] == mine
+
+
 async def test_the_child_dies_with_its_worker() -> None:
     """A kill -9 of the worker takes a hanging child along: nothing keeps a core busy for nobody."""
     script = (

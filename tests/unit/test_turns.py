@@ -35,10 +35,11 @@ def test_nobody_waits_for_seats_that_nobody_wants() -> None:
 
 
 def test_each_lane_has_a_window_of_its_own() -> None:
-    """A flood fills the normal lane; its first few jobs alone count on the express lane."""
+    """Floods fill the normal lane, and be they many; who has a few jobs in hand counts on the express lane."""
     assert room(7, {}) == Room(express=7, normal=7)
-    assert room(7, {"flood": 9}) == Room(express=7 - FEW, normal=0)
-    assert room(7, {"flood": 5, "one": 1, "two": 2}) == Room(express=7 - FEW - 3, normal=7 - (5 - FEW))
+    assert room(7, {"flood": 7}) == Room(express=7, normal=0)
+    assert room(7, {"flood": 5, "one": 1, "two": FEW}) == Room(express=7 - 1 - FEW, normal=2)
+    assert room(7, {f"flood {number}": FEW + 1 for number in range(9)}).express == 7
 
 
 def test_who_was_served_last_is_last() -> None:

@@ -30,9 +30,10 @@ class Room:
 def room(window: int, held: Mapping[str, int]) -> Room:
     """What is left when each lane has a window of its own and `held` says who has how many jobs in hand.
 
-    So a lane that is full keeps nobody out of the other one.
+    Nobody counts on both: who has more than a few counts on the normal lane. So however many flood, they do not shut the
+    express lane; it is full only when as many organizations have their first few jobs done.
     """
-    few = sum(min(count, FEW) for count in held.values())
+    few = sum(count for count in held.values() if count <= FEW)
     return Room(express=window - few, normal=window - (sum(held.values()) - few))
 
 

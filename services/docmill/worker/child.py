@@ -27,7 +27,7 @@ from docmill.lifeline import die_with_parent
 from docmill.ocr import EngineUnavailable
 from docmill.worker import faults, frames
 
-__all__ = ["Task", "main", "serve", "take_pipes"]
+__all__ = ["Task", "give_way", "main", "serve", "take_pipes"]
 
 Task = Callable[[dict[str, Any], bytes], tuple[dict[str, Any], bytes]]
 
@@ -39,7 +39,7 @@ def main() -> None:
     if start is None:
         return
     die_with_parent(int(start.header["parent"]))
-    _give_way(int(start.header["niceness"]))
+    give_way(int(start.header["niceness"]))
     from docmill.worker.reading import Reading  # noqa: PLC0415 - nothing of it is imported without a parent
 
     try:
@@ -54,7 +54,7 @@ def main() -> None:
     os._exit(0)  # without the destructors of native libraries whose threads may still load a model
 
 
-def _give_way(niceness: int) -> None:
+def give_way(niceness: int) -> None:
     """Let processes that people wait for go first where there are more of all than cores."""
     if not niceness:
         return

@@ -35,6 +35,7 @@ log = structlog.stdlib.get_logger("docmill.worker")
 
 _MAX_ANSWERING = 16  # jobs a place whose outcome is being kept and published; more means that somebody is too slow
 _MAX_CANCELLED = 10_000  # runs remembered as cancelled
+_MORE_EXPRESS = 16  # express jobs in hand beside as many as of the other lane: a few slow pages must not shut it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +47,7 @@ class WorkerOptions:
     slots: int = 1
     """Jobs worked on at the same time."""
     prefetch: int = 1
-    """Jobs of each lane fetched ahead for each place, so that a child never waits for the bus or a download. A slot has one place, or
+    """Jobs fetched ahead for each place, so that a child never waits for the bus or a download. A slot has one place, or
     as many as its engine gains from reading together."""
     max_batch: int = 16
     """Pages in one request, whatever an engine wants: they are all in the child's memory."""
@@ -93,8 +94,8 @@ class Worker:
         self._hands: set[Hand] = set()
         self._places = options.slots * batch
         self._capacity = self._places * (1 + options.prefetch)
-        self._free = dict.fromkeys((False, True), self._capacity)  # by whether it is the express lane
-        self._most = 2 * self._capacity + self._places * _MAX_ANSWERING
+        self._free = {False: self._capacity, True: self._capacity + _MORE_EXPRESS}  # by whether it is the express lane
+        self._most = sum(self._free.values()) + self._places * _MAX_ANSWERING
         self._room = asyncio.Event()
         self._room.set()
         self._stopping = False
