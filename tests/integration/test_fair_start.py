@@ -14,6 +14,7 @@ from docmill.blobs.memory import MemoryBlobStore
 from docmill.domain.messages import DocumentFacts, JobMessage, PageFacts, ProbeFacts
 from docmill.domain.models import Caller, JobKind, PageSize, RunEvent
 from docmill.domain.pages import Unit
+from docmill.domain.turns import FEW
 from docmill.engine import Engine, RunRequest
 from docmill.engine.context import Context
 from docmill.store.sql import open_store
@@ -91,7 +92,7 @@ async def end_of(engine: Engine, caller: Caller, run_id: str) -> str:
 
 
 async def test_the_single_page_starts_next(buses: BusHarness, sqlite_url: str, tmp_path: Path) -> None:
-    """With one slot, at work on a flood that fills the bus and the worker's hands, another's page is the next to start."""
+    """With one slot, at work on a flood that fills the bus and the worker's hands, another's page passes all of it but a few."""
     folder = tmp_path / "begun"
     folder.mkdir()
     marking = Marking(folder)
@@ -109,7 +110,8 @@ async def test_the_single_page_starts_next(buses: BusHarness, sqlite_url: str, t
     assert len(begun) == PAGES + 1
     first_others = [place for place, org_id in enumerate(begun) if org_id == OTHER.org_id]
     express = sum(waiter == "org_1" for waiter in begun[: first_others[0]])
-    assert express <= 2, begun[:5]
+    # The page at work, and the flood's own first few, which came on the express lane before.
+    assert express <= 1 + FEW, begun[:5]
 
 
 @pytest.fixture

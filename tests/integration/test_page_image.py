@@ -181,7 +181,7 @@ async def test_everybody_waits_for_one(studio: Studio) -> None:
 
 async def test_nobody_waits_for_ever(store: Store) -> None:
     """When no worker makes it in time the caller is told to ask again; the work goes on and is found then."""
-    async with serving(store, replace(QUICK, picture_wait=timedelta(milliseconds=300))) as bench:
+    async with serving(store, replace(QUICK, picture_wait=timedelta(seconds=2))) as bench:
         studio = Studio(bench)
         run_id = await studio.ended_run()
         with pytest.raises(DeadlineExceeded):
