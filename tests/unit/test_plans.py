@@ -44,9 +44,12 @@ def test_the_plans_that_come_with_docmill() -> None:
 def test_documents_and_batches_of_plans() -> None:
     """The documented numbers; where documents are counted, all of a month may wait, so that no batch is one too many."""
     plans = builtin_plans()
-    found = {id_: (plan.documents_per_month, plan.files_per_batch) for id_, plan in plans.by_id.items()}
+    found = {
+        id_: (plan.documents_per_month if plan.counts_documents else 0, plan.files_per_batch)
+        for id_, plan in plans.by_id.items()
+    }
     assert found == {
-        **{f"doclo.{name}": (None, 100) for name in ("test", "free", "pro", "enterprise")},
+        **{f"doclo.{name}": (0, 100) for name in ("test", "free", "pro", "enterprise")},
         "documentflow.free": (100, None),
         "documentflow.starter": (2000, 100),
         "documentflow.growth": (10_000, 100),
@@ -107,6 +110,8 @@ plans:
         ("plans: {Acme!: {}}", "plans.Acme!", "an id has"),
         ("plans: {acme: {pricePerPage: 1.005}}", "plans.acme.pricePerPage", "more than two decimals"),
         ("plans: {acme: {pricePerPage: .nan}}", "plans.acme.pricePerPage", "a number from 0"),
+        ("plans: {acme: {documentsPerMonth: many}}", "plans.acme.documentsPerMonth", "must be a whole number"),
+        ("plans: {acme: {filesPerBatch: 0}}", "plans.acme.filesPerBatch", "must be a whole number"),
         ("plans: {acme: {features: webhooks}}", "plans.acme.features", "must be a list"),
         ("plans: {acme: {features: [5]}}", "plans.acme.features", "a name has"),
         ("plans: {acme: null}", "plans.acme", "must be an object"),

@@ -50,8 +50,10 @@ class Plan:
     """What it includes beyond reading documents."""
     files_per_batch: int | None = None
     """Files in one batch; None: it has no batches."""
+    counts_documents: bool = False
+    """Whether the documents read in live mode in a month (UTC) are counted."""
     documents_per_month: int | None = None
-    """Documents read in live mode in a month (UTC); None: without bound."""
+    """How many there may be; None: without bound."""
 
     def limits(self, mode: Mode) -> Limits:
         """The limits for keys of this mode."""
@@ -113,7 +115,8 @@ def _plan(plan_id: Any, given: Mapping[str, Any], path: str) -> Plan:
         price_percent=_percent(given.get("pricePerPage", 1), f"{path}.pricePerPage"),
         features=_features(given.get("features", ()), f"{path}.features"),
         files_per_batch=_number(given, "filesPerBatch", path, _MAX_FILES),
-        documents_per_month=_number(given, "documentsPerMonth", path, _MAX_DOCUMENTS),
+        counts_documents=given.get("documentsPerMonth") is not None,
+        documents_per_month=_documents(given, path),
     )
 
 
@@ -133,6 +136,12 @@ def _number(given: Mapping[str, Any], key: str, path: str, most: int) -> int | N
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
         raise invalid(f"{path}.{key}", f"must be a whole number from 1 to {most}, or absent")
     return value
+
+
+def _documents(given: Mapping[str, Any], path: str) -> int | None:
+    if given.get("documentsPerMonth") == "unbounded":
+        return None
+    return _number(given, "documentsPerMonth", path, _MAX_DOCUMENTS)
 
 
 def _percent(value: Any, path: str) -> int:

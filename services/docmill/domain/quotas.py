@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from docmill.domain.errors import QuotaExhausted, Reason
 
@@ -13,10 +14,14 @@ def month_of(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m")
 
 
+def first_of_month(at: datetime) -> datetime:
+    """When the month of `at` began (UTC)."""
+    return at.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
 def next_month(at: datetime) -> datetime:
     """When the month after that of `at` begins (UTC)."""
-    first = at.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    return (first + timedelta(days=32)).replace(day=1)
+    return (first_of_month(at) + timedelta(days=32)).replace(day=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +33,8 @@ class Quota:
     used: int
     """Read, or held for runs that have not ended."""
     resets_at: datetime
+    daily: Sequence[tuple[date, int]] = ()
+    """The same by day (UTC), oldest first, without empty days."""
 
     def refusal(self, required: int) -> QuotaExhausted:
         """The error for `required` more documents than there are."""
