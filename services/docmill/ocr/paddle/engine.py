@@ -1,0 +1,73 @@
+"""The engine: from pages to lines of words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from docmill.domain.pages import Box, Line, Word
+from docmill.ocr.lines import arrange
+from docmill.ocr.paddle.detector import Detector
+from docmill.ocr.paddle.profiles import Profile
+from docmill.ocr.paddle.recogniser import Recogniser
+from docmill.ocr.paddle.strips import cut_strips, slope
+from docmill.ocr.paddle.words import words_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_LEVEL = 0.3  # degrees of slope that leave the order of words alone
+
+
+class PaddleEngine:
+    """See `docmill.ocr.OcrEngine`."""
+
+    name = "paddle"
+    batch_size = 1
+
+    def __init__(
+        self, detector: Detector, recogniser: Recogniser, profile: Profile, *, fingerprint: str, device: str
+    ) -> None:
+        self.fingerprint = fingerprint
+        self.device = device
+        self._detector = detector
+        self._recogniser = recogniser
+        self._profile = profile
+
+    def read(self, images: Sequence[NDArray[np.uint8]]) -> list[tuple[Line, ...]]:
+        """Pages one after the other: a batch reads exactly as its pages do."""
+        return [self._read_one(image) for image in images]
+
+    def _read_one(self, image: NDArray[np.uint8]) -> tuple[Line, ...]:
+        height, width = image.shape[:2]
+        strips = cut_strips(image, self._detector.find(image), self._profile.squeeze)
+        read = self._recogniser.read(strips)
+        words = [word for strip, chars in zip(strips, read, strict=True) for word in words_of(strip, chars, (width, height))]
+        return arrange_sloping(words, slope(strips))
+
+
+def arrange_sloping(words: Sequence[Word], degrees: float) -> tuple[Line, ...]:
+    """Lines of words on a page that was scanned askew (clockwise): arranged as on the page laid straight.
+
+    The words keep the boxes that they have on the page.
+    """
+    if abs(degrees) < _LEVEL:
+        return arrange(words)
+    straight = [Word(str(number), _straight(word.box, degrees), 1.0) for number, word in enumerate(words)]
+    return tuple(Line(tuple(words[int(word.text)] for word in line.words)) for line in arrange(straight))
+
+
+def _straight(box: Box, degrees: float) -> Box:
+    """The box of the same word with the page turned back about its corner.
+
+    A slanting w x h rectangle stands in a box W = w cos + h sin, H = w sin + h cos, which is solved for w and h.
+    """
+    sine, cosine = math.sin(math.radians(degrees)), math.cos(math.radians(degrees))
+    across, down = box.center
+    x, y = across * cosine + down * sine, down * cosine - across * sine
+    tilt, spread = abs(sine), cosine**2 - sine**2
+    width = max(1.0, (box.w * cosine - box.h * tilt) / spread)
+    height = max(1.0, (box.h * cosine - box.w * tilt) / spread)
+    return Box(x - width / 2, y - height / 2, width, height)
