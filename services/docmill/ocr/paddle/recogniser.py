@@ -100,5 +100,5 @@ def decode(steps: NDArray[np.float32], classes: Sequence[str], columns: float, w
                 between = (characters[-1].right + left) / 2
                 characters.append(Character(classes[space], between, between, 1.0))
             after = end
-        characters.append(Character(classes[index], left, right, float(sure[start:end].max())))
+        characters.append(Character(classes[index], left, right, float(sure[start])))
     return characters

@@ -32,6 +32,11 @@ class _Span:
     right: float
 
     @property
+    def is_single(self) -> bool:
+        """One character, whose box is not narrower than a usual one's: a colon is more than its two dots."""
+        return len(self.characters) == 1
+
+    @property
     def text(self) -> str:
         return "".join(char.text for char in self.characters)
 
@@ -76,10 +81,14 @@ def _snap(spans: Sequence[_Span], ink: NDArray[np.bool_]) -> None:
         if gap is None:
             a.right = b.left = (a.right + b.left) / 2
         else:
-            a.right, b.left = gap
+            middle = (gap[0] + gap[1]) / 2
+            a.right = min(middle, a.right) if a.is_single and a.right > gap[0] else gap[0]
+            b.left = max(middle, b.left) if b.is_single and b.left < gap[1] else gap[1]
     head, tail = spans[0], spans[-1]
-    head.left = _outer(ink, head.characters[0].middle, head.left, -1)
-    tail.right = _outer(ink, tail.characters[-1].middle, tail.right, 1)
+    left = _outer(ink, head.characters[0].middle, head.left, -1)
+    right = _outer(ink, tail.characters[-1].middle, tail.right, 1)
+    head.left = min(left, head.left) if head.is_single else left
+    tail.right = max(right, tail.right) if tail.is_single else right
 
 
 def _outer(ink: NDArray[np.bool_], middle: float, guess: float, step: int) -> float:
