@@ -13,9 +13,12 @@ from dataclasses import dataclass
 from docmill.ocr import EngineUnavailable
 
 _LATIN_LANGUAGES = frozenset(
-    "af ast az bs ca cs cy da de en eo es et eu fi fo fr fy ga gd gl hr ht hu id is it ku la lb lt lv mi ms mt nb nl"
-    " nn no oc pl pt rm ro sk sl sq sv sw tl tr".split()
-)
+    {
+        "af", "ast", "az", "bs", "ca", "cs", "cy", "da", "de", "en", "eo", "es", "et", "eu", "fi", "fo", "fr", "fy",
+        "ga", "gd", "gl", "hr", "ht", "hu", "id", "is", "it", "ku", "la", "lb", "lt", "lv", "mi", "ms", "mt", "nb",
+        "nl", "nn", "no", "oc", "pl", "pt", "rm", "ro", "sk", "sl", "sq", "sv", "sw", "tl", "tr",
+    }
+)  # fmt: skip
 _WIDE_LANGUAGES = frozenset({"ja", "zh"})
 
 _RANGES = (
@@ -29,7 +32,7 @@ _RANGES = (
     (0x2610, 0x2612),  # boxes to tick
     (0x2713, 0x2718),  # ticks and crosses
 )
-_SINGLES = frozenset("ƒƏəΔΣΩαβγδμπσ℃℉№™−∞≈≠≤≥√∅■□●○◆▪▲▼►◄★☆")
+_SINGLES = frozenset("ƒƏəΔΣΩαβγδμπσ℃℉№™\N{MINUS SIGN}∞≈≠≤≥√∅■□●○◆▪▲▼►◄★☆")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,10 @@ def alphabet_of(languages: Sequence[str]) -> Alphabet:
 
     Raises `EngineUnavailable` for a language that the recogniser has no letters for.
     """
-    asked = {unicodedata.normalize("NFKC", language).strip().lower().replace("_", "-").split("-")[0] for language in languages}
+    asked = {
+        unicodedata.normalize("NFKC", language).strip().lower().replace("_", "-").split("-")[0]
+        for language in languages
+    }
     unknown = sorted(asked - _LATIN_LANGUAGES - _WIDE_LANGUAGES)
     if unknown:
         known = ", ".join(sorted(_LATIN_LANGUAGES | _WIDE_LANGUAGES))

@@ -135,9 +135,7 @@ class _Kernel:
 
 def _kernels(probabilities: NDArray[np.float32]) -> list[_Kernel]:
     """Islands that are sure enough to be lines."""
-    islands, _ = cv2.findContours(
-        (probabilities > _INK).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
-    )
+    islands, _ = cv2.findContours((probabilities > _INK).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     kernels = []
     for island in islands:
         left, top, width, height = cv2.boundingRect(island)

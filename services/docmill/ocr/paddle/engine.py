@@ -10,14 +10,15 @@ from docmill.domain.pages import Box, Line, Word
 from docmill.ocr.lines import arrange
 from docmill.ocr.paddle.detector import Detector
 from docmill.ocr.paddle.profiles import Profile
-from docmill.ocr.paddle.recogniser import Recogniser
-from docmill.ocr.paddle.strips import cut_strips, slope
+from docmill.ocr.paddle.recogniser import Character, Recogniser, sureness
+from docmill.ocr.paddle.strips import Strip, cut_strips, slope
 from docmill.ocr.paddle.words import words_of
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+_SURE = 0.9  # of a line on its side: it is read in the right direction
 _LEVEL = 0.3  # degrees of slope that leave the order of words alone
 
 
@@ -43,9 +44,18 @@ class PaddleEngine:
     def _read_one(self, image: NDArray[np.uint8]) -> tuple[Line, ...]:
         height, width = image.shape[:2]
         strips = cut_strips(image, self._detector.find(image), self._profile.squeeze)
-        read = self._recogniser.read(strips)
-        words = [word for strip, chars in zip(strips, read, strict=True) for word in words_of(strip, chars, (width, height))]
+        words = [word for strip, chars in self._read_strips(strips) for word in words_of(strip, chars, (width, height))]
         return arrange_sloping(words, slope(strips))
+
+    def _read_strips(self, strips: Sequence[Strip]) -> list[tuple[Strip, list[Character]]]:
+        """Strips and what they say. Those of lines on their side are read in the direction that is the surer one."""
+        read = list(zip(strips, self._recogniser.read(strips), strict=True))
+        doubtful = [at for at, (strip, chars) in enumerate(read) if strip.turned and sureness(chars) < _SURE]
+        flipped = [strips[at].on_its_head() for at in doubtful]
+        for at, strip, chars in zip(doubtful, flipped, self._recogniser.read(flipped), strict=True):
+            if sureness(chars) > sureness(read[at][1]):
+                read[at] = (strip, chars)
+        return read
 
 
 def arrange_sloping(words: Sequence[Word], degrees: float) -> tuple[Line, ...]:

@@ -24,15 +24,11 @@ def ink_columns(strip: Strip) -> NDArray[np.bool_]:
     inset = int(strip.margin * HEIGHT)
     grey = np.ascontiguousarray(grey[inset : HEIGHT - inset])
     _, light = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
-    ink = light if _is_dark(light) else cv2.bitwise_not(light)
+    is_dark = float(np.mean(light)) < 127.5  # most of a line is ground
+    ink = light if is_dark else cv2.bitwise_not(light)
     if strip.width > _RULE:
         ink = cv2.subtract(ink, cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((1, _RULE), dtype=np.uint8)))
     return np.asarray(ink.max(axis=0) > 0, dtype=np.bool_)
-
-
-def _is_dark(light: NDArray[np.uint8]) -> bool:
-    """Whether the ground is dark: most of a line is ground."""
-    return float(light.mean()) < 127.5
 
 
 def gap_between(ink: NDArray[np.bool_], left: float, right: float) -> tuple[float, float] | None:

@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,6 +43,12 @@ class Character:
     def middle(self) -> float:
         """The character's place."""
         return (self.left + self.right) / 2
+
+
+def sureness(characters: Sequence[Character]) -> float:
+    """Mean confidence of what is no space; 0 if there is nothing else."""
+    values = [char.confidence for char in characters if not char.text.isspace()]
+    return fmean(values) if values else 0.0
 
 
 class Recogniser:

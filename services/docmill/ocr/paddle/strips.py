@@ -41,11 +41,19 @@ class Strip:
     """From there to its bottom left corner."""
     margin: float
     """See `Region`."""
+    turned: bool = False
+    """The line lies on its side: nobody knows yet in which direction it is read."""
 
     @property
     def width(self) -> int:
         """Pixels."""
         return int(self.pixels.shape[1])
+
+    def on_its_head(self) -> Strip:
+        """The same line, read in the other direction."""
+        (x, y), (ax, ay), (dx, dy) = self.origin, self.along, self.down
+        pixels = np.ascontiguousarray(self.pixels[::-1, ::-1])
+        return Strip(pixels, (x + ax + dx, y + ay + dy), (-ax, -ay), (-dx, -dy), self.margin, self.turned)
 
     def corners(self, left: float, right: float) -> NDArray[np.float64]:
         """The four points on the page around the ink between two of the strip's columns."""
@@ -72,14 +80,15 @@ def _cut(image: NDArray[np.uint8], region: Region, usual: float, squeeze: float)
         return None
     origin, along, down = frame
     # A single digit is higher than wide, too: only what is also higher than lines are thick lies on its side.
-    if region.height >= _UPRIGHT * region.width and region.height >= _UPRIGHT * usual:
+    turned = region.height >= _UPRIGHT * region.width and region.height >= _UPRIGHT * usual
+    if turned:
         piece = np.rot90(piece)
         origin, along, down = origin + along, down, -along
         height, width = width, height
     columns = math.ceil(max(_NARROWEST, HEIGHT * width / height) * squeeze)
     method = cv2.INTER_AREA if height > 2 * HEIGHT else cv2.INTER_LINEAR
-    pixels = cv2.resize(np.ascontiguousarray(piece), (min(WIDEST, columns), HEIGHT), interpolation=method)
-    return Strip(np.asarray(pixels, dtype=np.uint8), _pair(origin), _pair(along), _pair(down), region.margin)
+    resized = cv2.resize(np.ascontiguousarray(piece), (min(WIDEST, columns), HEIGHT), interpolation=method)
+    return Strip(np.asarray(resized, dtype=np.uint8), _pair(origin), _pair(along), _pair(down), region.margin, turned)
 
 
 _Frame = tuple["NDArray[np.float64]", "NDArray[np.float64]", "NDArray[np.float64]"]

@@ -12,7 +12,7 @@ import numpy as np
 
 from docmill.domain.pages import Box, Word
 from docmill.ocr.paddle.ink import edge_from, gap_between, ink_columns
-from docmill.ocr.paddle.recogniser import Character
+from docmill.ocr.paddle.recogniser import Character, sureness
 from docmill.ocr.paddle.strips import HEIGHT, Strip
 
 if TYPE_CHECKING:
@@ -50,9 +50,9 @@ def words_of(strip: Strip, characters: Sequence[Character], size: tuple[int, int
 
     `size` is the page's (width, height): boxes are cut off at its edges.
     """
-    spans = _spans(characters)
-    if not spans or fmean(char.confidence for span in spans for char in span.characters) < _TEXT:
+    if sureness(characters) < _TEXT:
         return []
+    spans = _spans(characters)
     _snap(spans, ink_columns(strip))
     words = []
     for span in spans:
