@@ -30,6 +30,7 @@ def engine() -> OcrEngine:
     return PaddleFactory().create(EngineOptions())
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 60))
 def test_decoded_characters_come_in_order(seed: int, length: int) -> None:
     """From left to right, inside the strip, no two spaces in a row where one was guessed, sure to some degree."""
@@ -45,6 +46,7 @@ def test_decoded_characters_come_in_order(seed: int, length: int) -> None:
     assert [char.text for char in read if char.text != " "] == [char for char in plain if char != " "]
 
 
+@settings(deadline=None)
 @given(
     st.integers(0, 2**32 - 1),
     st.lists(st.tuples(shares, st.sampled_from("ab -:")), max_size=20),
@@ -69,7 +71,7 @@ def test_boxes_lie_on_the_page(
         assert " " not in word.text
 
 
-@settings(max_examples=8)
+@settings(max_examples=8, deadline=None)
 @given(
     st.lists(st.sampled_from(["Invoice 48213", "Total 147.75 EUR", "Paid in full", "a"]), min_size=1, max_size=3),
     st.integers(60, 700),

@@ -53,7 +53,7 @@ def test_a_model_that_is_no_recogniser_is_refused() -> None:
 def test_a_head_of_another_shape_is_refused() -> None:
     """A model whose classes are not those it names is told."""
     network = onnx.load_model_from_string(find(RECOGNISER, None).load())
-    network.metadata_props[0].value += "extra\n"
+    network.metadata_props[0].value += "\nextra"
     with pytest.raises(EngineUnavailable, match="does not end"):
         cut_head(network.SerializeToString(), LATIN.keep)
 
@@ -63,7 +63,7 @@ def test_languages_choose_the_alphabet() -> None:
     assert alphabet_of(["en", "de-AT", "pl"]) is LATIN
     assert alphabet_of(["en", "zh"]) is ALL
     assert LATIN.keep is not None
-    assert all(map(LATIN.keep, "aZ0€ßéŁșİő§½™“’–"))
+    assert all(map(LATIN.keep, "aZ0€ßéŁșİő§½™“”…"))
     assert not any(map(LATIN.keep, "中あЖ①"))  # Cyrillic on purpose
 
 

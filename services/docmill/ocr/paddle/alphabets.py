@@ -45,7 +45,7 @@ class Alphabet:
 
 
 def _is_latin(char: str) -> bool:
-    return char in _SINGLES or any(first <= ord(char) <= last for first, last in _RANGES)
+    return char in _SINGLES or any(chr(first) <= char <= chr(last) for first, last in _RANGES)
 
 
 LATIN = Alphabet("latin", _is_latin)

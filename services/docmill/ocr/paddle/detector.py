@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _GRID = 64  # the input's sides are multiples: few shapes, each of which costs a compilation
-_PIXELS = 3_500_000  # of one input; larger pages go through in bands
+_PIXELS = 2_500_000  # of one input; larger pages go through in bands
 _MARGIN = 64  # rows at a band's edge that are not believed
 _LARGEST = 5000  # pixels of a side, as seen by the detector
 _ENLARGE = 3.0
@@ -34,6 +34,8 @@ _GROW_REPORT = 1.2  # ratio that fits the ink
 _SMALLEST = 3.0  # pixels of a kernel's shorter side
 
 _TINY = 6.0  # kernels this thin (median) are of print too small to read well at this scale
+_BLUR = 0.5  # a scale that may make print vanish
+_EMPTY = 64  # between the darkest and the lightest pixel of a page without anything on it
 _COMFORTABLE = 9.0  # thickness to which they are brought by a second, larger look
 
 
@@ -68,6 +70,16 @@ class Detector:
             closer = min(1.0, scale * _COMFORTABLE / thickness, _LARGEST / max(width, height))
             _, regions = self._look(image, closer)
         return regions
+
+    def find_small(self, image: NDArray[np.uint8]) -> list[Region]:
+        """Lines on a page on which `find` found none that can be read: print that is a blur at its scale.
+
+        None on a page that `find` saw at half its size or more, and on an empty one.
+        """
+        height, width = image.shape[:2]
+        if self._scale(width, height) > _BLUR or int(np.ptp(image)) < _EMPTY:
+            return []
+        return self._look(image, min(1.0, _LARGEST / max(width, height)))[1]
 
     def _scale(self, width: int, height: int) -> float:
         short, long = sorted((width, height))

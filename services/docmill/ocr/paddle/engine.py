@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from docmill.domain.pages import Box, Line, Word
 from docmill.ocr.lines import arrange
-from docmill.ocr.paddle.detector import Detector
+from docmill.ocr.paddle.detector import Detector, Region
 from docmill.ocr.paddle.profiles import Profile
 from docmill.ocr.paddle.recogniser import Character, Recogniser, sureness
 from docmill.ocr.paddle.strips import Strip, cut_strips, slope
@@ -42,8 +42,12 @@ class PaddleEngine:
         return [self._read_one(image) for image in images]
 
     def _read_one(self, image: NDArray[np.uint8]) -> tuple[Line, ...]:
+        lines = self._read_regions(image, self._detector.find(image))
+        return lines or self._read_regions(image, self._detector.find_small(image))
+
+    def _read_regions(self, image: NDArray[np.uint8], regions: Sequence[Region]) -> tuple[Line, ...]:
         height, width = image.shape[:2]
-        strips = cut_strips(image, self._detector.find(image), self._profile.squeeze)
+        strips = cut_strips(image, regions, self._profile.squeeze)
         words = [word for strip, chars in self._read_strips(strips) for word in words_of(strip, chars, (width, height))]
         return arrange_sloping(words, slope(strips))
 

@@ -70,8 +70,9 @@ def cut_strips(image: NDArray[np.uint8], regions: Sequence[Region], squeeze: flo
 
 
 def _cut(image: NDArray[np.uint8], region: Region, usual: float, squeeze: float) -> Strip | None:
-    fall = region.width * abs(math.sin(math.radians(region.angle)))
-    if abs(region.angle) < _LEVEL or fall < _SAG * region.height:
+    thickness, length = sorted((region.width, region.height))
+    fall = length * abs(math.sin(math.radians(region.angle)))
+    if abs(region.angle) < _LEVEL or fall < _SAG * thickness:
         piece, frame = _lying(image, region)
     else:
         piece, frame = _slanted(image, region)
