@@ -39,6 +39,8 @@ class EngineOptions:
     """Deadline of a run that names none."""
     lease: timedelta = timedelta(minutes=30)
     """A published job comes back when no worker shows a sign of life for it for so long."""
+    publishing: timedelta = timedelta(seconds=30)
+    """Lease of a job until it is certain that the bus has it: whoever claimed it may never come to publish it."""
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     heartbeat: timedelta = timedelta(seconds=15)
     """An idle watch says so this often."""
@@ -71,6 +73,8 @@ class Context:
     last_use: LastUse = field(default_factory=LastUse)
     workers: Workers = field(default_factory=Workers)
     turns: Turns = field(default_factory=Turns)
+    afloat: list[datetime] = field(default_factory=list)
+    """Ends of the short leases of batches that the bus has; used by the dispatch loop alone, as `turns` is."""
     limits: LimitsOf = no_limits
     """How much an organization may have under way, by its plan and mode."""
     plan_of: PlanOf = field(default_factory=PlanOf)
