@@ -11,13 +11,13 @@ from docmill.blobs import BlobStore
 from docmill.bus import Bus
 from docmill.domain.plans import Plans
 from docmill.domain.retry import RetryPolicy
+from docmill.domain.turns import Turns
 from docmill.engine.catalog import Catalog
 from docmill.engine.last_use import LastUse
 from docmill.engine.limits import LimitsOf, PlanOf, no_limits
 from docmill.engine.notices import Webhooks
 from docmill.engine.notify import Notifier
 from docmill.engine.plan_files import builtin_plans
-from docmill.engine.turns import Turns
 from docmill.engine.workers import Workers
 from docmill.store import Store
 
