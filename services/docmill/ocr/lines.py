@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from itertools import accumulate
 from statistics import median
 
 from docmill.domain.pages import Box, Line, Word
@@ -13,6 +14,9 @@ _TALLER = 2.5  # a word this much taller than its neighbours stands alone: text 
 _GUTTER = 1.0  # the blank strip between two columns is at least this many line heights wide
 _COLUMN_LINES = 5  # a column of running text has at least this many lines
 _COLUMN_FILL = 0.6  # and its lines fill at least this much of its width (cells of a table do not)
+
+_Part = tuple[int, float, float]  # of a row: number of words, left, right
+_NOTHING: _Part = (0, 0.0, 0.0)
 
 
 def arrange(words: Iterable[Word]) -> tuple[Line, ...]:
@@ -31,15 +35,18 @@ def arrange(words: Iterable[Word]) -> tuple[Line, ...]:
 
 
 class _Row:
-    """Words that stand on one row; grows while rows are found."""
+    """Words that stand on one row; grows while rows are found, and may be asked for gaps and parts once it is sorted."""
 
-    __slots__ = ("bottom", "height", "left", "right", "top", "words")
+    __slots__ = ("_blanks", "_lefts", "_rights", "bottom", "height", "left", "right", "top", "words")
 
     def __init__(self, words: list[Word]) -> None:
         self.words = words
         box = words[0].box if len(words) == 1 else Box.around([word.box for word in words])
         self.left, self.top, self.right, self.bottom = box.x, box.y, box.right, box.bottom
         self.height = box.h
+        self._blanks: list[tuple[float, float]] | None = None
+        self._lefts: list[float] = []
+        self._rights: list[float] = []
 
     @property
     def middle(self) -> float:
@@ -62,6 +69,28 @@ class _Row:
         self.bottom = (self.bottom * count + word.box.bottom) / (count + 1)
         self.height = self.bottom - self.top
         self.left, self.right = min(self.left, word.box.x), max(self.right, word.box.right)
+
+    def blanks(self, height: float) -> list[tuple[float, float]]:
+        """Strips without words that are wide enough for a gutter, the endless ones left and right of it included."""
+        if self._blanks is None:
+            self._measure()
+            inner = zip(self._rights, self._lefts[1:], strict=False)
+            gaps = [(right, left) for right, left in inner if left - right >= _GUTTER * height]
+            self._blanks = [(float("-inf"), self.left), *gaps, (self.right, float("inf"))]
+        return self._blanks
+
+    def parts(self, at: float) -> tuple[_Part, _Part]:
+        """How many words stand left and right of `at`, and from where to where."""
+        self._measure()
+        count = bisect_left(self._lefts, at)
+        left = (count, self.left, self._rights[count - 1]) if count else _NOTHING
+        rest = len(self.words) - count
+        return left, (rest, self._lefts[count], self.right) if rest else _NOTHING
+
+    def _measure(self) -> None:
+        if not self._lefts:
+            self._lefts = [word.box.x for word in self.words]
+            self._rights = list(accumulate((word.box.right for word in self.words), max))
 
 
 def _is_sideways(row: _Row, height: float) -> bool:
@@ -101,37 +130,25 @@ def _in_reading_order(rows: list[_Row], height: float) -> list[_Row]:
 
 def _columns_from(rows: list[_Row], start: int, height: float) -> tuple[int, tuple[list[_Row], list[_Row]] | None]:
     """The longest run of rows from `start` with one blank strip through all of them, cut there: (end, two columns)."""
-    strips = _gaps(rows[start], height)
+    strips = rows[start].blanks(height)[1:-1]
     end = start
     best: list[tuple[float, float]] = []
-    while end < len(rows):
-        row = rows[end]
-        narrowed = [
-            (max(a, c), min(b, d)) for a, b in strips for c, d in _blank(row, height) if min(b, d) - max(a, c) >= height
+    while strips and end < len(rows):
+        blanks = rows[end].blanks(height)
+        strips = [
+            (max(a, c), min(b, d)) for a, b in strips for c, d in blanks if c < b and a < d and min(b, d) - max(a, c) >= height
         ]
-        if not narrowed:
-            break
-        strips = best = narrowed
-        end += 1
-    if end - start < _COLUMN_LINES or not best:
+        if strips:
+            best = strips
+            end += 1
+    if end - start < _COLUMN_LINES:
         return start, None
     for left, right in best:
         cut = (left + right) / 2
-        parts = _cut(rows[start:end], cut)
-        if all(_is_running_text(part) for part in parts):
-            return end, parts
+        parts = [row.parts(cut) for row in rows[start:end]]
+        if all(_is_running_text([part for part in side if part[0]]) for side in zip(*parts, strict=True)):
+            return end, _cut(rows[start:end], cut)
     return start, None
-
-
-def _gaps(row: _Row, height: float) -> list[tuple[float, float]]:
-    """Blank strips between words of the row that are wide enough for a gutter."""
-    spans = pairwise(row.words)
-    return [(a.box.right, b.box.x) for a, b in spans if b.box.x - a.box.right >= _GUTTER * height]
-
-
-def _blank(row: _Row, height: float) -> list[tuple[float, float]]:
-    """Everything blank in the row, left and right of it included."""
-    return [(float("-inf"), row.left), *_gaps(row, height), (row.right, float("inf"))]
 
 
 def _cut(rows: Sequence[_Row], at: float) -> tuple[list[_Row], list[_Row]]:
@@ -140,13 +157,13 @@ def _cut(rows: Sequence[_Row], at: float) -> tuple[list[_Row], list[_Row]]:
     return [_Row(words) for words in left if words], [_Row(words) for words in right if words]
 
 
-def _is_running_text(rows: Sequence[_Row]) -> bool:
+def _is_running_text(parts: Sequence[_Part]) -> bool:
     """Many lines of several words that mostly reach across the column."""
-    if len(rows) < _COLUMN_LINES:
+    if len(parts) < _COLUMN_LINES:
         return False
-    width = max(row.right for row in rows) - min(row.left for row in rows)
-    full = sum(row.right - row.left >= _COLUMN_FILL * width and len(row.words) >= 3 for row in rows)
-    return full >= _COLUMN_FILL * len(rows)
+    width = max(right for _, _, right in parts) - min(left for _, left, _ in parts)
+    full = sum(right - left >= _COLUMN_FILL * width and count >= 3 for count, left, right in parts)
+    return full >= _COLUMN_FILL * len(parts)
 
 
 def _insert(rows: list[_Row], sideways: list[_Row]) -> list[_Row]:
