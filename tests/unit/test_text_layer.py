@@ -9,11 +9,20 @@ import pytest
 
 from docmill.domain.pages import Box
 from docmill.ocr.documents import open_document
-from docmill.ocr.text_layer import LayerFacts, TextLayer, is_trustworthy
+from docmill.ocr.layer_trust import LayerFacts, is_trustworthy
+from docmill.ocr.text_layer import TextLayer
 from tests.fixtures import documents
 
 PRINTED = LayerFacts(
-    characters=900, bad=0.0, readable=0.95, spaced=0.04, invisible=0.0, pictures=0.05, other_objects=12
+    characters=900,
+    bad=0.0,
+    unmapped=0.0,
+    readable=0.95,
+    vowels=0.4,
+    spaced=0.04,
+    unseen=0.0,
+    pictures=0.05,
+    other_objects=12,
 )
 
 
@@ -135,7 +144,7 @@ def test_hidden_layer_of_a_scan_is_not_trusted(tmp_path: Path) -> None:
     """Invisible text over a picture of the page came from an unknown reader."""
     hidden = "Something that the picture does not say at all, and at some length"
     layer = layer_of(documents.scanned_pdf(tmp_path / "a.pdf", hidden=hidden))
-    assert layer.facts.invisible == 1.0
+    assert layer.facts.unseen == 1.0
     assert layer.facts.pictures == pytest.approx(1.0)
     assert not layer.is_trustworthy
 
@@ -150,12 +159,12 @@ def test_hidden_layer_of_a_scan_is_not_trusted(tmp_path: Path) -> None:
         ({"bad": 0.2}, False),
         ({"readable": 0.2}, False),
         ({"spaced": 0.9}, False),
-        ({"invisible": 0.9}, False),
-        ({"pictures": 0.95}, False),
-        ({"pictures": 0.5}, True),
-        ({"pictures": 0.5, "characters": 40}, False),
+        ({"unmapped": 0.2}, False),
+        ({"vowels": 0.1}, False),
+        ({"unseen": 0.9}, False),
+        ({"pictures": 0.95}, True),
     ],
 )
 def test_judgement(change: dict[str, float], trusted: bool) -> None:  # noqa: FBT001  # a table of cases
-    """Little text beside other content, undecodable text, invisible text and text over a full-page picture are out."""
+    """Little text beside other content, undecodable text and unseen text are out; a picture beside it is read as well."""
     assert is_trustworthy(replace(PRINTED, **change)) is trusted  # type: ignore[arg-type]  # counts given as ints
