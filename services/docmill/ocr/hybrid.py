@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 __all__ = ["areas", "merge", "paint_out", "shows_writing"]
 
 _CELL = 4.0  # points: drawings nearer to each other than two cells are one area (letters of a line, strips of a scan)
+_REACH = 16.0  # points that a line of outlined letters reaches up and down at most, to be one area with its neighbours
 _MOST = 8  # areas of a page; the largest ones
 _MIN_AREA = 10_000.0  # square points, 3.5 x 3.5 cm: smaller pictures are logos and icons on half of all pages
 _MIN_LINE = (12.0, 200.0)  # points, short and long side: a strip that is as long as a line of text is read as well
+_MIN_OUTLINES = (6.0, 100.0)  # the same for a line of outlined letters, which are measured without any margin
 _MIN_LETTERS = 10  # of outlines: fewer are ornaments and arrows
 _STRONG, _WEAK = 48, 12  # grey levels between neighbours: a stroke's edge, and what is more than flatness
 _MIN_EDGES = 400  # pixels on edges: three or four letters of small print at 200 dpi
@@ -37,24 +39,28 @@ def areas(drawings: Sequence[Drawing], width: float, height: float) -> tuple[Box
     """Where on a page of `width` x `height` points pictures or outlined letters stand that may be text; largest first."""
     if not drawings:
         return ()
-    columns, rows = int(width / _CELL) + 2, int(height / _CELL) + 2
+    columns, rows = int(width / _CELL) + 3, int(height / _CELL) + 3
     if columns * rows > 4_000_000:  # a page of metres
         return (Box(0.0, 0.0, width, height),)
     cells = np.zeros((rows, columns), dtype=np.uint8)
     for drawing in drawings:
-        left, top, right, bottom = _cells(drawing.box)
-        cells[top : bottom + 2, left : right + 2] = 1
+        left, top, right, bottom = _cells(drawing)
+        cells[top : bottom + 1, left : right + 1] = 1
     count, labels = cv2.connectedComponents(cells, connectivity=4)
     members: list[list[Drawing]] = [[] for _ in range(count)]
     for drawing in drawings:
-        left, top, _, _ = _cells(drawing.box)
+        left, top, _, _ = _cells(drawing)
         members[labels[top, left]].append(drawing)
     found = [Box.around([drawing.box for drawing in group]) for group in members if _is_worth_it(group)]
     return tuple(sorted(found, key=lambda box: box.w * box.h, reverse=True)[:_MOST])
 
 
-def _cells(box: Box) -> tuple[int, int, int, int]:
-    return int(box.x / _CELL), int(box.y / _CELL), int(box.right / _CELL), int(box.bottom / _CELL)
+def _cells(drawing: Drawing) -> tuple[int, int, int, int]:
+    """The first and the last column and row of cells that belong to a drawing: lines of letters reach for the next."""
+    box = drawing.box
+    reach = 0.0 if drawing.is_picture else min(box.h, _REACH)
+    left, top = max(0.0, box.x), max(0.0, box.y - reach)
+    return int(left / _CELL), int(top / _CELL), int(box.right / _CELL) + 1, int((box.bottom + reach) / _CELL) + 1
 
 
 def _is_worth_it(group: Sequence[Drawing]) -> bool:
@@ -62,6 +68,8 @@ def _is_worth_it(group: Sequence[Drawing]) -> bool:
         return False
     box = Box.around([drawing.box for drawing in group])
     short, long = sorted((box.w, box.h))
+    if not any(drawing.is_picture for drawing in group):
+        return short >= _MIN_OUTLINES[0] and long >= _MIN_OUTLINES[1]
     return short >= _MIN_LINE[0] and (long >= _MIN_LINE[1] or short * long >= _MIN_AREA)
 
 
@@ -84,7 +92,9 @@ def shows_writing(image: NDArray[np.uint8]) -> bool:
     return strong >= _MIN_EDGES and strong >= _MIN_STRONG * int(np.count_nonzero(steps > _WEAK))
 
 
-def merge(own: tuple[Line, ...], unseen: frozenset[Word], read: Sequence[tuple[Box, tuple[Line, ...]]]) -> tuple[Line, ...]:
+def merge(
+    own: tuple[Line, ...], unseen: frozenset[Word], read: Sequence[tuple[Box, tuple[Line, ...]]]
+) -> tuple[Line, ...]:
     """The page's `own` lines with those `read` from each of its areas, in reading order.
 
     Of the words in an area that nobody sees those are left out, as the picture above them was read.

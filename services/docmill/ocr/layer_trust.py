@@ -9,7 +9,9 @@ __all__ = ["LayerFacts", "bad_share", "is_trustworthy", "vowel_share"]
 
 _BAD = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ufffd\ue000-\uf8ff\U000f0000-\U0010ffff]")
 _LATIN = re.compile("[A-Za-z\u00c0-\u024f]")
-_VOWELS = re.compile("[aeiouyAEIOUY\u00c0-\u00c6\u00c8-\u00cf\u00d2-\u00d6\u00d8-\u00dd\u00e0-\u00e6\u00e8-\u00ef\u00f2-\u00f6\u00f8-\u00fd]")
+_VOWELS = re.compile(
+    "[aeiouyAEIOUY\u00c0-\u00c6\u00c8-\u00cf\u00d2-\u00d6\u00d8-\u00dd\u00e0-\u00e6\u00e8-\u00ef\u00f2-\u00f6\u00f8-\u00fd]"
+)
 _ENOUGH_LETTERS = 100  # fewer say nothing about the language: part numbers, stock lists
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from statistics import median
 
@@ -30,21 +31,53 @@ def arrange(words: Iterable[Word]) -> tuple[Line, ...]:
     height = median(row.height for row in rows)
     lying = [row for row in rows if not _is_sideways(row, height)]
     sideways = [row for row in rows if _is_sideways(row, height)]
-    ordered = _in_reading_order(_rows(lying), height)
+    ordered = _in_reading_order(_rows(lying), _Ruler(rows, height))
     return tuple(Line(tuple(row.words)) for row in _insert(ordered, sideways))
+
+
+class _Ruler:
+    """Places across the page as bits of a number, so that many rows are compared by one `&` each.
+
+    A bit stands for a gutter that begins there: between `a` and `b` all those begin that end before `b`.
+    """
+
+    __slots__ = ("gutter", "left", "right", "unit")
+
+    def __init__(self, rows: Sequence[_Row], height: float) -> None:
+        self.gutter = _GUTTER * height
+        self.left = min(row.left for row in rows) - 2 * self.gutter
+        self.right = max(row.right for row in rows) + 2 * self.gutter
+        self.unit = max(self.gutter / 16, (self.right - self.left) / 8192, 1e-9)
+
+    def marks(self, start: float, end: float) -> int:
+        """The bits of gutters between `start` and `end`."""
+        first = math.ceil((start - self.left) / self.unit)
+        count = math.floor((end - self.gutter - self.left) / self.unit) - first + 1
+        return ((1 << count) - 1) << first if count > 0 else 0
+
+    def middles(self, marks: int) -> Iterator[float]:
+        """The middle of each blank strip, from left to right."""
+        bit = 0
+        while marks:
+            skipped = (marks & -marks).bit_length() - 1
+            marks >>= skipped
+            width = (marks ^ (marks + 1)).bit_length() - 1
+            yield self.left + (2 * (bit + skipped) + width - 1) / 2 * self.unit + self.gutter / 2
+            marks >>= width
+            bit += skipped + width
 
 
 class _Row:
     """Words that stand on one row; grows while rows are found, and may be asked for gaps and parts once it is sorted."""
 
-    __slots__ = ("_blanks", "_lefts", "_rights", "bottom", "height", "left", "right", "top", "words")
+    __slots__ = ("_gutters", "_lefts", "_rights", "bottom", "height", "left", "right", "top", "words")
 
     def __init__(self, words: list[Word]) -> None:
         self.words = words
         box = words[0].box if len(words) == 1 else Box.around([word.box for word in words])
         self.left, self.top, self.right, self.bottom = box.x, box.y, box.right, box.bottom
         self.height = box.h
-        self._blanks: list[tuple[float, float]] | None = None
+        self._gutters = -1
         self._lefts: list[float] = []
         self._rights: list[float] = []
 
@@ -52,14 +85,13 @@ class _Row:
     def middle(self) -> float:
         return (self.top + self.bottom) / 2
 
-    def shares_row(self, word: Word) -> bool:
-        """Whether `word` stands on this row: they overlap by half of the smaller one, and neither dwarfs the other."""
-        box = word.box
-        overlap = min(self.bottom, box.bottom) - max(self.top, box.y)
-        smaller, larger = sorted((self.height, box.h))
+    def shares_row(self, box: Box) -> bool:
+        """Whether a word at `box` stands on this row: they overlap by half of the smaller one, and neither dwarfs the other."""
+        height, own = box.h, self.height
+        smaller, larger = (height, own) if height < own else (own, height)
         if larger > 2 * smaller:  # a large heading beside small print: only at the same middle
-            return abs(self.middle - box.y - box.h / 2) < smaller / 2
-        return overlap >= _SAME_ROW * smaller
+            return abs(self.middle - box.y - height / 2) < smaller / 2
+        return min(self.bottom, box.y + height) - max(self.top, box.y) >= _SAME_ROW * smaller
 
     def add(self, word: Word) -> None:
         """Appends; the row's band follows the mean of its words, so that it neither grows nor drifts."""
@@ -70,14 +102,22 @@ class _Row:
         self.height = self.bottom - self.top
         self.left, self.right = min(self.left, word.box.x), max(self.right, word.box.right)
 
-    def blanks(self, height: float) -> list[tuple[float, float]]:
-        """Strips without words that are wide enough for a gutter, the endless ones left and right of it included."""
-        if self._blanks is None:
-            self._measure()
-            inner = zip(self._rights, self._lefts[1:], strict=False)
-            gaps = [(right, left) for right, left in inner if left - right >= _GUTTER * height]
-            self._blanks = [(float("-inf"), self.left), *gaps, (self.right, float("inf"))]
-        return self._blanks
+    def gutters(self, ruler: _Ruler) -> int:
+        """Where on the ruler a gutter may begin so that no word of the row stands in it."""
+        if self._gutters < 0:
+            self._gutters = (
+                self.inner_gutters(ruler) | ruler.marks(ruler.left, self.left) | ruler.marks(self.right, ruler.right)
+            )
+        return self._gutters
+
+    def inner_gutters(self, ruler: _Ruler) -> int:
+        """As `gutters`, between words of the row only."""
+        self._measure()
+        marks = 0
+        for right, left in zip(self._rights, self._lefts[1:], strict=False):
+            if left - right >= ruler.gutter:
+                marks |= ruler.marks(right, left)
+        return marks
 
     def parts(self, at: float) -> tuple[_Part, _Part]:
         """How many words stand left and right of `at`, and from where to where."""
@@ -102,7 +142,7 @@ def _rows(singles: Sequence[_Row]) -> list[_Row]:
     rows: list[_Row] = []
     for single in sorted(singles, key=lambda row: row.middle):
         word = single.words[0]
-        home = next((row for row in reversed(rows[-3:]) if row.shares_row(word)), None)
+        home = next((row for row in rows[:-4:-1] if row.shares_row(word.box)), None)
         if home is None:
             rows.append(single)
         else:
@@ -112,39 +152,34 @@ def _rows(singles: Sequence[_Row]) -> list[_Row]:
     return sorted(rows, key=lambda row: row.middle)
 
 
-def _in_reading_order(rows: list[_Row], height: float) -> list[_Row]:
+def _in_reading_order(rows: list[_Row], ruler: _Ruler) -> list[_Row]:
     """Rows of running text that stand in columns, column by column; all others as they are."""
     ordered: list[_Row] = []
     start = 0
     while start < len(rows):
-        end, columns = _columns_from(rows, start, height)
+        end, columns = _columns_from(rows, start, ruler)
         if columns is None:
             ordered.append(rows[start])
             start += 1
         else:
             for column in columns:
-                ordered.extend(_in_reading_order(column, height))
+                ordered.extend(_in_reading_order(column, ruler))
             start = end
     return ordered
 
 
-def _columns_from(rows: list[_Row], start: int, height: float) -> tuple[int, tuple[list[_Row], list[_Row]] | None]:
+def _columns_from(rows: list[_Row], start: int, ruler: _Ruler) -> tuple[int, tuple[list[_Row], list[_Row]] | None]:
     """The longest run of rows from `start` with one blank strip through all of them, cut there: (end, two columns)."""
-    strips = rows[start].blanks(height)[1:-1]
+    marks = best = rows[start].inner_gutters(ruler)
     end = start
-    best: list[tuple[float, float]] = []
-    while strips and end < len(rows):
-        blanks = rows[end].blanks(height)
-        strips = [
-            (max(a, c), min(b, d)) for a, b in strips for c, d in blanks if c < b and a < d and min(b, d) - max(a, c) >= height
-        ]
-        if strips:
-            best = strips
+    while marks and end < len(rows):
+        marks &= rows[end].gutters(ruler)
+        if marks:
+            best = marks
             end += 1
     if end - start < _COLUMN_LINES:
         return start, None
-    for left, right in best:
-        cut = (left + right) / 2
+    for cut in ruler.middles(best):
         parts = [row.parts(cut) for row in rows[start:end]]
         if all(_is_running_text([part for part in side if part[0]]) for side in zip(*parts, strict=True)):
             return end, _cut(rows[start:end], cut)

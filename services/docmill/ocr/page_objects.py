@@ -28,7 +28,7 @@ _COVERS = 0.3  # share of the page from which on a picture is suspected of hidin
 _GLYPH_SEGMENTS = 8  # a path of fewer is a rule, a box or an arrow
 _SEGMENTS_PER_GLYPH = 25  # of outlined text, on average; so a path of a whole line counts as many letters
 _GLYPH_HEIGHT = (3.0, 72.0)  # points
-_ANY_NUMBER = 1_000_000
+_ANY_NUMBER = 1_000_000  # what an image may show
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,11 @@ class Drawing:
     box: Box
     """In points after rotation, on the page."""
     letters: int
+
+    @property
+    def is_picture(self) -> bool:
+        """An image; otherwise a filled path."""
+        return self.letters == _ANY_NUMBER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

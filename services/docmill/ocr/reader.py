@@ -29,6 +29,7 @@ TEXT_LAYER = "text-layer"
 """Engine name of pages whose own text was taken."""
 
 _VERSION = "2"  # raise it when the choice between text layer and OCR, or the making of words and lines, changes
+_MARGIN = 4.0  # points around an area of a page that is read by itself
 
 
 class ReadMode(StrEnum):
@@ -166,7 +167,7 @@ def _beside(layer: TextLayer, document: OpenDocument, page: Page) -> Picture | N
     """What else there is to read on a page whose own text is good."""
     found = []
     for area in hybrid.areas(layer.drawings, page.width, page.height):
-        part = document.render(page.number, area)
+        part = document.render(page.number, _with_margin(area))
         seen = (word.box for word in page.words if word not in layer.unseen)
         hybrid.paint_out(part.image, (part.to_pixels(box) for box in seen))
         if hybrid.shows_writing(part.image):
@@ -177,12 +178,15 @@ def _beside(layer: TextLayer, document: OpenDocument, page: Page) -> Picture | N
     return Picture(page=page, rendered=parts, areas=areas, unseen=layer.unseen)
 
 
+def _with_margin(area: Box) -> Box:
+    """Engines need some blank around letters."""
+    return Box(area.x - _MARGIN, area.y - _MARGIN, area.w + 2 * _MARGIN, area.h + 2 * _MARGIN)
+
+
 def _with(picture: Picture, engine: str, read: Sequence[tuple[Line, ...]]) -> Page:
     """The picture's page with what the engine read from each of its parts."""
     page = picture.page
-    found = [
-        tuple(_to_page(line, part) for line in lines) for lines, part in zip(read, picture.rendered, strict=True)
-    ]
+    found = [tuple(_to_page(line, part) for line in lines) for lines, part in zip(read, picture.rendered, strict=True)]
     if not picture.areas:
         lines = found[0]
         return replace(page, engine=engine if lines else "", lines=lines)

@@ -29,7 +29,7 @@ _UNPRINTED = re.compile("[\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u20
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _TO_HYPHEN = str.maketrans(dict.fromkeys(_HYPHENS, "-"))
 _NOWHERE = (float("nan"),) * 4  # no comparison holds, so the word is not on the page
-_SAMPLE = 300  # characters of a page whose fonts are asked whether they know what they show
+_SAMPLE = 200  # characters of a page whose fonts are asked whether they know what they show
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,9 +93,9 @@ def _whole(text: str) -> str:
 
 def _unmapped(textpage: ctypes.c_void_p, text: str) -> float:
     """Share of characters without a Unicode value, from an even sample."""
-    places = [match.start() for match in re.finditer(r"\S", text)]
-    sample = places[:: -(-len(places) // _SAMPLE)]
-    return sum(raw.FPDFText_HasUnicodeMapError(textpage, index) == 1 for index in sample) / len(sample)
+    sample = [index for index in range(0, len(text), -(-len(text) // _SAMPLE)) if not text[index].isspace()]
+    missing = [index for index in sample if raw.FPDFText_HasUnicodeMapError(textpage, index) == 1]
+    return len(missing) / max(1, len(sample))
 
 
 def _words(textpage: ctypes.c_void_p, text: str, place: Placement) -> tuple[list[int], list[Word]]:
