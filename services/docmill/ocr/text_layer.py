@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import ctypes
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pypdfium2
@@ -21,6 +23,9 @@ from docmill.ocr.layer_trust import LayerFacts, bad_share, is_trustworthy, vowel
 from docmill.ocr.lines import arrange
 from docmill.ocr.page_objects import Drawing, Placement, Survey, address, placement, survey
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 __all__ = ["TextLayer", "read_text_layer"]
 
 _HYPHENS = "\x02\ufffe"  # what PDFium makes of a hyphen that breaks a word, the rest of it following without a blank
@@ -28,6 +33,9 @@ _WORD = re.compile(rf"[^\s{_HYPHENS}]+[{_HYPHENS}]?|[{_HYPHENS}]")
 _UNPRINTED = re.compile("[\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060\ufeff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _TO_HYPHEN = str.maketrans(dict.fromkeys(_HYPHENS, "-"))
+_Span = tuple[int, int]
+_Corners = Callable[[int], tuple[float, float, float, float]]
+_APART = 0.5  # of a character's size, between two that belong to different words
 _NOWHERE = (float("nan"),) * 4  # no comparison holds, so the word is not on the page
 _SAMPLE = 200  # characters of a page whose fonts are asked whether they know what they show
 
@@ -100,11 +108,8 @@ def _unmapped(textpage: ctypes.c_void_p, text: str) -> float:
 
 def _words(textpage: ctypes.c_void_p, text: str, place: Placement) -> tuple[list[int], list[Word]]:
     """Words on the visible part of the page, and where in `text` each begins."""
-    spans = [match.span() for match in _WORD.finditer(text)]
     corners = _corner_reader(textpage)
-    first = np.array([corners(start) for start, _ in spans], dtype=np.float64)
-    last = np.array([corners(end - 1) for _, end in spans], dtype=np.float64)
-    rects = np.hstack([np.minimum(first, last)[:, :2], np.maximum(first, last)[:, 2:]])
+    spans, rects = _united([match.span() for match in _WORD.finditer(text)], corners)
     width, height = place.size
     printed = text.translate(_TO_HYPHEN)
     starts: list[int] = []
@@ -117,6 +122,43 @@ def _words(textpage: ctypes.c_void_p, text: str, place: Placement) -> tuple[list
     return starts, words
 
 
+def _united(spans: list[_Span], corners: _Corners) -> tuple[list[_Span], NDArray[np.float64]]:
+    """The words' spans and rectangles; what stands apart on the page without a blank in the text is parted.
+
+    Two characters of a word span it. Where those stand strangely (back, on another line, too far) all are looked at.
+    """
+    first = np.array([corners(start) for start, _ in spans], dtype=np.float64)
+    last = np.array([corners(end - 1) for _, end in spans], dtype=np.float64)
+    rects = np.hstack([np.minimum(first, last)[:, :2], np.maximum(first, last)[:, 2:]])
+    lengths = np.array([end - start for start, end in spans])
+    tall = first[:, 3] - first[:, 1]
+    strange = last[:, 0] < first[:, 0] - 0.3 * tall
+    strange |= rects[:, 3] - rects[:, 1] > 1.5 * tall
+    strange |= rects[:, 2] - rects[:, 0] > 1.2 * tall * lengths
+    strange &= lengths > 1
+    if not strange.any():
+        return spans, rects
+    parted: list[_Span] = []
+    rows: list[Sequence[float]] = []
+    for span, rect, is_strange in zip(spans, rects, strange.tolist(), strict=True):
+        for part, around in _parts(span, corners) if is_strange else ((span, rect),):
+            parted.append(part)
+            rows.append(around)
+    return parted, np.array(rows, dtype=np.float64)
+
+
+def _parts(span: _Span, corners: _Corners) -> Iterator[tuple[_Span, Sequence[float]]]:
+    """The span cut where two characters in a row are further apart than half of their size, with its rectangles."""
+    start, end = span
+    boxes = np.array([corners(index) for index in range(start, end)], dtype=np.float64)
+    gaps = np.maximum(boxes[1:, :2] - boxes[:-1, 2:], boxes[:-1, :2] - boxes[1:, 2:]).max(axis=1)
+    sizes = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
+    cuts = np.flatnonzero(gaps > _APART * np.minimum(sizes[1:], sizes[:-1])) + 1
+    for left, right in pairwise([0, *cuts.tolist(), end - start]):
+        part = boxes[left:right]
+        yield (start + left, start + right), [*part[:, :2].min(axis=0), *part[:, 2:].max(axis=0)]
+
+
 def _unseen(
     textpage: ctypes.c_void_p, starts: Sequence[int], words: Sequence[Word], objects: frozenset[int]
 ) -> frozenset[Word]:
@@ -127,7 +169,7 @@ def _unseen(
     )
 
 
-def _corner_reader(textpage: ctypes.c_void_p) -> Callable[[int], tuple[float, float, float, float]]:
+def _corner_reader(textpage: ctypes.c_void_p) -> _Corners:
     """A function from a character's index to (left, bottom, right, top), with the ctypes work done once."""
     rect = raw.FS_RECTF()
     rect_pointer = ctypes.byref(rect)
