@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from docmill.domain.pages import Box
 from docmill.ocr.documents import open_document
 from docmill.ocr.layer_trust import LayerFacts, is_trustworthy
 from docmill.ocr.text_layer import TextLayer
-from tests.fixtures import documents
+from tests.fixtures import documents, layers
 
 PRINTED = LayerFacts(
     characters=900,
@@ -124,6 +125,60 @@ def test_word_that_is_broken_at_the_end_of_a_line_has_two_boxes(tmp_path: Path) 
         canvas.drawString(50, 700 - 15 * row, text)
     canvas.save()
     assert [line.text for line in layer_of(path).lines] == ["the terms of this agree-", "ment hold for all of it"]
+
+
+@pytest.mark.parametrize(
+    "drawn",
+    [
+        pytest.param([(100, 700, "88802"), (138, 700, "Spielkreis")], id="side by side"),
+        pytest.param([(100, 700, "6:30PM"), (136, 700, "Per")], id="the second over the end of the first"),
+        pytest.param([(100, 700, "Su"), (100, 650, "Sa"), (300, 650, "Fr")], id="apart"),
+    ],
+)
+def test_what_was_drawn_apart_is_not_one_word(tmp_path: Path, drawn: list[tuple[float, float, str]]) -> None:
+    """No blank stands between cells that were drawn one by one; their places part them."""
+
+    def draw(canvas: Any) -> None:
+        for x, y, text in drawn:
+            canvas.drawString(x, y, text)
+
+    layer = layer_of(layers.page_pdf(tmp_path / "a.pdf", draw))
+    words = [word for line in layer.lines for word in line.words]
+    assert [word.text for word in words] == [text for _, _, text in drawn]
+    for word, (x, _, _) in zip(words, drawn, strict=True):
+        assert word.box.x == pytest.approx(x, abs=1)
+
+
+def test_word_drawn_letter_by_letter_is_one_word(tmp_path: Path) -> None:
+    """Kerning programs place every letter by itself."""
+    from reportlab.pdfbase.pdfmetrics import stringWidth
+
+    def draw(canvas: Any) -> None:
+        x = 100.0
+        for letter in "Payable":
+            canvas.drawString(x, 700, letter)
+            x += stringWidth(letter, "Helvetica", 12) - 0.4
+
+    layer = layer_of(layers.page_pdf(tmp_path / "a.pdf", draw))
+    assert [line.text for line in layer.lines] == ["Payable"]
+
+
+def test_text_that_runs_upwards_stands_in_upright_boxes(tmp_path: Path) -> None:
+    """Words on their side are whole, and where they are."""
+
+    def draw(canvas: Any) -> None:
+        canvas.drawString(100, 700, "Lying text of a usual size on the page")
+        canvas.translate(40, 300)
+        canvas.rotate(90)
+        canvas.drawString(0, 0, "Form W-9 turned")
+
+    layer = layer_of(layers.page_pdf(tmp_path / "a.pdf", draw))
+    words = {word.text: word.box for line in layer.lines for word in line.words}
+    assert {"Form", "W-9", "turned"} <= set(words)
+    for text in ("Form", "turned"):
+        assert words[text].h > 1.5 * words[text].w
+        assert 25 < words[text].center[0] < 45
+    assert words["Form"].y > words["turned"].bottom
 
 
 def test_page_without_text_has_no_layer(tmp_path: Path) -> None:

@@ -6,8 +6,10 @@ Objects are visited in the order in which they are drawn, forms opened, so that 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
+from typing import Any
 
 import numpy as np
 import pypdfium2
@@ -104,9 +106,9 @@ def placement(page: pypdfium2.PdfPage) -> Placement:
     return Placement(left, bottom, right, top, page.get_rotation() // 90 % 4)
 
 
-def address(obj: ctypes.c_void_p) -> int:
-    """What tells one object of PDFium from another while the page is open."""
-    return ctypes.cast(obj, ctypes.c_void_p).value or 0
+def address(obj: Any) -> int:
+    """What tells one object of PDFium from another while the page is open; 0 for none."""
+    return ctypes.addressof(obj.contents) if obj else 0
 
 
 def survey(page: pypdfium2.PdfPage, place: Placement) -> Survey:
@@ -183,18 +185,22 @@ def _is_inside(inner: _Rect, outer: _Rect) -> bool:
 def _objects(page: pypdfium2.PdfPage) -> Iterator[tuple[ctypes.c_void_p, int, _Matrix]]:
     """Objects of the page and of the forms in it, as drawn: (object, kind, matrix of the form it stands in)."""
     count = raw.FPDFPage_CountObjects(page.raw)
-    stack = [(raw.FPDFPage_GetObject(page.raw, index), _IDENTITY, 0) for index in reversed(range(count))]
-    seen = 0
-    while stack and seen < _MAX_OBJECTS:
-        obj, matrix, depth = stack.pop()
-        seen += 1
-        kind = raw.FPDFPageObj_GetType(obj)
-        if kind != raw.FPDF_PAGEOBJ_FORM:
+    members = (raw.FPDFPage_GetObject(page.raw, index) for index in range(count))
+    return islice(_opened(members, _IDENTITY, 0), _MAX_OBJECTS)
+
+
+def _opened(
+    members: Iterable[ctypes.c_void_p], matrix: _Matrix, depth: int
+) -> Iterator[tuple[ctypes.c_void_p, int, _Matrix]]:
+    kind_of, form = raw.FPDFPageObj_GetType, raw.FPDF_PAGEOBJ_FORM
+    for obj in members:
+        kind = kind_of(obj)
+        if kind != form:
             yield obj, kind, matrix
         elif depth < _MAX_DEPTH:
-            inner = _times(_matrix_of(obj), matrix)
             count = min(raw.FPDFFormObj_CountObjects(obj), _MAX_OBJECTS)
-            stack.extend((raw.FPDFFormObj_GetObject(obj, index), inner, depth + 1) for index in reversed(range(count)))
+            inner = (raw.FPDFFormObj_GetObject(obj, index) for index in range(count))
+            yield from _opened(inner, _times(_matrix_of(obj), matrix), depth + 1)
 
 
 def _matrix_of(obj: ctypes.c_void_p) -> _Matrix:

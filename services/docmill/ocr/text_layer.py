@@ -11,7 +11,6 @@ import ctypes
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,7 +20,7 @@ from pypdfium2 import raw
 from docmill.domain.pages import Box, Line, Word
 from docmill.ocr.layer_trust import LayerFacts, bad_share, is_trustworthy, vowel_share
 from docmill.ocr.lines import arrange
-from docmill.ocr.page_objects import Drawing, Placement, Survey, address, placement, survey
+from docmill.ocr.page_objects import Drawing, Placement, Survey, placement, survey
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,9 +33,15 @@ _UNPRINTED = re.compile("[\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u20
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _TO_HYPHEN = str.maketrans(dict.fromkeys(_HYPHENS, "-"))
 _Span = tuple[int, int]
-_Corners = Callable[[int], tuple[float, float, float, float]]
+_Rect = tuple[float, float, float, float]  # left, bottom, right, top in the page's user space
+_Corners = Callable[[int], _Rect]
 _APART = 0.5  # of a character's size, between two that belong to different words
+_BESIDE, _OVER = 0.1, -0.25  # the same for two that different commands drew: apart, or the second one over the first
 _NOWHERE = (float("nan"),) * 4  # no comparison holds, so the word is not on the page
+# The address of a character's text object; pypdfium2 would make an object of it, for every word of a page.
+_drawn_by = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int)(
+    ctypes.cast(raw.FPDFText_GetTextObject, ctypes.c_void_p).value or 0
+)
 _SAMPLE = 200  # characters of a page whose fonts are asked whether they know what they show
 
 
@@ -109,7 +114,7 @@ def _unmapped(textpage: ctypes.c_void_p, text: str) -> float:
 def _words(textpage: ctypes.c_void_p, text: str, place: Placement) -> tuple[list[int], list[Word]]:
     """Words on the visible part of the page, and where in `text` each begins."""
     corners = _corner_reader(textpage)
-    spans, rects = _united([match.span() for match in _WORD.finditer(text)], corners)
+    spans, rects = _united(textpage, [match.span() for match in _WORD.finditer(text)], corners)
     width, height = place.size
     printed = text.translate(_TO_HYPHEN)
     starts: list[int] = []
@@ -122,10 +127,13 @@ def _words(textpage: ctypes.c_void_p, text: str, place: Placement) -> tuple[list
     return starts, words
 
 
-def _united(spans: list[_Span], corners: _Corners) -> tuple[list[_Span], NDArray[np.float64]]:
+def _united(
+    textpage: ctypes.c_void_p, spans: list[_Span], corners: _Corners
+) -> tuple[list[_Span], NDArray[np.float64]]:
     """The words' spans and rectangles; what stands apart on the page without a blank in the text is parted.
 
-    Two characters of a word span it. Where those stand strangely (back, on another line, too far) all are looked at.
+    Two characters of a word span it. Where those stand strangely (back, on another line, too far) or were drawn by
+    different commands, all are looked at.
     """
     first = np.array([corners(start) for start, _ in spans], dtype=np.float64)
     last = np.array([corners(end - 1) for _, end in spans], dtype=np.float64)
@@ -135,38 +143,47 @@ def _united(spans: list[_Span], corners: _Corners) -> tuple[list[_Span], NDArray
     strange = last[:, 0] < first[:, 0] - 0.3 * tall
     strange |= rects[:, 3] - rects[:, 1] > 1.5 * tall
     strange |= rects[:, 2] - rects[:, 0] > 1.2 * tall * lengths
+    strange |= [_drawn_by(textpage, start) != _drawn_by(textpage, end - 1) for start, end in spans]
     strange &= lengths > 1
     if not strange.any():
         return spans, rects
     parted: list[_Span] = []
     rows: list[Sequence[float]] = []
     for span, rect, is_strange in zip(spans, rects, strange.tolist(), strict=True):
-        for part, around in _parts(span, corners) if is_strange else ((span, rect),):
+        for part, around in _parts(textpage, span, corners) if is_strange else ((span, rect),):
             parted.append(part)
             rows.append(around)
     return parted, np.array(rows, dtype=np.float64)
 
 
-def _parts(span: _Span, corners: _Corners) -> Iterator[tuple[_Span, Sequence[float]]]:
-    """The span cut where two characters in a row are further apart than half of their size, with its rectangles."""
+def _parts(textpage: ctypes.c_void_p, span: _Span, corners: _Corners) -> Iterator[tuple[_Span, _Rect]]:
+    """The span cut where characters that follow each other do not stand side by side, with the rectangles."""
     start, end = span
-    boxes = np.array([corners(index) for index in range(start, end)], dtype=np.float64)
-    gaps = np.maximum(boxes[1:, :2] - boxes[:-1, 2:], boxes[:-1, :2] - boxes[1:, 2:]).max(axis=1)
-    sizes = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
-    cuts = np.flatnonzero(gaps > _APART * np.minimum(sizes[1:], sizes[:-1])) + 1
-    for left, right in pairwise([0, *cuts.tolist(), end - start]):
-        part = boxes[left:right]
-        yield (start + left, start + right), [*part[:, :2].min(axis=0), *part[:, 2:].max(axis=0)]
+    left, bottom, right, top = last = corners(start)
+    drawn_by = _drawn_by(textpage, start)
+    for index in range(start + 1, end):
+        box, drawn_before, drawn_by = corners(index), drawn_by, _drawn_by(textpage, index)
+        gap = _gap(last, box)
+        if gap > _APART or (drawn_by != drawn_before and not _OVER <= gap <= _BESIDE):
+            yield (start, index), (left, bottom, right, top)
+            start, (left, bottom, right, top) = index, box
+        else:
+            left, bottom = min(left, box[0]), min(bottom, box[1])
+            right, top = max(right, box[2]), max(top, box[3])
+        last = box
+    yield (start, end), (left, bottom, right, top)
+
+
+def _gap(a: _Rect, b: _Rect) -> float:
+    """The distance of two characters, negative if they overlap, in sizes of the smaller one."""
+    size = min(max(a[2] - a[0], a[3] - a[1]), max(b[2] - b[0], b[3] - b[1]))
+    return max(b[0] - a[2], a[0] - b[2], b[1] - a[3], a[1] - b[3]) / max(size, 1e-6)
 
 
 def _unseen(
     textpage: ctypes.c_void_p, starts: Sequence[int], words: Sequence[Word], objects: frozenset[int]
 ) -> frozenset[Word]:
-    return frozenset(
-        word
-        for start, word in zip(starts, words, strict=True)
-        if address(raw.FPDFText_GetTextObject(textpage, start)) in objects
-    )
+    return frozenset(word for start, word in zip(starts, words, strict=True) if _drawn_by(textpage, start) in objects)
 
 
 def _corner_reader(textpage: ctypes.c_void_p) -> _Corners:
@@ -177,7 +194,7 @@ def _corner_reader(textpage: ctypes.c_void_p) -> _Corners:
     side_pointers = [ctypes.byref(side) for side in sides]
     loose, tight = raw.FPDFText_GetLooseCharBox, raw.FPDFText_GetCharBox
 
-    def corners(index: int) -> tuple[float, float, float, float]:
+    def corners(index: int) -> _Rect:
         if loose(textpage, index, rect_pointer) and rect.top - rect.bottom > 0.5 and rect.right > rect.left:
             return rect.left, rect.bottom, rect.right, rect.top
         if not tight(textpage, index, *side_pointers):  # fonts without an ascent, characters without a width
