@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -147,37 +147,30 @@ def _united(
     strange &= lengths > 1
     if not strange.any():
         return spans, rects
-    parted: list[_Span] = []
-    rows: list[Sequence[float]] = []
-    for span, rect, is_strange in zip(spans, rects, strange.tolist(), strict=True):
-        for part, around in _parts(textpage, span, corners) if is_strange else ((span, rect),):
-            parted.append(part)
-            rows.append(around)
-    return parted, np.array(rows, dtype=np.float64)
+    whole = [span for span, is_strange in zip(spans, strange.tolist(), strict=True) if not is_strange]
+    looked_at = [span for span, is_strange in zip(spans, strange.tolist(), strict=True) if is_strange]
+    parts, around = _parted(textpage, looked_at, corners)
+    order = np.argsort([start for start, _ in (*whole, *parts)], kind="stable")
+    return sorted([*whole, *parts]), np.vstack([rects[~strange], around])[order]
 
 
-def _parts(textpage: ctypes.c_void_p, span: _Span, corners: _Corners) -> Iterator[tuple[_Span, _Rect]]:
-    """The span cut where characters that follow each other do not stand side by side, with the rectangles."""
-    start, end = span
-    left, bottom, right, top = last = corners(start)
-    drawn_by = _drawn_by(textpage, start)
-    for index in range(start + 1, end):
-        box, drawn_before, drawn_by = corners(index), drawn_by, _drawn_by(textpage, index)
-        gap = _gap(last, box)
-        if gap > _APART or (drawn_by != drawn_before and not _OVER <= gap <= _BESIDE):
-            yield (start, index), (left, bottom, right, top)
-            start, (left, bottom, right, top) = index, box
-        else:
-            left, bottom = min(left, box[0]), min(bottom, box[1])
-            right, top = max(right, box[2]), max(top, box[3])
-        last = box
-    yield (start, end), (left, bottom, right, top)
-
-
-def _gap(a: _Rect, b: _Rect) -> float:
-    """The distance of two characters, negative if they overlap, in sizes of the smaller one."""
-    size = min(max(a[2] - a[0], a[3] - a[1]), max(b[2] - b[0], b[3] - b[1]))
-    return max(b[0] - a[2], a[0] - b[2], b[1] - a[3], a[1] - b[3]) / max(size, 1e-6)
+def _parted(
+    textpage: ctypes.c_void_p, spans: list[_Span], corners: _Corners
+) -> tuple[list[_Span], NDArray[np.float64]]:
+    """The spans cut where characters that follow each other do not stand side by side, with the rectangles."""
+    indices = [index for start, end in spans for index in range(start, end)]
+    boxes = np.array([corners(index) for index in indices], dtype=np.float64)
+    drawn_by = np.array([_drawn_by(textpage, index) or 0 for index in indices], dtype=np.uint64)
+    sizes = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
+    gaps = np.maximum(boxes[1:, :2] - boxes[:-1, 2:], boxes[:-1, :2] - boxes[1:, 2:]).max(axis=1)
+    gaps /= np.maximum(np.minimum(sizes[1:], sizes[:-1]), 1e-6)
+    cut = (gaps > _APART) | ((drawn_by[1:] != drawn_by[:-1]) & ((gaps > _BESIDE) | (gaps < _OVER)))
+    cut |= np.isin(indices[1:], [start for start, _ in spans])
+    first = np.concatenate([[0], np.flatnonzero(cut) + 1])
+    last = np.concatenate([first[1:], [len(indices)]]) - 1
+    parts = [(indices[a], indices[b] + 1) for a, b in zip(first.tolist(), last.tolist(), strict=True)]
+    corner = np.fmin.reduceat(boxes[:, :2], first, axis=0)
+    return parts, np.hstack([corner, np.fmax.reduceat(boxes[:, 2:], first, axis=0)])
 
 
 def _unseen(
