@@ -117,10 +117,11 @@ def _words(textpage: ctypes.c_void_p, text: str, place: Placement) -> tuple[list
     spans, rects = _united(textpage, [match.span() for match in _WORD.finditer(text)], corners)
     width, height = place.size
     printed = text.translate(_TO_HYPHEN)
+    odd = _UNPRINTED.search("".join(printed.split())) is not None or _SURROGATE.search(printed) is not None
     starts: list[int] = []
     words: list[Word] = []
     for (start, end), (x, y, w, h) in zip(spans, place.boxes(rects).tolist(), strict=True):
-        shown = _whole(_UNPRINTED.sub("", printed[start:end]))
+        shown = _whole(_UNPRINTED.sub("", printed[start:end])) if odd else printed[start:end]
         if shown and 0 <= x + w / 2 <= width and 0 <= y + h / 2 <= height:
             starts.append(start)
             words.append(Word(shown, Box(x, y, w, h), 1.0))
@@ -165,8 +166,8 @@ def _parted(
     gaps = np.maximum(boxes[1:, :2] - boxes[:-1, 2:], boxes[:-1, :2] - boxes[1:, 2:]).max(axis=1)
     gaps /= np.maximum(np.minimum(sizes[1:], sizes[:-1]), 1e-6)
     cut = (gaps > _APART) | ((drawn_by[1:] != drawn_by[:-1]) & ((gaps > _BESIDE) | (gaps < _OVER)))
-    cut |= np.isin(indices[1:], [start for start, _ in spans])
-    first = np.concatenate([[0], np.flatnonzero(cut) + 1])
+    begins = np.cumsum([0, *(end - start for start, end in spans)])[:-1]
+    first = np.union1d(begins, np.flatnonzero(cut) + 1)
     last = np.concatenate([first[1:], [len(indices)]]) - 1
     parts = [(indices[a], indices[b] + 1) for a, b in zip(first.tolist(), last.tolist(), strict=True)]
     corner = np.fmin.reduceat(boxes[:, :2], first, axis=0)
