@@ -93,7 +93,7 @@ class Settings(BaseSettings):
     ocr_languages: str = "en"
     """Of the documents: ISO 639-1 codes, divided by commas. `paddle` reads all Latin letters with any of them."""
     ocr_profile: Literal["balanced", "fast"] = "balanced"
-    """`fast` reads scans a sixth quicker, and one word in a hundred worse (`paddle`; others take no notice)."""
+    """`fast` reads scans quicker, and about one word in two hundred worse (`paddle`; others take no notice)."""
     page_timeout_s: float = Field(300, gt=0, le=3600)
     """For one attempt to read a page: it is killed then, and the page is tried again with as much time."""
     child_memory_mb: int = Field(4096, ge=256)
