@@ -11,6 +11,7 @@ import os
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from docmill.ocr.documents import open_document
@@ -41,6 +42,7 @@ _TEXT_LAYER = "pdf-text-layer"
 _FEW_WORDS = 40  # a title page says little about reading
 _UNDECODED = "\ufffd"
 _LATIN_END = "\u024f"  # of Latin Extended-B
+_LEGIBLE = 4.0  # points; smaller text is a layer hidden behind a picture
 _FEW_FOREIGN = 0.02  # a Greek letter in a paper makes no Greek page
 
 
@@ -111,8 +113,10 @@ def _sample(folder: Path, row: dict[str, Any], labels: dict[str, Any]) -> Sample
 
 
 def _born_digital(count: int, folder: Path) -> list[Sample]:
-    """First pages, from all sets in turn: one publisher's pages look alike."""
-    rows = [row for row in _manifest(folder) if row["words_source"] == _TEXT_LAYER and row["path"].endswith(".pdf")]
+    """First pages, from all sets in turn: one publisher's pages look alike. Lines are no truth for boxes of words."""
+    rows = [
+        row for row in _manifest(folder) if row["words_source"] == _TEXT_LAYER and row["word_granularity"] == "word"
+    ]
     usable = [sample for sample in (_sample(folder, row, _labels(folder, row)) for row in rows) if _is_usable(sample)]
     by_set: dict[str, list[Sample]] = {}
     for sample in usable:
@@ -122,11 +126,14 @@ def _born_digital(count: int, folder: Path) -> list[Sample]:
 
 
 def _is_usable(sample: Sample) -> bool:
-    """A page of text in Latin script (what all engines read by default) that could be decoded."""
+    """A page of legible text in Latin script (what all engines read by default) that could be decoded."""
     text = " ".join(piece.text for piece in sample.truth)
     letters = [letter for letter in text if letter.isalpha()]
     foreign = sum(letter > _LATIN_END for letter in letters)
-    return len(text.split()) >= _FEW_WORDS and foreign < _FEW_FOREIGN * len(letters) and _UNDECODED not in text
+    heights = [piece.box[3] - piece.box[1] for piece in sample.truth]
+    if len(heights) < _FEW_WORDS or median(heights) < _LEGIBLE:
+        return False
+    return foreign < _FEW_FOREIGN * len(letters) and _UNDECODED not in text
 
 
 def _invoices(count: int, folder: Path) -> list[Sample]:
@@ -152,6 +159,4 @@ def _receipts(count: int, folder: Path) -> list[Sample]:
 
 
 def _pieces(page: Page) -> tuple[Piece, ...]:
-    return tuple(
-        Piece(word.text, (word.box.x, word.box.y, word.box.right, word.box.bottom)) for word in page.words
-    )
+    return tuple(Piece(word.text, (word.box.x, word.box.y, word.box.right, word.box.bottom)) for word in page.words)

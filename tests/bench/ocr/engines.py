@@ -129,11 +129,9 @@ class _Tesserocr:
         found = self._api.GetIterator()
         if found is None:
             return []
-        pieces = []
-        for word in self._words(found, self._level):
-            if not word.Empty(self._level) and (text := word.GetUTF8Text(self._level).strip()):
-                pieces.append(Piece(text, tuple(map(float, word.BoundingBox(self._level)))))
-        return pieces
+        words = (word for word in self._words(found, self._level) if not word.Empty(self._level))
+        read = ((word.GetUTF8Text(self._level).strip(), word.BoundingBox(self._level)) for word in words)
+        return [Piece(text, tuple(map(float, box))) for text, box in read if text]
 
 
 def _around(corners: Any) -> tuple[float, float, float, float]:
