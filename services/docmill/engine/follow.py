@@ -53,10 +53,20 @@ async def run(ctx: Context) -> None:
                 looked = clock()
                 noted += await ctx.store.read(lambda: batches.behind(_AT_ONCE))
             for batch_id in dict.fromkeys(noted):
-                await follow(ctx, batch_id)
+                await _follow_safely(ctx, batch_id)
         except OSError as error:  # the record or the blobs are away
             log.warning("batches are waiting", event_key="follow.waiting", error=str(error))
         await asyncio.sleep(_PAUSE)
+
+
+async def _follow_safely(ctx: Context, batch_id: str) -> None:
+    """As `follow`; a batch that cannot be carried forward must not keep the others, or the other loops, from working."""
+    try:
+        await follow(ctx, batch_id)
+    except OSError:
+        raise
+    except Exception:
+        log.exception("a batch could not be carried forward", event_key="follow.failed", batch=batch_id)
 
 
 async def follow(ctx: Context, batch_id: str) -> None:
