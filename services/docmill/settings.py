@@ -90,6 +90,14 @@ class Settings(BaseSettings):
     """`auto`, `paddle`, `easyocr`, `tesseract`, or a plug-in's name."""
     ocr_weights: Path | None = None
     """Folder with model weights, for engines that take one."""
+    ocr_languages: str = Field("en", pattern=r"^\s*[A-Za-z_-]{2,16}\s*(,\s*[A-Za-z_-]{2,16}\s*)*$")
+    """What documents are written in: ISO 639-1 codes, divided by commas. EasyOCR needs weights for others than English."""
+    ocr_gpu: Literal["auto", "on", "off"] = "auto"
+    """`auto` reads on a GPU where there is one that the engine can use, `on` insists, `off` never does."""
+    ocr_gpu_memory: float = Field(1.0, gt=0, le=1)
+    """Share of the GPU's memory that one reading process takes at most; several divide the GPU among them."""
+    ocr_precision: Literal["auto", "mixed", "full"] = "auto"
+    """`auto` computes with less than 32 bits where that is faster and reads the same, `mixed` anyway, `full` never."""
     page_timeout_s: float = Field(300, gt=0, le=3600)
     """For one attempt to read a page: it is killed then, and the page is tried again with as much time."""
     child_memory_mb: int = Field(4096, ge=256)
@@ -167,6 +175,11 @@ class Settings(BaseSettings):
     def slots(self) -> int:
         """Reading processes of a worker on this machine."""
         return self.workers or len(os.sched_getaffinity(0))
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """`ocr_languages`, one by one."""
+        return tuple(language.strip() for language in self.ocr_languages.split(","))
 
     @property
     def run_timeout(self) -> timedelta:

@@ -8,7 +8,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 from docmill.domain.errors import InvalidArgument, Reason
@@ -59,15 +58,11 @@ class PageReader:
         self,
         engine_name: str = AUTO,
         limits: MediaLimits | None = None,
-        *,
-        threads: int = 1,
-        weights_dir: Path | None = None,
-        languages: Sequence[str] = ("en",),
-        gpu: str = "auto",
+        options: EngineOptions | None = None,
     ) -> None:
         """Raises `EngineUnavailable` or `InvalidArgument` for an engine that cannot work here, without loading it."""
         self.limits = limits or MediaLimits()
-        self._options = EngineOptions(threads=threads, weights_dir=weights_dir, languages=tuple(languages), gpu=gpu)
+        self._options = options or EngineOptions()
         self._factory = find_factory(engine_name, self._options)
         self._settings = "|".join(
             (

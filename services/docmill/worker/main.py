@@ -33,10 +33,12 @@ class WorkerSetup:
     quick_children: int = 1
     """Beside one a slot, for jobs that are no pages: small, and so cheap that they are no slots."""
     engine: str = "auto"
-    """Reading engine of the children; the next three are as `docmill.ocr.reader.PageReader` takes them."""
+    """Reading engine of the children; the next five are as `docmill.ocr.plugins.EngineOptions` has them."""
     weights_dir: str = ""
     languages: Sequence[str] = ("en",)
     gpu: str = "auto"
+    gpu_memory: float = 1.0
+    precision: str = "auto"
     limits: Mapping[str, Any] = field(default_factory=dict)
     """Fields of `docmill.ocr.limits.MediaLimits` that differ from their defaults."""
     threads: int = 1
@@ -56,6 +58,8 @@ class WorkerSetup:
                 "weights_dir": self.weights_dir,
                 "languages": list(self.languages),
                 "gpu": self.gpu,
+                "gpu_memory": self.gpu_memory,
+                "precision": self.precision,
                 "limits": dict(self.limits),
             },
             niceness=0 if quick else _NICENESS,
