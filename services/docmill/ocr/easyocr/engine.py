@@ -44,8 +44,8 @@ class EasyOcrEngine:
             log.warning("EasyOCR reads on the CPU: %s", plan)
         reader = load(weights, plan)
         memory = Memory(plan, options.gpu_memory)
-        self._detector = Detector(Network(reader.detector, plan), plan, memory)
-        self._recogniser = Recogniser(Network(reader.recognizer, plan), reader, plan, memory)
+        self._detector = Detector(Network(reader.detector, plan.device, plan.precision), plan, memory)
+        self._recogniser = Recogniser(Network(reader.recognizer, plan.device, plan.reading), reader, plan, memory)
         self._warm_up()
 
     def read(self, images: Sequence[NDArray[np.uint8]]) -> list[tuple[Line, ...]]:

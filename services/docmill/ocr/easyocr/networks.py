@@ -39,16 +39,16 @@ def quiet() -> Iterator[None]:
 
 
 class Network:
-    """A network for reading: in its plan's precision, without gradients, with 32-bit numbers as its output.
+    """A network for reading: in a precision, without gradients, with 32-bit numbers as its output.
 
     It has what EasyOCR's own functions ask of a model.
     """
 
-    def __init__(self, module: Any, plan: Plan) -> None:
+    def __init__(self, module: Any, device: str, precision: str) -> None:
         module = getattr(module, "module", module)  # EasyOCR would divide batches among all GPUs that it sees
-        self._module = _fused(module.eval()).to(plan.device, memory_format=torch.channels_last)
-        self._device_type = plan.device.partition(":")[0]
-        self._dtype = getattr(torch, plan.precision)
+        self._module = _fused(module.eval()).to(device, memory_format=torch.channels_last)
+        self._device_type = device.partition(":")[0]
+        self._dtype = getattr(torch, precision)
 
     def __call__(self, *inputs: Any) -> Any:
         """The network's (first) output, a tensor of float32."""

@@ -35,6 +35,11 @@ class Plan:
     gpu: Gpu | None = None
 
     @property
+    def reading(self) -> str:
+        """The recogniser's precision: bfloat16 has too few digits to tell a comma from a semicolon in any company."""
+        return "float32" if self.precision == "bfloat16" else self.precision
+
+    @property
     def value_bytes(self) -> int:
         """Of one number in a network's maps."""
         return 4 if self.precision == "float32" else 2
@@ -42,7 +47,7 @@ class Plan:
     def __str__(self) -> str:
         if self.gpu is not None:
             return f"{self.precision} on {self.gpu}, {self.pages} pages at once"
-        patience = "10 to 30" if self.precision == "float32" else "5 to 15"
+        patience = "15 to 30" if self.precision == "float32" else "8 to 15"
         return f"{self.precision}, slow without a GPU: {patience} s a page on one core"
 
 
@@ -63,7 +68,7 @@ def plan_for(precision: str, gpu: Gpu | None, cpu_flags: frozenset[str]) -> Plan
         # Scans of one document differ by some pixels in size; steps of 128 bring them together.
         return Plan(device="cuda:0", precision="float16" if mixed else "float32", pages=8, lines=64, step=128, gpu=gpu)
     mixed = precision == "mixed" or (precision == "auto" and bool(_BFLOAT16 & cpu_flags))
-    return Plan(device="cpu", precision="bfloat16" if mixed else "float32")
+    return Plan(device="cpu", precision="bfloat16" if mixed else "float32", lines=8)
 
 
 def _pytorch_has_cuda() -> bool:
