@@ -210,6 +210,7 @@ async def serve_worker(settings: Settings, stop: asyncio.Event) -> None:
         gpu=settings.ocr_gpu,
         gpu_memory=settings.ocr_gpu_memory,
         precision=settings.ocr_precision,
+        profile=settings.ocr_profile,
         limits={"max_pixels": settings.max_pixels},
         memory_limit=settings.child_memory_mb * 1024 * 1024,
         recycle_after=settings.recycle_pages,

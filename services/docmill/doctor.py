@@ -19,7 +19,7 @@ from docmill.masking import masked
 from docmill.settings import Settings
 
 _PARTS = {"docmill": "", "grpcio": "", "nats-py": "server", "starlette": "gateway", "uvicorn": "gateway",
-          "pypdfium2": "ocr", "onnxruntime": "ocr", "rapidocr": "ocr"}  # fmt: skip
+          "pypdfium2": "ocr", "openvino": "ocr", "onnxruntime": "ocr"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +61,7 @@ def _engines(settings: Settings) -> list[Check]:
         gpu=settings.ocr_gpu,
         gpu_memory=settings.ocr_gpu_memory,
         precision=settings.ocr_precision,
+        profile=settings.ocr_profile,
     )
     engines = available_engines(options)
     checks = [

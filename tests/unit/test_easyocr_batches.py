@@ -10,11 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docmill.domain.errors import InvalidArgument
 from docmill.ocr.easyocr.ladders import canvas_of, chunks, in_halves, pages_that_fit, strip_width, together
 from docmill.ocr.easyocr.plan import Plan, plan_for
 from docmill.ocr.gpu import Gpu, ask
-from docmill.settings import load_settings
 
 GIB = 1 << 30
 T4 = Gpu("Tesla T4", 15 * GIB, 7)
@@ -191,10 +189,3 @@ def test_the_driver_is_asked_for_its_first_device() -> None:
 def test_a_driver_without_a_device_has_no_gpu(driver: Driver) -> None:
     """CUDA_ERROR_NO_DEVICE, or none that this process may see."""
     assert ask(driver) is None
-
-
-def test_languages_are_set_one_by_one() -> None:
-    """`DOCMILL_OCR_LANGUAGES`; what cannot be a language is told."""
-    assert load_settings(ocr_languages="en, de,zh-Hant").languages == ("en", "de", "zh-Hant")
-    with pytest.raises(InvalidArgument, match="DOCMILL_OCR_LANGUAGES"):
-        load_settings(ocr_languages="en;de")

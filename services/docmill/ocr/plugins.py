@@ -26,6 +26,8 @@ class EngineOptions:
     """Share of the GPU's memory that this process takes at most."""
     precision: str = "auto"
     """`auto` computes with less than 32 bits where that is faster, `mixed` anyway, `full` never."""
+    profile: str = "balanced"
+    """`balanced`, or `fast` for engines that can be quicker at some cost of accuracy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,12 +33,13 @@ class WorkerSetup:
     quick_children: int = 1
     """Beside one a slot, for jobs that are no pages: small, and so cheap that they are no slots."""
     engine: str = "auto"
-    """Reading engine of the children; the next five are as `docmill.ocr.plugins.EngineOptions` has them."""
+    """Reading engine of the children; the next six are as `docmill.ocr.plugins.EngineOptions` has them."""
     weights_dir: str = ""
     languages: Sequence[str] = ("en",)
     gpu: str = "auto"
     gpu_memory: float = 1.0
     precision: str = "auto"
+    profile: str = "balanced"
     limits: Mapping[str, Any] = field(default_factory=dict)
     """Fields of `docmill.ocr.limits.MediaLimits` that differ from their defaults."""
     threads: int = 1
@@ -60,6 +61,7 @@ class WorkerSetup:
                 "gpu": self.gpu,
                 "gpu_memory": self.gpu_memory,
                 "precision": self.precision,
+                "profile": self.profile,
                 "limits": dict(self.limits),
             },
             niceness=0 if quick else _NICENESS,

@@ -36,8 +36,8 @@ class Reading:
     """The tasks of one child.
 
     `config`: `threads`, `limits` (fields of `MediaLimits`), `warm_up` (whether to load the engine before a page needs
-    it), `engine` as `PageReader` takes it, and `weights_dir`, `languages`, `gpu`, `gpu_memory`, `precision` as
-    `EngineOptions` has them. Raises `EngineUnavailable` or `InvalidArgument` for an engine that cannot work here.
+    it), `engine` as `PageReader` takes it, and `weights_dir`, `languages`, `gpu`, `gpu_memory`, `precision`,
+    `profile` as `EngineOptions` has them. Raises `EngineUnavailable` or `InvalidArgument` for an engine that cannot work here.
     """
 
     def __init__(self, config: dict[str, Any]) -> None:
@@ -57,6 +57,7 @@ class Reading:
                 gpu=config.get("gpu", "auto"),
                 gpu_memory=float(config.get("gpu_memory", 1.0)),
                 precision=config.get("precision", "auto"),
+                profile=config.get("profile", "balanced"),
             ),
         )
         self._open = ExitStack()
