@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from docmill.domain.quality import PageQuality
+
 
 class Unit(StrEnum):
     """The unit of a page's boxes."""
@@ -90,6 +92,8 @@ class Page:
     engine: str = ""
     """`text-layer`, `paddle`, `easyocr`, `tesseract`, or empty when nothing was read (a blank page)."""
     lines: tuple[Line, ...] = ()
+    quality: PageQuality | None = None
+    """None for pages that were read before it was measured."""
 
     @property
     def words(self) -> tuple[Word, ...]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from docmill.domain.errors import InvalidArgument, Reason
 from docmill.domain.pages import Line, Page, Word
-from docmill.ocr import OcrEngine
+from docmill.ocr import OcrEngine, quality
 from docmill.ocr.documents import OpenDocument, RenderedPage
 from docmill.ocr.limits import MediaLimits
 from docmill.ocr.plugins import EngineOptions
@@ -72,6 +72,7 @@ class PageReader:
         self._settings = "|".join(
             (
                 _VERSION,
+                quality.VERSION,
                 self._factory.fingerprint(self._options),
                 f"{self.limits.render_dpi:g}",
                 str(self.limits.max_render_side),
@@ -95,6 +96,11 @@ class PageReader:
         """`fingerprint_for` without options."""
         return self.fingerprint_for({})
 
+    @property
+    def fingerprints(self) -> Mapping[str, str]:
+        """`fingerprint_for` each `mode`; under the empty string, without options."""
+        return {"": self.fingerprint, **{mode.value: self.fingerprint_for({"mode": mode}) for mode in ReadMode}}
+
     def fingerprint_for(self, options: Mapping[str, Any]) -> str:
         """16 hex digits that change whenever the same page could read differently: part of page keys."""
         settings = f"{self._settings}|{_mode(options)}"
@@ -117,10 +123,10 @@ class PageReader:
         mode = _mode(options)
         layer = document.text_layer(number) if mode is not ReadMode.OCR else None
         if layer is not None and (mode is ReadMode.TEXT_LAYER or layer.is_trustworthy):
-            return ReadPage(page=_page(document, number, TEXT_LAYER, layer.lines), engine_ms=0)
+            return _own_text(_page(document, number, TEXT_LAYER, layer.lines))
         empty = _page(document, number, "", ())
         if mode is ReadMode.TEXT_LAYER:
-            return ReadPage(page=empty, engine_ms=0)
+            return _own_text(empty)
         return Picture(page=empty, rendered=document.render(number))
 
     def read_pictures(self, pictures: Sequence[Picture]) -> list[ReadPage]:
@@ -133,6 +139,7 @@ class PageReader:
         for picture, found in zip(pictures, read, strict=True):
             lines = tuple(_to_page(line, picture.rendered) for line in found)
             page = replace(picture.page, engine=engine.name if lines else "", lines=lines)
+            page = replace(page, quality=quality.of_picture(page, picture.rendered, found))
             pages.append(ReadPage(page=page, engine_ms=engine_ms))
         return pages
 
@@ -141,6 +148,10 @@ class PageReader:
             if self._engine is None:
                 self._engine = self._factory.create(self._options)
             return self._engine
+
+
+def _own_text(page: Page) -> ReadPage:
+    return ReadPage(page=replace(page, quality=quality.of_text(page)), engine_ms=0)
 
 
 def _mode(options: Mapping[str, Any]) -> ReadMode:

@@ -15,6 +15,7 @@ from docmill.worker.cache import DocumentCache
 from docmill.worker.executor import ChildSpec, Executor
 from docmill.worker.handlers import Timeouts, handlers_of
 from docmill.worker.loop import Worker, WorkerOptions
+from docmill.worker.page_cache import PageCache
 
 __all__ = ["WorkerSetup", "serve_worker"]
 
@@ -85,7 +86,7 @@ async def serve_worker(
         await asyncio.gather(*(executor.start() for executor in (*executors, *quick)))
         worker = Worker(
             bus=bus,
-            handlers=handlers_of(blobs, cache, setup.timeouts),
+            handlers=handlers_of(blobs, cache, PageCache(blobs, executors[0].fingerprints), setup.timeouts),
             executors=executors,
             options=setup.options,
             quick=quick,
