@@ -99,9 +99,7 @@ async def test_other_bytes_and_other_reading_are_read(tmp_path: Path, notes: Pat
     assert read(notes) == [11, 11, 11, 12]
 
 
-async def test_another_engine_reads_for_itself(
-    tmp_path: Path, notes: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_another_engine_reads_for_itself(tmp_path: Path, notes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A new release of an engine finds nothing of the old one; back at the old one, it is all there."""
     path = sheet(tmp_path / "a.tiff", 11)
     async with counting(tmp_path, notes) as mill:
