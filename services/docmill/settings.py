@@ -90,6 +90,8 @@ class Settings(BaseSettings):
     """`auto`, `paddle`, `easyocr`, `tesseract`, or a plug-in's name."""
     ocr_weights: Path | None = None
     """Folder with model weights, for engines that take one."""
+    page_cache: bool = True
+    """Whether a page whose bytes an organization had read before is taken from then, instead of being read again."""
     page_timeout_s: float = Field(300, gt=0, le=3600)
     """For one attempt to read a page: it is killed then, and the page is tried again with as much time."""
     child_memory_mb: int = Field(4096, ge=256)

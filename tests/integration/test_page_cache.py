@@ -113,6 +113,15 @@ async def test_another_engine_reads_for_itself(tmp_path: Path, notes: Path, monk
     assert read(notes) == [11, 11]
 
 
+async def test_it_can_be_switched_off(tmp_path: Path, notes: Path) -> None:
+    """Then every run reads its pages."""
+    async with counting(tmp_path, notes, page_cache=False) as mill:
+        path = sheet(tmp_path / "a.tiff", 11)
+        results = [*await mill.work(*await jobs_of(mill, path, 1)), *await mill.work(*await jobs_of(mill, path, 1))]
+        assert cached(*results) == [False, False]
+    assert read(notes) == [11, 11]
+
+
 @pytest.mark.parametrize(
     "damaged",
     [b"", b"{", b"[]", b'{"v": 99}', b'{"v":1,"n":1,"s":[1,1],"u":"px","r":0,"e":7,"l":[]}',

@@ -38,6 +38,8 @@ class WorkerSetup:
     weights_dir: str = ""
     languages: Sequence[str] = ("en",)
     gpu: str = "auto"
+    page_cache: bool = True
+    """Whether pages that were read before are looked for."""
     limits: Mapping[str, Any] = field(default_factory=dict)
     """Fields of `docmill.ocr.limits.MediaLimits` that differ from their defaults."""
     threads: int = 1
@@ -84,9 +86,10 @@ async def serve_worker(
         for executor in (*executors, *quick):
             stack.push_async_callback(executor.aclose)
         await asyncio.gather(*(executor.start() for executor in (*executors, *quick)))
+        pages = PageCache(blobs, executors[0].fingerprints if setup.page_cache else {})
         worker = Worker(
             bus=bus,
-            handlers=handlers_of(blobs, cache, PageCache(blobs, executors[0].fingerprints), setup.timeouts),
+            handlers=handlers_of(blobs, cache, pages, setup.timeouts),
             executors=executors,
             options=setup.options,
             quick=quick,
