@@ -90,7 +90,8 @@ class Page:
     rotation: int = 0
     """Degrees clockwise that the page was turned before its boxes were measured (PDF /Rotate), for information."""
     engine: str = ""
-    """`text-layer`, `paddle`, `easyocr`, `tesseract`, or empty when nothing was read (a blank page)."""
+    """`text-layer`, `paddle`, `easyocr`, `tesseract`; `text-layer+paddle` where pictures beside the page's own text were
+    read; empty when nothing was read (a blank page)."""
     lines: tuple[Line, ...] = ()
     quality: PageQuality | None = None
     """None for pages that were read before it was measured."""

@@ -37,7 +37,7 @@ _FEW_DIGITS = 3
 
 
 def of_text(page: Page) -> PageQuality:
-    """Signals of a page whose own text was taken, or that has none."""
+    """Signals of a page whose own text was taken, or that has none; it may have pictures that were read beside it."""
     return _judged(page, PageQuality(mean_confidence=_rounded(page.confidence)), letters=None)
 
 
@@ -64,7 +64,7 @@ def _judged(page: Page, measured: PageQuality, *, letters: float | None) -> Page
 def _warnings(page: Page, quality: PageQuality, tokens: int, letters: float | None) -> Iterator[PageWarning]:
     if not page.lines:
         yield PageWarning.EMPTY
-    if quality.mean_confidence < _SURE.get(page.engine, _SURE_OTHERWISE):
+    if quality.mean_confidence < _SURE.get(page.engine.rpartition("+")[2], _SURE_OTHERWISE):
         yield PageWarning.LOW_CONFIDENCE
     if tokens >= _ENOUGH_TOKENS and quality.dictionary_share is not None and quality.dictionary_share < _WORDLIKE:
         yield PageWarning.GARBLED

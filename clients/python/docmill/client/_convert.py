@@ -62,6 +62,7 @@ def run(message: runs_pb2.Run) -> Run:
         version=message.version,
         document_id=message.document_id,
         status=_known(_RUN_STATUS, message.status),
+        queue_position=_optional(message, "queue_position"),
         created_at=_time(message, "created_at"),
         started_at=_time(message, "started_at"),
         completed_at=_time(message, "completed_at"),

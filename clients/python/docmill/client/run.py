@@ -120,6 +120,8 @@ class Run:
     """Of the flow."""
     document_id: str
     status: RunStatus
+    queue_position: int | None = None
+    """Place in the line, from 1, while it waits for other runs of its organization to end."""
     created_at: datetime | None = None
     started_at: datetime | None = None
     completed_at: datetime | None = None

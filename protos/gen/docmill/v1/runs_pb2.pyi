@@ -709,7 +709,7 @@ class WatchRunResponse(_message.Message):
     """
     @_builtins.property
     def snapshot(self) -> Global___RunSnapshot:
-        """The run as it is now; the first message."""
+        """The run as it is now: the first message, and again whenever its place in the line changes."""
 
     @_builtins.property
     def event(self) -> Global___RunEvent:
@@ -739,7 +739,7 @@ Global___WatchRunResponse: _TypeAlias = WatchRunResponse  # noqa: Y015
 
 @_typing.final
 class RunSnapshot(_message.Message):
-    """A run as it was when the watch began."""
+    """A run as it is."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
