@@ -207,6 +207,8 @@ async def serve_worker(settings: Settings, stop: asyncio.Event) -> None:
         engine=settings.ocr_engine,
         weights_dir=str(settings.ocr_weights or ""),
         page_cache=settings.page_cache,
+        languages=settings.languages,
+        profile=settings.ocr_profile,
         limits={"max_pixels": settings.max_pixels},
         memory_limit=settings.child_memory_mb * 1024 * 1024,
         recycle_after=settings.recycle_pages,

@@ -75,10 +75,13 @@ class PageReader:
         weights_dir: Path | None = None,
         languages: Sequence[str] = ("en",),
         gpu: str = "auto",
+        profile: str = "balanced",
     ) -> None:
         """Raises `EngineUnavailable` or `InvalidArgument` for an engine that cannot work here, without loading it."""
         self.limits = limits or MediaLimits()
-        self._options = EngineOptions(threads=threads, weights_dir=weights_dir, languages=tuple(languages), gpu=gpu)
+        self._options = EngineOptions(
+            threads=threads, weights_dir=weights_dir, languages=tuple(languages), gpu=gpu, profile=profile
+        )
         self._factory = find_factory(engine_name, self._options)
         self._settings = "|".join(
             (

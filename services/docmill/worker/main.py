@@ -34,10 +34,11 @@ class WorkerSetup:
     quick_children: int = 1
     """Beside one a slot, for jobs that are no pages: small, and so cheap that they are no slots."""
     engine: str = "auto"
-    """Reading engine of the children; the next three are as `docmill.ocr.reader.PageReader` takes them."""
+    """Reading engine of the children; the next four are as `docmill.ocr.reader.PageReader` takes them."""
     weights_dir: str = ""
     languages: Sequence[str] = ("en",)
     gpu: str = "auto"
+    profile: str = "balanced"
     page_cache: bool = True
     """Whether pages that were read before are looked for."""
     limits: Mapping[str, Any] = field(default_factory=dict)
@@ -59,6 +60,7 @@ class WorkerSetup:
                 "weights_dir": self.weights_dir,
                 "languages": list(self.languages),
                 "gpu": self.gpu,
+                "profile": self.profile,
                 "limits": dict(self.limits),
             },
             niceness=0 if quick else _NICENESS,

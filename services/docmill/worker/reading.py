@@ -36,7 +36,8 @@ class Reading:
     """The tasks of one child.
 
     `config`: `threads`, `limits` (fields of `MediaLimits`), `warm_up` (whether to load the engine before a page needs
-    it), and `engine`, `weights_dir`, `languages`, `gpu` as `PageReader` takes them. Raises `EngineUnavailable` or `InvalidArgument` for an engine that cannot work here.
+    it), and `engine`, `weights_dir`, `languages`, `gpu`, `profile` as `PageReader` takes them. Raises
+    `EngineUnavailable` or `InvalidArgument` for an engine that cannot work here.
     """
 
     def __init__(self, config: dict[str, Any]) -> None:
@@ -52,6 +53,7 @@ class Reading:
             weights_dir=Path(config["weights_dir"]) if config.get("weights_dir") else None,
             languages=config.get("languages", ("en",)),
             gpu=config.get("gpu", "auto"),
+            profile=config.get("profile", "balanced"),
         )
         self._open = ExitStack()
         self._document: OpenDocument | None = None
