@@ -206,6 +206,7 @@ async def serve_worker(settings: Settings, stop: asyncio.Event) -> None:
         cache_folder=settings.data / "cache",
         engine=settings.ocr_engine,
         weights_dir=str(settings.ocr_weights or ""),
+        page_cache=settings.page_cache,
         languages=settings.languages,
         gpu=settings.ocr_gpu,
         gpu_memory=settings.ocr_gpu_memory,

@@ -90,6 +90,8 @@ class Settings(BaseSettings):
     """`auto`, `paddle`, `easyocr`, `tesseract`, or a plug-in's name."""
     ocr_weights: Path | None = None
     """Folder with model weights, for engines that take one."""
+    page_cache: bool = True
+    """Whether a page whose bytes an organization had read before is taken from then, instead of being read again."""
     ocr_languages: str = "en"
     """Of the documents: ISO 639-1 codes, divided by commas. `paddle` reads all Latin letters with any of them;
     `easyocr` needs weights for others than English."""

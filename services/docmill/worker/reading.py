@@ -74,7 +74,12 @@ class Reading:
     def hello(self) -> dict[str, Any]:
         """The first frame the worker gets."""
         reader = self._reader
-        return {"engine": reader.engine_name, "fingerprint": reader.fingerprint, "batch_size": reader.batch_size}
+        return {
+            "engine": reader.engine_name,
+            "fingerprint": reader.fingerprint,
+            "fingerprints": reader.fingerprints,
+            "batch_size": reader.batch_size,
+        }
 
     def warm_up(self) -> None:
         """Load the engine beside whatever is asked first, so that the first scanned page finds it loaded."""
@@ -142,14 +147,12 @@ class Reading:
             return [outcome for picture in pictures for outcome in self._read([picture])]
 
     def _reply(self, request: dict[str, Any], read: ReadPage | Exception) -> Reply:
-        from docmill.ocr.codec import page_to_json
+        from docmill.ocr.codec import page_to_json, summary
 
         if isinstance(read, Exception):
             return faults.reply(read), b""
         facts = {
-            "engine": read.page.engine,
-            "confidence": read.page.confidence,
-            "words": len(read.page.words),
+            **summary(read.page),
             "engine_ms": read.engine_ms,
             "fingerprint": self._reader.fingerprint_for(request["read"]),
         }
