@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from docmill.domain.errors import InvalidArgument, Reason
@@ -70,18 +69,11 @@ class PageReader:
         self,
         engine_name: str = AUTO,
         limits: MediaLimits | None = None,
-        *,
-        threads: int = 1,
-        weights_dir: Path | None = None,
-        languages: Sequence[str] = ("en",),
-        gpu: str = "auto",
-        profile: str = "balanced",
+        options: EngineOptions | None = None,
     ) -> None:
         """Raises `EngineUnavailable` or `InvalidArgument` for an engine that cannot work here, without loading it."""
         self.limits = limits or MediaLimits()
-        self._options = EngineOptions(
-            threads=threads, weights_dir=weights_dir, languages=tuple(languages), gpu=gpu, profile=profile
-        )
+        self._options = options or EngineOptions()
         self._factory = find_factory(engine_name, self._options)
         self._settings = "|".join(
             (

@@ -34,10 +34,12 @@ class WorkerSetup:
     quick_children: int = 1
     """Beside one a slot, for jobs that are no pages: small, and so cheap that they are no slots."""
     engine: str = "auto"
-    """Reading engine of the children; the next four are as `docmill.ocr.reader.PageReader` takes them."""
+    """Reading engine of the children; the next six are as `docmill.ocr.plugins.EngineOptions` has them."""
     weights_dir: str = ""
     languages: Sequence[str] = ("en",)
     gpu: str = "auto"
+    gpu_memory: float = 1.0
+    precision: str = "auto"
     profile: str = "balanced"
     page_cache: bool = True
     """Whether pages that were read before are looked for."""
@@ -60,6 +62,8 @@ class WorkerSetup:
                 "weights_dir": self.weights_dir,
                 "languages": list(self.languages),
                 "gpu": self.gpu,
+                "gpu_memory": self.gpu_memory,
+                "precision": self.precision,
                 "profile": self.profile,
                 "limits": dict(self.limits),
             },

@@ -36,11 +36,12 @@ class Reading:
     """The tasks of one child.
 
     `config`: `threads`, `limits` (fields of `MediaLimits`), `warm_up` (whether to load the engine before a page needs
-    it), and `engine`, `weights_dir`, `languages`, `gpu`, `profile` as `PageReader` takes them. Raises
-    `EngineUnavailable` or `InvalidArgument` for an engine that cannot work here.
+    it), `engine` as `PageReader` takes it, and `weights_dir`, `languages`, `gpu`, `gpu_memory`, `precision`,
+    `profile` as `EngineOptions` has them. Raises `EngineUnavailable` or `InvalidArgument` for an engine that cannot work here.
     """
 
     def __init__(self, config: dict[str, Any]) -> None:
+        from docmill.ocr.plugins import EngineOptions
         from docmill.ocr.reader import PageReader
 
         self._threads = int(config.get("threads", 1))
@@ -49,11 +50,15 @@ class Reading:
         self._reader = PageReader(
             config.get("engine", "auto"),
             self._limits,
-            threads=self._threads,
-            weights_dir=Path(config["weights_dir"]) if config.get("weights_dir") else None,
-            languages=config.get("languages", ("en",)),
-            gpu=config.get("gpu", "auto"),
-            profile=config.get("profile", "balanced"),
+            EngineOptions(
+                threads=self._threads,
+                weights_dir=Path(config["weights_dir"]) if config.get("weights_dir") else None,
+                languages=tuple(config.get("languages", ("en",))),
+                gpu=config.get("gpu", "auto"),
+                gpu_memory=float(config.get("gpu_memory", 1.0)),
+                precision=config.get("precision", "auto"),
+                profile=config.get("profile", "balanced"),
+            ),
         )
         self._open = ExitStack()
         self._document: OpenDocument | None = None
