@@ -56,7 +56,12 @@ def _engines(settings: Settings) -> list[Check]:
     from docmill.ocr.registry import available_engines  # noqa: PLC0415 - as above
 
     options = EngineOptions(
-        weights_dir=settings.ocr_weights, languages=settings.languages, profile=settings.ocr_profile
+        weights_dir=settings.ocr_weights,
+        languages=settings.languages,
+        gpu=settings.ocr_gpu,
+        gpu_memory=settings.ocr_gpu_memory,
+        precision=settings.ocr_precision,
+        profile=settings.ocr_profile,
     )
     engines = available_engines(options)
     checks = [

@@ -90,10 +90,19 @@ class Settings(BaseSettings):
     """`auto`, `paddle`, `easyocr`, `tesseract`, or a plug-in's name."""
     ocr_weights: Path | None = None
     """Folder with model weights, for engines that take one."""
+    page_cache: bool = True
+    """Whether a page whose bytes an organization had read before is taken from then, instead of being read again."""
     ocr_languages: str = "en"
-    """Of the documents: ISO 639-1 codes, divided by commas. `paddle` reads all Latin letters with any of them."""
+    """Of the documents: ISO 639-1 codes, divided by commas. `paddle` reads all Latin letters with any of them;
+    `easyocr` needs weights for others than English."""
     ocr_profile: Literal["balanced", "fast"] = "balanced"
     """`fast` reads scans quicker, and about one word in two hundred worse (`paddle`; others take no notice)."""
+    ocr_gpu: Literal["auto", "on", "off"] = "auto"
+    """`auto` reads on a GPU where there is one that the engine can use, `on` insists, `off` never does."""
+    ocr_gpu_memory: float = Field(1.0, gt=0, le=1)
+    """Share of the GPU's memory that one reading process takes at most; several divide the GPU among them."""
+    ocr_precision: Literal["auto", "mixed", "full"] = "auto"
+    """`auto` computes with less than 32 bits where that is faster and reads the same, `mixed` anyway, `full` never."""
     page_timeout_s: float = Field(300, gt=0, le=3600)
     """For one attempt to read a page: it is killed then, and the page is tried again with as much time."""
     child_memory_mb: int = Field(4096, ge=256)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from docmill.domain.pages import Box, Word
 
-OTHER = ("Delivery note 5530", "Received with thanks")
+OTHER = ("Delivery note 5530", "Paid with thanks")
 
 
 def picture(lines: Sequence[str] = documents.LINES, size: tuple[int, int] = (1000, 600)) -> NDArray[np.uint8]:

@@ -176,6 +176,13 @@ def test_gpu_workers_get_a_gpu() -> None:
     assert not any("nodeSelector" in workload.pod for workload in others)
 
 
+def test_gpu_workers_divide_the_memory_of_their_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What all processes of a worker may take is less than there is: CUDA itself needs some for each."""
+    manifests = rendered("gpu")
+    settings = settings_of(manifests.environment(manifests.workload("worker")), monkeypatch)
+    assert 0.5 < settings.workers * settings.ocr_gpu_memory < 1
+
+
 def test_images_are_of_this_release(manifests: Manifests) -> None:
     """The tag of docmill's image is the version in pyproject.toml; nats-server is the one that the tests run."""
     version = project()["project"]["version"]

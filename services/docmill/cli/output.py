@@ -165,6 +165,8 @@ def event_json(event: "RunEvent") -> dict[str, Any]:
         "confidence": event.confidence,
         "words": event.words,
         "durationMs": event.duration_ms,
+        "cached": event.cached,
+        "needsReview": event.needs_review,
         "pagesDone": event.pages_done,
         "pagesTotal": event.pages_total,
         "step": event.step or None,
@@ -197,5 +199,9 @@ def _event_facts(event: "RunEvent") -> Iterable[str]:
         yield f"{event.confidence:.0%} sure"
     if event.duration_ms is not None:
         yield f"{event.duration_ms} ms"
+    if event.cached:
+        yield "read before"
+    if event.needs_review:
+        yield "needs review"
     if event.error is not None:
         yield f"{event.error.message} ({event.error.reason})"

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from docmill.domain.quality import PageQuality
+
 
 class Unit(StrEnum):
     """The unit of a page's boxes."""
@@ -91,6 +93,8 @@ class Page:
     """`text-layer`, `paddle`, `easyocr`, `tesseract`; `text-layer+paddle` where pictures beside the page's own text were
     read; empty when nothing was read (a blank page)."""
     lines: tuple[Line, ...] = ()
+    quality: PageQuality | None = None
+    """None for pages that were read before it was measured."""
 
     @property
     def words(self) -> tuple[Word, ...]:

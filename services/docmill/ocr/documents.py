@@ -18,7 +18,7 @@ from docmill.domain.models import PageSize
 from docmill.domain.pages import Box, Unit
 from docmill.ocr import images, sniff
 from docmill.ocr.limits import MediaLimits
-from docmill.ocr.pdf import open_pdf
+from docmill.ocr.pdf import open_pdf, scan_resolution
 from docmill.ocr.text_layer import TextLayer, read_text_layer
 
 if TYPE_CHECKING:
@@ -38,6 +38,16 @@ class RenderedPage:
     """EXIF orientation that was applied to an image; 1 for PDF pages."""
     corner: tuple[float, float] = (0.0, 0.0)
     """Where the picture begins on the page, in the page's unit, if it shows a part of it."""
+
+    resolution: float | None = None
+    """Dots an inch of the scan: of the image that fills a PDF page, or as an image file says."""
+
+    @property
+    def true_share(self) -> float:
+        """Pixels of the scan for each pixel of `image` along a side, at most 1: a PDF's scan may be coarser."""
+        if self.page.unit is not Unit.POINT or self.resolution is None:
+            return 1.0
+        return min(1.0, self.resolution / 72 / self.scale)
 
     def to_pixels(self, box: Box) -> Box:
         """A box of a PDF page in pixels of `image`, which it may exceed."""
@@ -158,7 +168,8 @@ class PdfDocument:
             raise _broken_page(number) from error
         pixels = np.array(bitmap.to_numpy()[:, :, :3], dtype=np.uint8)  # a copy: the bitmap's memory goes with it
         bitmap.close()
-        return RenderedPage(image=pixels, scale=scale, page=size, corner=(left, top))
+        resolution = scan_resolution(page) if area is None else None
+        return RenderedPage(image=pixels, scale=scale, page=size, corner=(left, top), resolution=resolution)
 
     def picture(self, number: int, max_side: int) -> Image.Image:
         """See `OpenDocument`."""
@@ -237,7 +248,13 @@ class ImageDocument:
             images.select(self._image, number - 1)
             pixels, scale = images.to_rgb(self._image, self._media_type)
         frame = self._frames[number - 1]
-        return RenderedPage(image=pixels, scale=scale, page=self.page_size(number), orientation=frame.orientation)
+        return RenderedPage(
+            image=pixels,
+            scale=scale,
+            page=self.page_size(number),
+            orientation=frame.orientation,
+            resolution=images.resolution(self._image),
+        )
 
     def picture(self, number: int, max_side: int) -> Image.Image:
         """See `OpenDocument`."""

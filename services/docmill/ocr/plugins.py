@@ -22,6 +22,10 @@ class EngineOptions:
     """ISO 639-1 codes."""
     gpu: str = "auto"
     """`auto` takes a GPU if there is one, `on` insists, `off` never does."""
+    gpu_memory: float = 1.0
+    """Share of the GPU's memory that this process takes at most."""
+    precision: str = "auto"
+    """`auto` computes with less than 32 bits where that is faster, `mixed` anyway, `full` never."""
     profile: str = "balanced"
     """`balanced`, or `fast` for engines that can be quicker at some cost of accuracy."""
 

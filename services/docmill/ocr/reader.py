@@ -12,12 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from docmill.domain.errors import InvalidArgument, Reason
 from docmill.domain.pages import Box, Line, Page, Word
-from docmill.ocr import OcrEngine, hybrid
+from docmill.ocr import OcrEngine, hybrid, quality
 from docmill.ocr.documents import OpenDocument, RenderedPage
 from docmill.ocr.limits import MediaLimits
 from docmill.ocr.plugins import EngineOptions
@@ -70,22 +69,16 @@ class PageReader:
         self,
         engine_name: str = AUTO,
         limits: MediaLimits | None = None,
-        *,
-        threads: int = 1,
-        weights_dir: Path | None = None,
-        languages: Sequence[str] = ("en",),
-        gpu: str = "auto",
-        profile: str = "balanced",
+        options: EngineOptions | None = None,
     ) -> None:
         """Raises `EngineUnavailable` or `InvalidArgument` for an engine that cannot work here, without loading it."""
         self.limits = limits or MediaLimits()
-        self._options = EngineOptions(
-            threads=threads, weights_dir=weights_dir, languages=tuple(languages), gpu=gpu, profile=profile
-        )
+        self._options = options or EngineOptions()
         self._factory = find_factory(engine_name, self._options)
         self._settings = "|".join(
             (
                 _VERSION,
+                quality.VERSION,
                 self._factory.fingerprint(self._options),
                 f"{self.limits.render_dpi:g}",
                 str(self.limits.max_render_side),
@@ -108,6 +101,11 @@ class PageReader:
     def fingerprint(self) -> str:
         """`fingerprint_for` without options."""
         return self.fingerprint_for({})
+
+    @property
+    def fingerprints(self) -> Mapping[str, str]:
+        """`fingerprint_for` each `mode`; under the empty string, without options."""
+        return {"": self.fingerprint, **{mode.value: self.fingerprint_for({"mode": mode}) for mode in ReadMode}}
 
     def fingerprint_for(self, options: Mapping[str, Any]) -> str:
         """16 hex digits that change whenever the same page could read differently: part of page keys."""
@@ -133,10 +131,10 @@ class PageReader:
         if layer is not None and (mode is ReadMode.TEXT_LAYER or layer.is_trustworthy):
             page = _page(document, number, TEXT_LAYER, layer.lines)
             picture = _beside(layer, document, page) if mode is ReadMode.AUTO else None
-            return picture or ReadPage(page=page, engine_ms=0)
+            return picture or _own_text(page)
         empty = _page(document, number, "", ())
         if mode is ReadMode.TEXT_LAYER:
-            return ReadPage(page=empty, engine_ms=0)
+            return _own_text(empty)
         return Picture(page=empty, rendered=(document.render(number),))
 
     def read_pictures(self, pictures: Sequence[Picture]) -> list[ReadPage]:
@@ -153,6 +151,10 @@ class PageReader:
             if self._engine is None:
                 self._engine = self._factory.create(self._options)
             return self._engine
+
+
+def _own_text(page: Page) -> ReadPage:
+    return ReadPage(page=replace(page, quality=quality.of_text(page)), engine_ms=0)
 
 
 def _mode(options: Mapping[str, Any]) -> ReadMode:
@@ -192,10 +194,12 @@ def _with(picture: Picture, engine: str, read: Sequence[tuple[Line, ...]]) -> Pa
     found = [tuple(_to_page(line, part) for line in lines) for lines, part in zip(read, picture.rendered, strict=True)]
     if not picture.areas:
         lines = found[0]
-        return replace(page, engine=engine if lines else "", lines=lines)
+        whole = replace(page, engine=engine if lines else "", lines=lines)
+        return replace(whole, quality=quality.of_picture(whole, picture.rendered[0], read[0]))
     merged = hybrid.merge(page.lines, picture.unseen, list(zip(picture.areas, found, strict=True)))
     both = merged != page.lines
-    return replace(page, engine=f"{TEXT_LAYER}+{engine}" if both else TEXT_LAYER, lines=merged)
+    whole = replace(page, engine=f"{TEXT_LAYER}+{engine}" if both else TEXT_LAYER, lines=merged)
+    return replace(whole, quality=quality.of_text(whole))
 
 
 def _to_page(line: Line, picture: RenderedPage) -> Line:

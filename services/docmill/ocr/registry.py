@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import importlib.metadata
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -11,6 +10,7 @@ from pathlib import Path
 from docmill.domain.errors import InvalidArgument, Reason
 from docmill.ocr import EngineUnavailable, OcrEngine
 from docmill.ocr.easyocr import FACTORY as EASYOCR
+from docmill.ocr.gpu import first_gpu
 from docmill.ocr.paddle import FACTORY as PADDLE
 from docmill.ocr.plugins import EngineFactory, EngineOptions, EngineStatus
 from docmill.ocr.tesseract import FACTORY as TESSERACT
@@ -63,7 +63,7 @@ def factories() -> Mapping[str, EngineFactory]:
 def _first_that_works(known: Mapping[str, EngineFactory], options: EngineOptions) -> EngineFactory:
     """EasyOCR only on a GPU: on a CPU it is the slowest by far and reads worst."""
     easyocr, rest = known["easyocr"], [known["paddle"], known["tesseract"]]
-    if has_cuda() and easyocr.status(options).device.startswith("cuda"):
+    if first_gpu() and easyocr.status(options).device.startswith("cuda"):
         return easyocr
     notes: list[str] = []
     for factory in rest:
@@ -72,14 +72,3 @@ def _first_that_works(known: Mapping[str, EngineFactory], options: EngineOptions
             return factory
         notes.append(status.note)
     raise EngineUnavailable("No OCR engine works here. " + ". ".join(notes))
-
-
-@cache
-def has_cuda() -> bool:
-    """Whether an NVIDIA driver with at least one device is here, asked of the driver itself: PyTorch is not loaded."""
-    try:
-        driver = ctypes.CDLL("libcuda.so.1")
-    except OSError:
-        return False
-    count = ctypes.c_int(0)
-    return driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0 and count.value > 0

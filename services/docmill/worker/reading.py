@@ -36,11 +36,12 @@ class Reading:
     """The tasks of one child.
 
     `config`: `threads`, `limits` (fields of `MediaLimits`), `warm_up` (whether to load the engine before a page needs
-    it), and `engine`, `weights_dir`, `languages`, `gpu`, `profile` as `PageReader` takes them. Raises
-    `EngineUnavailable` or `InvalidArgument` for an engine that cannot work here.
+    it), `engine` as `PageReader` takes it, and `weights_dir`, `languages`, `gpu`, `gpu_memory`, `precision`,
+    `profile` as `EngineOptions` has them. Raises `EngineUnavailable` or `InvalidArgument` for an engine that cannot work here.
     """
 
     def __init__(self, config: dict[str, Any]) -> None:
+        from docmill.ocr.plugins import EngineOptions
         from docmill.ocr.reader import PageReader
 
         self._threads = int(config.get("threads", 1))
@@ -49,11 +50,15 @@ class Reading:
         self._reader = PageReader(
             config.get("engine", "auto"),
             self._limits,
-            threads=self._threads,
-            weights_dir=Path(config["weights_dir"]) if config.get("weights_dir") else None,
-            languages=config.get("languages", ("en",)),
-            gpu=config.get("gpu", "auto"),
-            profile=config.get("profile", "balanced"),
+            EngineOptions(
+                threads=self._threads,
+                weights_dir=Path(config["weights_dir"]) if config.get("weights_dir") else None,
+                languages=tuple(config.get("languages", ("en",))),
+                gpu=config.get("gpu", "auto"),
+                gpu_memory=float(config.get("gpu_memory", 1.0)),
+                precision=config.get("precision", "auto"),
+                profile=config.get("profile", "balanced"),
+            ),
         )
         self._open = ExitStack()
         self._document: OpenDocument | None = None
@@ -69,7 +74,12 @@ class Reading:
     def hello(self) -> dict[str, Any]:
         """The first frame the worker gets."""
         reader = self._reader
-        return {"engine": reader.engine_name, "fingerprint": reader.fingerprint, "batch_size": reader.batch_size}
+        return {
+            "engine": reader.engine_name,
+            "fingerprint": reader.fingerprint,
+            "fingerprints": reader.fingerprints,
+            "batch_size": reader.batch_size,
+        }
 
     def warm_up(self) -> None:
         """Load the engine beside whatever is asked first, so that the first scanned page finds it loaded."""
@@ -137,14 +147,12 @@ class Reading:
             return [outcome for picture in pictures for outcome in self._read([picture])]
 
     def _reply(self, request: dict[str, Any], read: ReadPage | Exception) -> Reply:
-        from docmill.ocr.codec import page_to_json
+        from docmill.ocr.codec import page_to_json, summary
 
         if isinstance(read, Exception):
             return faults.reply(read), b""
         facts = {
-            "engine": read.page.engine,
-            "confidence": read.page.confidence,
-            "words": len(read.page.words),
+            **summary(read.page),
             "engine_ms": read.engine_ms,
             "fingerprint": self._reader.fingerprint_for(request["read"]),
         }

@@ -176,6 +176,10 @@ class RunEvent:
     pages_total: int | None = None
     step: str = ""
     error: Fault | None = None
+    cached: bool | None = None
+    """The page's text was there already, from an earlier reading of the same bytes."""
+    needs_review: bool | None = None
+    """A person should look at what was read on the page; its `quality` says why."""
 
     @property
     def is_terminal(self) -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from docmill.ocr import EngineUnavailable
+from docmill.ocr.gpu import first_gpu
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -89,13 +90,11 @@ def _version_of(module: str, *packages: str) -> str | None:
 
 
 def _has_cuda() -> bool:
-    from docmill.ocr.registry import has_cuda  # noqa: PLC0415  # the registry imports this package
-
     try:
         importlib.metadata.version("onnxruntime-gpu")
     except importlib.metadata.PackageNotFoundError:
         return False
-    return has_cuda()
+    return first_gpu() is not None
 
 
 @cache
