@@ -23,7 +23,7 @@ from docmill.ocr.turning import read_upright
 TEXT_LAYER = "text-layer"
 """Engine name of pages whose own text was taken."""
 
-_VERSION = "1"  # raise it when the choice between text layer and OCR, or the making of words and lines, changes
+_VERSION = "2"  # raise it when the choice between text layer and OCR, pictures, or the making of words and lines change
 
 
 class ReadMode(StrEnum):
