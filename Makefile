@@ -11,7 +11,7 @@ DATA ?= .docmill
 T ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up setup gen gen-check protos-lint fmt lint types imports check test test-easyocr test-k8s test-typescript bench ci clean constraints
+.PHONY: help demo up setup gen gen-check protos-lint fmt lint types imports check test test-easyocr test-k8s test-typescript bench bench-ocr ci clean constraints
 
 ##@ Try it
 help: ## Show this help
@@ -67,6 +67,9 @@ test-typescript: $(DEV_STAMP) ## The TypeScript client: compiled strictly, and i
 
 bench: $(DEV_STAMP) ## Print the figures of docs/benchmarks.md, measured here and now
 	@$(BIN)/python -m tests.bench
+
+bench-ocr: $(DEV_STAMP) ## Accuracy and speed of OCR engines on real pages; ARGS="--help" tells what can be chosen
+	@$(BIN)/python -m tests.bench.ocr $(ARGS)
 
 ci: check demo test-easyocr test-k8s test-typescript test ## What CI runs
 

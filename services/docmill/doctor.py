@@ -19,7 +19,7 @@ from docmill.masking import masked
 from docmill.settings import Settings
 
 _PARTS = {"docmill": "", "grpcio": "", "nats-py": "server", "starlette": "gateway", "uvicorn": "gateway",
-          "pypdfium2": "ocr", "onnxruntime": "ocr", "rapidocr": "ocr"}  # fmt: skip
+          "pypdfium2": "ocr", "openvino": "ocr", "onnxruntime": "ocr"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ class Check:
 
 def doctor(settings: Settings) -> list[Check]:
     """Everything that can be looked at without changing anything."""
-    return [_python(), *_packages(), *_engines(), _nats_program(), *asyncio.run(_connections(settings))]
+    return [_python(), *_packages(), *_engines(settings), _nats_program(), *asyncio.run(_connections(settings))]
 
 
 def _python() -> Check:
@@ -51,10 +51,14 @@ def _packages() -> list[Check]:
     return checks
 
 
-def _engines() -> list[Check]:
-    from docmill.ocr.registry import available_engines  # noqa: PLC0415 - needs the ocr extra
+def _engines(settings: Settings) -> list[Check]:
+    from docmill.ocr.plugins import EngineOptions  # noqa: PLC0415 - needs the ocr extra
+    from docmill.ocr.registry import available_engines  # noqa: PLC0415 - as above
 
-    engines = available_engines()
+    options = EngineOptions(
+        weights_dir=settings.ocr_weights, languages=settings.languages, profile=settings.ocr_profile
+    )
+    engines = available_engines(options)
     checks = [
         Check(
             name=f"ocr engine {engine.name}",

@@ -90,6 +90,12 @@ class Settings(BaseSettings):
     """`auto`, `paddle`, `easyocr`, `tesseract`, or a plug-in's name."""
     ocr_weights: Path | None = None
     """Folder with model weights, for engines that take one."""
+    page_cache: bool = True
+    """Whether a page whose bytes an organization had read before is taken from then, instead of being read again."""
+    ocr_languages: str = "en"
+    """Of the documents: ISO 639-1 codes, divided by commas. `paddle` reads all Latin letters with any of them."""
+    ocr_profile: Literal["balanced", "fast"] = "balanced"
+    """`fast` reads scans quicker, and about one word in two hundred worse (`paddle`; others take no notice)."""
     page_timeout_s: float = Field(300, gt=0, le=3600)
     """For one attempt to read a page: it is killed then, and the page is tried again with as much time."""
     child_memory_mb: int = Field(4096, ge=256)
@@ -162,6 +168,11 @@ class Settings(BaseSettings):
     def up_file(self) -> Path:
         """Where a running `docmill up` on `data` says how to reach it (owner only: it holds credentials)."""
         return self.data / "run" / "up.json"
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """`ocr_languages` one by one."""
+        return tuple(language.strip() for language in self.ocr_languages.split(",") if language.strip()) or ("en",)
 
     @property
     def slots(self) -> int:

@@ -45,7 +45,7 @@ def measure() -> list[Figure]:
 
 
 async def _measure(stack: Stack, kinds: tuple[_Kind, ...]) -> list[Figure]:
-    key = str(stack.new_key(stack.new_organization(), "--mode", "test")["key"])
+    key = str(stack.new_key(stack.new_organization_of("doclo.enterprise"), "--mode", "test")["key"])
     async with _stack.warm(stack) as flooder, _stack.connected(stack.grpc, key) as other:
         return [figure for kind in kinds for figure in await _compare(flooder, other, kind)]
 

@@ -90,7 +90,9 @@ async def pages(folder: Path, count: int, slots: int) -> tuple[float, float]:
     """Pages a second of a text PDF through a worker (folder blobs), and through a child alone, one after the other."""
     path = folder / "document.pdf"
     documents.text_pdf(path, pages=count, lines=[*documents.LINES] * 3)
-    setup = WorkerSetup(options=WorkerOptions(worker_id="bench", slots=slots), cache_folder=folder / "cache")
+    setup = WorkerSetup(
+        options=WorkerOptions(worker_id="bench", slots=slots), cache_folder=folder / "cache", page_cache=False
+    )
     alone = await _pages_alone(setup, path, count)
     blobs, bus = FolderBlobStore(folder / "blobs"), MemoryBus(MemoryBroker())
     await blobs.put("document", path.read_bytes())

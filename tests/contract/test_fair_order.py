@@ -12,8 +12,8 @@ import pytest
 from docmill.domain.models import Document, Job, JobKind, Mode, Priority
 from docmill.domain.plan import weight
 from docmill.domain.states import JobState
-from docmill.domain.turns import FEW, Line
-from docmill.engine.turns import Seat, Turns, claim
+from docmill.domain.turns import FEW, Line, Turns
+from docmill.engine.turns import Seat, claim
 from docmill.store import Op, Statement, Store, claims, documents, jobs
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -54,6 +54,21 @@ async def test_what_is_wanted(store: Store) -> None:
     assert await store.read(lambda: jobs.wanted([])) == frozenset()
 
 
+async def test_jobs_that_the_bus_has(store: Store) -> None:
+    """Those of one claim that still wait are leased for longer; what ended, came back or was claimed by others is not."""
+    mine, theirs, long = (NOW + timedelta(seconds=seconds) for seconds in (30, 31, 1800))
+    await store.write(lambda: some(4))
+    await store.write(lambda: claims.take(LINE, NOW, mine, 4))
+    await store.write(lambda: jobs.fail("job_0", 1, LOST))
+    await store.write(lambda: jobs.unclaim([("job_1", 1)]))
+    await store.write(lambda: claims.take(LINE, NOW, theirs, 1))
+    await store.write(lambda: jobs.retry(job(2), NOW, failed=True))
+    await store.write(lambda: claims.afloat(mine, long))
+    leased = {job_.id: job_.lease_until for job_ in await store.read(lambda: jobs.lapsed(long + timedelta(1), 9))}
+    assert leased == {"job_1": theirs, "job_3": long}
+    await store.write(lambda: claims.afloat(mine, long))  # nobody is left
+
+
 async def test_many_may_be_asked_about(store: Store) -> None:
     """Nobody is forgotten, however many are asked about at once."""
     await store.write(lambda: some(200))

@@ -38,7 +38,7 @@ def long_tiff(path: Path) -> Path:
     lines = [f"Article {number} with words enough to keep a reader busy for a while" for number in range(48)]
     quick, _ = documents.draw_page(["Sheet 1"], (400, 120), 40)
     dense = documents.draw_page(lines, (2000, 2600), 26)[0].convert("1")  # a fax: small in bytes
-    return documents.tiff(path, [quick, *[dense] * (PAGES - 1)])
+    return documents.never_read(documents.tiff(path, [quick, *[dense] * (PAGES - 1)]))
 
 
 def test_cancel_ends_the_work(stack: Stack, live: Docmill, client: Docmill, tmp_path: Path) -> None:

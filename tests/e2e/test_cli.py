@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.fixtures.documents import scanned_pdf, text_pdf
+from tests.fixtures.documents import never_read, scanned_pdf, text_pdf
 from tests.fixtures.stack import DOCMILL, Stack
 
 INVOICE = ["ACME GmbH", "Invoice number: INV-2026-17", "Date: 2026-03-04", "Subtotal: 100.00", "Total: 119.00"]
@@ -37,7 +37,8 @@ def invoice(tmp_path: Path) -> Path:
 @pytest.fixture
 def scan(tmp_path: Path) -> Path:
     """A scan whose reading takes a while."""
-    return scanned_pdf(tmp_path / "scan.pdf", [[f"Sheet {number} of a long report"] for number in range(12)])
+    scanned_pdf(tmp_path / "scan.pdf", [[f"Sheet {number} of a long report"] for number in range(12)])
+    return never_read(tmp_path / "scan.pdf")
 
 
 def test_run_prints_one_line_per_document(stack: Stack, invoice: Path, tmp_path: Path) -> None:

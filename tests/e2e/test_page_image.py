@@ -55,6 +55,7 @@ def test_boxes_fit_on_the_picture(client: Docmill, tmp_path: Path, kind: str) ->
 def test_a_run_that_was_cancelled_has_pictures(client: Docmill, stack: Stack, tmp_path: Path) -> None:
     """Also pages that nobody has read can be looked at; what does not exist cannot, and nobody else's."""
     documents.scanned_pdf(tmp_path / "a.pdf", [[f"Sheet {number}"] for number in range(12)])
+    documents.never_read(tmp_path / "a.pdf")
     handle = client.flows.run("document-text", tmp_path / "a.pdf")
     next(event for event in handle.watch() if event.kind == "run.planned")
     handle.cancel()

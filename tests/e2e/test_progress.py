@@ -32,7 +32,7 @@ def ended(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Run:
 def slow(tmp_path: Path) -> Path:
     """A document whose pages take a good half second each."""
     pages = [documents.draw_page([f"Sheet {number}"], (400, 120), 40)[0] for number in range(1, 6)]
-    return documents.tiff(tmp_path / "five.tiff", pages)
+    return documents.never_read(documents.tiff(tmp_path / "five.tiff", pages))
 
 
 def test_one_event_for_each_page(client: Docmill, tmp_path: Path) -> None:

@@ -79,11 +79,12 @@ async def test_pages_of_several_runs_are_read_together(tmp_path: Path, notes: Pa
 async def test_a_page_without_company_is_read_soon(tmp_path: Path, notes: Path) -> None:
     """Who waits for company waits for the window and no longer; what does not fit into a batch comes in the next."""
     async with counting(tmp_path, notes, options={"batch_window": 0.1}) as mill:
-        path = sheet(tmp_path / "a.tiff", 1, 2, 3, 4, 5)
+        path = sheet(tmp_path / "a.tiff", 1)
         began = time.monotonic()
         await mill.work(*await pages_of(mill, path, 1))
         assert time.monotonic() - began < 5
-        await mill.work(*await pages_of(mill, path, 1, 2, 3, 4, 5, run="run2"))
+        others = sheet(tmp_path / "b.tiff", 6, 7, 8, 9, 10)  # no page that was read before
+        await mill.work(*await pages_of(mill, others, 1, 2, 3, 4, 5, run="run2"))
     counted = [len(shades) for shades in batches(notes)]
     assert counted[0] == 1
     assert sum(counted) == 6

@@ -106,6 +106,33 @@ def test_every_page_of_a_short_document_is_a_line(stack: Stack, tmp_path: Path) 
     ]
 
 
+def test_a_document_that_waits_is_told_its_place(stack: Stack, tmp_path: Path) -> None:
+    """A line says it; lists and single runs have it too. The plan of test keys has two runs at work at a time."""
+    scan = scanned_pdf(tmp_path / "scan.pdf", [["A page that takes its time"] * 25] * 30)
+    one = tmp_path / "one.pdf"
+    text_pdf(one, lines=["Page"])
+    mine = {"DOCMILL_API_KEY": str(stack.new_key(stack.new_organization())["key"])}
+
+    def docmill(*arguments: str | Path) -> str:
+        return subprocess.check_output([DOCMILL, *arguments], env=stack.env | mine, text=True, timeout=90)
+
+    held = docmill("run", "document-text", scan, scan, scan, "--no-wait", "--parallel", "1").splitlines()
+    command = [DOCMILL, "run", "document-text", one]
+    with subprocess.Popen(
+        command, env=stack.env | mine, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    ) as process:
+        assert process.stderr is not None
+        told = [process.stderr.readline() for _ in range(2)]
+        run_id = told[0].split()[-1]
+        assert told[1] == f"{one}: waiting, 2nd in line\n"
+        assert "waiting, 2nd in line" in docmill("runs", "list")
+        assert json.loads(docmill("runs", "get", run_id, "--json"))["queuePosition"] == 2
+        for line in held:
+            docmill("cancel", line.split()[0])
+        assert f"{one}: 1/1 pages\n" in process.stderr.read()
+    assert process.returncode == 0
+
+
 def test_an_interrupted_batch_names_what_was_not_sent(stack: Stack, tmp_path: Path) -> None:
     """Ctrl-C in the middle of a batch says which runs go on and which documents have none."""
     documents = [scanned_pdf(tmp_path / f"{number}.pdf", [["Sheet"]] * 6) for number in range(3)]

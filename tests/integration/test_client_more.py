@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -14,8 +16,9 @@ from docmill.client import (
     FailedPreconditionError,
     InvalidArgumentError,
     NotFoundError,
+    Run,
 )
-from tests.fixtures.documents import text_pdf
+from tests.fixtures.documents import scanned_pdf, text_pdf
 from tests.fixtures.stack import Stack
 
 INVOICE = ["ACME GmbH", "Invoice number: INV-2026-17", "Date: 2026-03-04", "Subtotal: 100.00", "Total: 119.00"]
@@ -70,6 +73,32 @@ async def test_labels_find_runs(docmill: AsyncDocmill, invoice: Path) -> None:
     for label in (f"file={invoice.parent.name}", "ward=B2"):
         assert handle.id in [run.id async for run in docmill.runs.list(label=label)]
     assert [run async for run in docmill.runs.list(label="ward=none")] == []
+
+
+async def test_a_run_that_waits_shows_its_place(stack: Stack, tmp_path: Path) -> None:
+    """In the answer, in lists, and to who watches it: the plan of test keys has two runs at work at a time."""
+    scan = scanned_pdf(tmp_path / "scan.pdf", [["A page that takes its time"] * 3] * 20)
+    key = stack.new_key(stack.new_organization())
+    async with AsyncDocmill(stack.grpc, str(key["key"])) as docmill:
+        document = await docmill.documents.upload(scan)
+        runs = [await docmill.flows.run("document-text", document_id=document.id) for _ in range(4)]
+        places = {handle.id: handle.run.queue_position for handle in runs}
+        assert list(places.values()) == [None, None, 1, 2]
+        assert {run.id: run.queue_position async for run in docmill.runs.list()} == places
+        seen: list[int | None] = []
+
+        def stands(run: Run) -> None:
+            seen.append(run.queue_position)
+
+        async with asyncio.timeout(60), aclosing(runs[3].watch(on_run=stands)) as events:
+            assert (await anext(events)).kind == "run.accepted"
+            for handle in runs[:3]:
+                await handle.cancel()
+            async for _ in events:
+                if seen[-1] is None:
+                    break
+        assert seen[0] == 2
+        await runs[3].cancel()
 
 
 async def test_artifacts_and_steps(docmill: AsyncDocmill, invoice: Path) -> None:

@@ -9,6 +9,8 @@ from datetime import timedelta
 
 import pytest
 
+from docmill.blobs.memory import MemoryBlobStore
+from docmill.bus.memory import MemoryBroker, MemoryBus
 from docmill.domain.errors import (
     DocmillError,
     FailedPrecondition,
@@ -19,11 +21,13 @@ from docmill.domain.errors import (
     Reason,
     SequenceOutOfRange,
 )
-from docmill.domain.messages import JobMessage, JobResult
+from docmill.domain.messages import Beat, JobMessage, JobResult
 from docmill.domain.models import EventKind, JobKind, Mode
 from docmill.domain.states import PageState, RunState
-from docmill.engine import Heartbeat, RunFilter, RunRequest
-from docmill.store import Store
+from docmill.engine import Engine, Heartbeat, RunFilter, RunRequest, dispatch
+from docmill.engine.context import Context
+from docmill.engine.upload import one_chunk
+from docmill.store import Store, claims, jobs
 from tests.fixtures.engine import CALLER, QUICK, Bench, done, failed, lab_report, serving
 
 CRASH = Fault(reason=Reason.WORKER_CRASHED, message="The page crashed its reader", retryable=True)
@@ -112,6 +116,39 @@ async def test_a_lost_attempt_comes_back_when_its_lease_runs_out(store: Store) -
         events = await bench.events(await bench.run())
     assert events[-1].kind is EventKind.RUN_SUCCEEDED
     assert [event.payload["attempt"] for event in events if event.payload.get("page") == 1] == [1, 2]
+
+
+async def test_what_was_claimed_and_never_published_is_soon_up_again(store: Store) -> None:
+    """Of two processes one dies between claim and publish: the other one has the job after the short lease."""
+    options = replace(QUICK, publishing=timedelta(seconds=1))
+    dead = Engine(Context(store=store, blobs=MemoryBlobStore(), bus=MemoryBus(MemoryBroker()), options=options))
+    await dead.prepare()
+    chunks = one_chunk(b"%PDF-1.7 a document")
+    document = await dead.upload_document(CALLER, filename="a.pdf", declared_type="application/pdf", chunks=chunks)
+    dead.ctx.workers.saw(Beat(worker_id="peer", slots=8))
+    (claimed,) = await store.write(lambda: dispatch.claim(dead.ctx, dead.ctx.now()))
+    async with serving(store, options, starts=False) as bench:
+        await until(lambda: bool(bench.peer.seen))
+        (job,) = bench.peer.seen
+        assert (job.job_id, job.attempt) == (claimed.job_id, claimed.attempt + 1)
+        run = await bench.engine.run_flow(CALLER, RunRequest(flow_id="document-text", document_id=document.id))
+        assert (await bench.ended(run.id)).state is RunState.SUCCEEDED
+
+
+async def test_what_the_bus_has_is_leased_for_long(store: Store) -> None:
+    """A job that waits on the bus for longer than publishing may take is not published anew."""
+
+    async def lapsing(bench: Bench) -> list[str]:
+        soon = bench.engine.ctx.now() + 2 * bench.engine.ctx.options.publishing
+        return [job.id for job in await store.read(lambda: jobs.lapsed(soon, 10))]
+
+    async with serving(store, QUICK) as bench:
+        bench.peer.answer = lambda job: None if job.kind is JobKind.PAGE else done(job)
+        await bench.run()
+        async with asyncio.timeout(10):
+            while len(bench.peer.seen) < 4 or await lapsing(bench):  # noqa: ASYNC110 - the record has no event for it
+                await asyncio.sleep(0.005)
+        assert await store.read(claims.held) == {"org_1": 3}
 
 
 async def test_results_that_come_twice_or_late_change_nothing(bench: Bench) -> None:

@@ -136,7 +136,9 @@ async def test_a_failure_is_the_callers_and_not_for_ever(
     """Who waits learns why there is no picture; the run stays as it is; who asks again has it tried again."""
     run_id = await studio.ended_run()
     asking, beside = studio.ask(run_id), studio.ask(run_id)
-    await studio.fail(await studio.order(), fault)
+    job = await studio.order()
+    await until(lambda: len(studio.bench.engine.ctx.notifier._listeners[job.job_id]) == 2)  # later is to ask again
+    await studio.fail(job, fault)
     for waiting in (asking, beside):
         with pytest.raises(kind) as told:
             await waiting

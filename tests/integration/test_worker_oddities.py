@@ -13,6 +13,7 @@ from docmill.domain.errors import Fault, Reason
 from docmill.domain.messages import JobMessage, PageFacts
 from docmill.worker.cache import DocumentCache
 from docmill.worker.handlers import Ask, Outcome, PageHandler
+from docmill.worker.page_cache import PageCache
 from tests.fixtures.worker_house import House, open_house, until
 
 DOCUMENT = b"bytes"
@@ -61,7 +62,7 @@ async def blobs() -> Moody:
 async def pages(blobs: Moody, tmp_path: Path) -> AsyncIterator[PageHandler]:
     """What the worker does with its pages: as in real life."""
     cache = DocumentCache(tmp_path / "cache", blobs)
-    yield PageHandler(blobs, cache, 20.0)
+    yield PageHandler(PageCache(blobs, {}), cache, 20.0)
     await cache.aclose()
 
 

@@ -169,12 +169,15 @@ class RunLife(RuleBasedStateMachine):
 
         self.write(op)
 
-    @rule()
-    def dispatch(self) -> None:
-        claimed = self.write(lambda: dispatch.claim(self.ctx))
+    @rule(published=st.sampled_from([True, True, False]))
+    def dispatch(self, published: bool) -> None:  # noqa: FBT001 - drawn
+        claimed = self.write(lambda: dispatch.claim(self.ctx, self.clock))
         for job in claimed:
             assert self.read(lambda: runs.get(job.run_id)).admitted_at is not None  # type: ignore[union-attr]  # noqa: B023 - it is there; run at once
-        self.on_the_bus += claimed
+        self.ctx.afloat.clear()
+        if published:  # else who claimed it died in between
+            self.on_the_bus += claimed
+            self.ctx.afloat.append(self.clock + self.ctx.options.publishing)
 
     @precondition(lambda self: self.on_the_bus)
     @rule(data=st.data(), outcome=st.sampled_from(["done", "done", "done", "crash", "wrong"]), twice=st.booleans())
@@ -273,7 +276,7 @@ class RunLife(RuleBasedStateMachine):
         for _ in range(200):
             self.clock += timedelta(seconds=300)
             self.runner.run(sweep.sweep_once(self.ctx))
-            for job in self.write(lambda: dispatch.claim(self.ctx)):
+            for job in self.write(lambda: dispatch.claim(self.ctx, self.clock)):
                 self.write(lambda: collect.record(self.ctx, done(job)))  # noqa: B023 - run at once
             if all(self.read(lambda: runs.get(run_id)).state.is_terminal for run_id in self.known):  # type: ignore[union-attr]  # noqa: B023 - they are there; run at once
                 break

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,8 +14,8 @@ from rich.console import Console
 from rich.progress import Progress as RichProgress
 
 from docmill.cli import accounts, main, progress, system
-from docmill.cli.output import Styled, table
-from docmill.client import RunEvent
+from docmill.cli.output import Styled, ordinal, run_json, status_of, table
+from docmill.client import Run, RunEvent, RunStatus
 from docmill.domain.models import ApiKey, Mode, Scope
 
 RUN = "run_01M80DRHCRY84WTBM7FY99P6BX"
@@ -90,6 +91,44 @@ def test_pages_of_short_documents_are_lines(capsys: pytest.CaptureFixture[str]) 
         said = capsys.readouterr().err.splitlines()
         assert (said[0], said[-1]) == (f"x.pdf: 1/{total} pages", f"x.pdf: {total}/{total} pages")
         assert len(said) == lines
+
+
+def queued(place: int | None) -> Run:
+    """A run that has not begun."""
+    return Run(id=RUN, flow_id="f", version="1.0.0", document_id="d", status=RunStatus.QUEUED, queue_position=place)
+
+
+def test_places_in_the_line() -> None:
+    """In words for people, as a number for programs."""
+    assert [ordinal(number) for number in (1, 2, 3, 4, 11, 12, 13, 21, 102, 111, 113)] == (
+        ["1st", "2nd", "3rd", "4th", "11th", "12th", "13th", "21st", "102nd", "111th", "113th"]
+    )
+    assert (status_of(queued(3)), status_of(queued(None))) == ("waiting, 3rd in line", "queued")
+    assert (run_json(queued(3))["queuePosition"], run_json(queued(None))["queuePosition"]) == (3, None)
+
+
+def test_a_moving_line_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """A line for each new place; nothing when it comes again as it was, or needs not wait."""
+    document = progress.Progress(1, quiet=False).document("x.pdf")
+    for place in (3, 3, 2, None, None):
+        document.stands(queued(place))
+    assert capsys.readouterr().err.splitlines() == ["x.pdf: waiting, 3rd in line", "x.pdf: waiting, 2nd in line"]
+    progress.Progress(1, quiet=True).document("x.pdf").stands(queued(3))
+    assert capsys.readouterr().err == ""
+
+
+def test_the_bar_of_a_run_that_waits() -> None:
+    """It shows the place as it is now, and nothing of the line once its pages are being read."""
+    bars = RichProgress(console=Console(file=io.StringIO()), auto_refresh=False)
+    bar = progress._Bar(bars, "x.pdf", keep=True)
+    shown = []
+    for place in (3, 2, None):
+        bar.stands(queued(place))
+        shown.append(bars.tasks[0].fields["state"])
+    assert shown == ["[dim]waiting, 3rd in line[/]", "[dim]waiting, 2nd in line[/]", "[dim]queued[/]"]
+    bar.event(RunEvent(run_id=RUN, sequence=2, kind="run.planned", pages_total=3))
+    bar.stands(replace(queued(None), status=RunStatus.RUNNING))  # as after a reconnect
+    assert bars.tasks[0].fields["state"] == "[cyan]reading[/]"
 
 
 def test_documents_that_were_not_sent_are_named(capsys: pytest.CaptureFixture[str]) -> None:

@@ -98,6 +98,32 @@ async def test_an_express_job_is_next() -> None:
         assert jobs.begun[-1] == "two@a"
 
 
+async def test_organizations_take_turns() -> None:
+    """Of those in a lane, who was served longest ago is next; each one's own jobs come in the order they asked."""
+    for express in (False, True):
+        async with jobs_at(A) as jobs:
+            await jobs.ask("work", job("org_a"))
+            for name in ("a1", "a2", "a3"):
+                await jobs.ask(name, job("org_a", express=express))
+            await jobs.ask("b1", job("org_b", express=express))
+            await jobs.ask("c1", job("org_c", express=express))
+            await jobs.ask("b2", job("org_b", express=express))
+            for name in ("work", "b1", "c1", "a1", "b2", "a2"):
+                await jobs.end(name)
+            assert jobs.begun == [f"{name}@a" for name in ("work", "b1", "c1", "a1", "b2", "a2", "a3")]
+
+
+async def test_turns_do_not_lead_past_the_express_lane() -> None:
+    """An organization that was never served waits for express jobs of one that just was."""
+    async with jobs_at(A) as jobs:
+        await jobs.ask("one", job("org_a", express=True))
+        await jobs.ask("new", job("org_b"))
+        await jobs.ask("two", job("org_a", express=True))
+        await jobs.end("one")
+        await jobs.end("two")
+        assert jobs.begun == ["one@a", "two@a", "new@a"]
+
+
 async def test_a_child_is_kept_while_express_jobs_come_in() -> None:
     """Another organization's pages leave one of two children free for a moment, and have it when nobody came."""
     async with jobs_at(A, B) as jobs:

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from docmill.domain.pages import Box
 from docmill.ocr.documents import open_document
-from docmill.ocr.text_layer import LayerFacts, TextLayer, is_trustworthy
-from tests.fixtures import documents
+from docmill.ocr.layer_trust import LayerFacts, is_trustworthy
+from docmill.ocr.text_layer import TextLayer
+from tests.fixtures import documents, layers
 
 PRINTED = LayerFacts(
-    characters=900, bad=0.0, readable=0.95, spaced=0.04, invisible=0.0, pictures=0.05, other_objects=12
+    characters=900,
+    bad=0.0,
+    unmapped=0.0,
+    readable=0.95,
+    vowels=0.4,
+    spaced=0.04,
+    unseen=0.0,
+    pictures=0.05,
+    other_objects=12,
 )
 
 
@@ -117,6 +127,60 @@ def test_word_that_is_broken_at_the_end_of_a_line_has_two_boxes(tmp_path: Path) 
     assert [line.text for line in layer_of(path).lines] == ["the terms of this agree-", "ment hold for all of it"]
 
 
+@pytest.mark.parametrize(
+    "drawn",
+    [
+        pytest.param([(100, 700, "88802"), (138, 700, "Spielkreis")], id="side by side"),
+        pytest.param([(100, 700, "6:30PM"), (136, 700, "Per")], id="the second over the end of the first"),
+        pytest.param([(100, 700, "Su"), (100, 650, "Sa"), (300, 650, "Fr")], id="apart"),
+    ],
+)
+def test_what_was_drawn_apart_is_not_one_word(tmp_path: Path, drawn: list[tuple[float, float, str]]) -> None:
+    """No blank stands between cells that were drawn one by one; their places part them."""
+
+    def draw(canvas: Any) -> None:
+        for x, y, text in drawn:
+            canvas.drawString(x, y, text)
+
+    layer = layer_of(layers.page_pdf(tmp_path / "a.pdf", draw))
+    words = [word for line in layer.lines for word in line.words]
+    assert [word.text for word in words] == [text for _, _, text in drawn]
+    for word, (x, _, _) in zip(words, drawn, strict=True):
+        assert word.box.x == pytest.approx(x, abs=1)
+
+
+def test_word_drawn_letter_by_letter_is_one_word(tmp_path: Path) -> None:
+    """Kerning programs place every letter by itself."""
+    from reportlab.pdfbase.pdfmetrics import stringWidth
+
+    def draw(canvas: Any) -> None:
+        x = 100.0
+        for letter in "Payable":
+            canvas.drawString(x, 700, letter)
+            x += stringWidth(letter, "Helvetica", 12) - 0.4
+
+    layer = layer_of(layers.page_pdf(tmp_path / "a.pdf", draw))
+    assert [line.text for line in layer.lines] == ["Payable"]
+
+
+def test_text_that_runs_upwards_stands_in_upright_boxes(tmp_path: Path) -> None:
+    """Words on their side are whole, and where they are."""
+
+    def draw(canvas: Any) -> None:
+        canvas.drawString(100, 700, "Lying text of a usual size on the page")
+        canvas.translate(40, 300)
+        canvas.rotate(90)
+        canvas.drawString(0, 0, "Form W-9 turned")
+
+    layer = layer_of(layers.page_pdf(tmp_path / "a.pdf", draw))
+    words = {word.text: word.box for line in layer.lines for word in line.words}
+    assert {"Form", "W-9", "turned"} <= set(words)
+    for text in ("Form", "turned"):
+        assert words[text].h > 1.5 * words[text].w
+        assert 25 < words[text].center[0] < 45
+    assert words["Form"].y > words["turned"].bottom
+
+
 def test_page_without_text_has_no_layer(tmp_path: Path) -> None:
     """A scan has nothing to offer but its picture."""
     path = documents.scanned_pdf(tmp_path / "a.pdf")
@@ -135,7 +199,7 @@ def test_hidden_layer_of_a_scan_is_not_trusted(tmp_path: Path) -> None:
     """Invisible text over a picture of the page came from an unknown reader."""
     hidden = "Something that the picture does not say at all, and at some length"
     layer = layer_of(documents.scanned_pdf(tmp_path / "a.pdf", hidden=hidden))
-    assert layer.facts.invisible == 1.0
+    assert layer.facts.unseen == 1.0
     assert layer.facts.pictures == pytest.approx(1.0)
     assert not layer.is_trustworthy
 
@@ -150,12 +214,12 @@ def test_hidden_layer_of_a_scan_is_not_trusted(tmp_path: Path) -> None:
         ({"bad": 0.2}, False),
         ({"readable": 0.2}, False),
         ({"spaced": 0.9}, False),
-        ({"invisible": 0.9}, False),
-        ({"pictures": 0.95}, False),
-        ({"pictures": 0.5}, True),
-        ({"pictures": 0.5, "characters": 40}, False),
+        ({"unmapped": 0.2}, False),
+        ({"vowels": 0.1}, False),
+        ({"unseen": 0.9}, False),
+        ({"pictures": 0.95}, True),
     ],
 )
 def test_judgement(change: dict[str, float], trusted: bool) -> None:  # noqa: FBT001  # a table of cases
-    """Little text beside other content, undecodable text, invisible text and text over a full-page picture are out."""
+    """Little text beside other content, undecodable text and unseen text are out; a picture beside it is read as well."""
     assert is_trustworthy(replace(PRINTED, **change)) is trusted  # type: ignore[arg-type]  # counts given as ints

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from docmill.domain.turns import FEW, Room, room, shares
-from docmill.engine.turns import Turns
+from docmill.domain.turns import FEW, Room, Turns, room, shares
 
 
 @pytest.mark.parametrize(

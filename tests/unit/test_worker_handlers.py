@@ -19,6 +19,7 @@ from docmill.worker import facts, faults
 from docmill.worker.cache import DocumentCache
 from docmill.worker.frames import Frame
 from docmill.worker.handlers import PageHandler, RenderHandler
+from docmill.worker.page_cache import PageCache
 
 JOB = JobMessage(job_id="job", attempt=1, kind=JobKind.PAGE, org_id="org1", blob_key="doc", sha256="", page=1)
 
@@ -58,7 +59,7 @@ async def test_a_child_cannot_name_blobs(blobs: MemoryBlobStore, cache: Document
         return Frame(said, b"mine now")
 
     with pytest.raises(DocmillError) as caught:
-        await PageHandler(blobs, cache, 1.0).handle(JOB, ask)
+        await PageHandler(PageCache(blobs, {}), cache, 1.0).handle(JOB, ask)
     assert caught.value.reason is Reason.INTERNAL
 
 

@@ -139,6 +139,10 @@ export interface RunEvent {
     durationMs?: number;
     /** Milliseconds until it is tried again. */
     retryInMs?: number;
+    /** Its text was there already, from an earlier reading of the same bytes. */
+    cached?: boolean;
+    /** A person should look at what was read; `quality` of the page says why. */
+    needsReview?: boolean;
   };
   /** So far. */
   pagesDone?: number;
@@ -181,6 +185,26 @@ export interface PageText {
   lines: Line[];
 }
 
+/** What is wrong with a page as far as its signals say. The first three ask for review. */
+export type PageWarning = "empty" | "low_confidence" | "garbled" | "blurry" | "low_resolution" | "skewed";
+
+/** How well a page could be read. What is absent could not be told from the page. */
+export interface PageQuality {
+  /** Of its words, weighted by their length, 0 to 1. */
+  meanConfidence: number;
+  /** Share of its tokens that look like words, numbers or codes, 0 to 1. */
+  dictionaryShare?: number;
+  /** Degrees clockwise that its lines run aslant from the nearest right angle. */
+  skewDegrees?: number;
+  /** Dots an inch of the scan. */
+  resolutionDpi?: number;
+  /** How hard the edges of its letters are; sharp print is above 0.2. */
+  sharpness?: number;
+  /** A person should look at what was read. */
+  needsReview: boolean;
+  warnings: (PageWarning | (string & {}))[];
+}
+
 /** A page of a run. */
 export interface Page {
   /** From 1. */
@@ -196,6 +220,10 @@ export interface Page {
   error?: Fault;
   /** Once it was read, and not in lists. */
   text?: PageText;
+  /** Once it was read. */
+  quality?: PageQuality;
+  /** Its text was there already, from an earlier reading of the same bytes. */
+  cached: boolean;
 }
 
 /** Uploaded bytes and what is known of them. */

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import orjson
 from google.protobuf.message import DecodeError
 
+from docmill.domain import quality
 from docmill.domain.errors import Fault, Reason
 from docmill.domain.messages import (
     Beat,
@@ -128,7 +129,14 @@ def encode_result(result: JobResult) -> bytes:
     elif result.page_facts is not None:
         facts = result.page_facts
         message.page_facts.CopyFrom(
-            pb.PageFacts(page_key=facts.page_key, engine=facts.engine, confidence=facts.confidence, words=facts.words)
+            pb.PageFacts(
+                page_key=facts.page_key,
+                engine=facts.engine,
+                confidence=facts.confidence,
+                words=facts.words,
+                cached=facts.cached,
+                quality=_to_json(quality.to_json(facts.quality) if facts.quality else {}),
+            )
         )
     elif result.document is not None:
         # An explicit CopyFrom sets the field even where every value is its default.
@@ -249,7 +257,12 @@ def _probe_of(message: pb.ProbeFacts) -> ProbeFacts:
 
 def _page_of(message: pb.PageFacts) -> PageFacts:
     return PageFacts(
-        page_key=message.page_key, engine=message.engine, confidence=message.confidence, words=message.words
+        page_key=message.page_key,
+        engine=message.engine,
+        confidence=message.confidence,
+        words=message.words,
+        cached=message.cached,
+        quality=quality.from_json(_from_json(message.quality)) if message.quality else None,
     )
 
 

@@ -83,6 +83,19 @@ def span(milliseconds: int) -> str:
     return f"{seconds:.2g} s" if seconds < 9.95 else f"{seconds:.0f} s"
 
 
+def status_of(run: "Run") -> str:
+    """The state of a run for people; of one that waits behind others with its place: `waiting, 3rd in line`."""
+    if run.queue_position is None:
+        return run.status.value
+    return f"waiting, {ordinal(run.queue_position)} in line"
+
+
+def ordinal(number: int) -> str:
+    """`1st`, `2nd`, `3rd`, `11th`."""
+    teens = 10 < number % 100 < 20
+    return f"{number}{'th' if teens else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
+
+
 def run_json(run: "Run") -> dict[str, Any]:
     """A run for programs. `output`, `error` and `metrics` are always there, null when there is none."""
     progress, metrics = run.progress, run.metrics
@@ -92,6 +105,7 @@ def run_json(run: "Run") -> dict[str, Any]:
         "version": run.version,
         "documentId": run.document_id,
         "status": run.status.value,
+        "queuePosition": run.queue_position,
         "createdAt": utc(run.created_at),
         "startedAt": utc(run.started_at),
         "completedAt": utc(run.completed_at),
@@ -151,6 +165,8 @@ def event_json(event: "RunEvent") -> dict[str, Any]:
         "confidence": event.confidence,
         "words": event.words,
         "durationMs": event.duration_ms,
+        "cached": event.cached,
+        "needsReview": event.needs_review,
         "pagesDone": event.pages_done,
         "pagesTotal": event.pages_total,
         "step": event.step or None,
@@ -183,5 +199,9 @@ def _event_facts(event: "RunEvent") -> Iterable[str]:
         yield f"{event.confidence:.0%} sure"
     if event.duration_ms is not None:
         yield f"{event.duration_ms} ms"
+    if event.cached:
+        yield "read before"
+    if event.needs_review:
+        yield "needs review"
     if event.error is not None:
         yield f"{event.error.message} ({event.error.reason})"

@@ -14,7 +14,7 @@ from rich.progress import Progress as RichProgress
 from rich.table import Column
 from rich.text import Text
 
-from docmill.cli.output import RUN_STYLES, json_line, json_pretty, span
+from docmill.cli.output import RUN_STYLES, json_line, json_pretty, span, status_of
 
 if TYPE_CHECKING:
     from docmill.client import Run, RunEvent
@@ -43,6 +43,9 @@ class Document(Protocol):
 
     def started(self, run_id: str) -> None:
         """Its run was recorded and is followed."""
+
+    def stands(self, run: "Run") -> None:
+        """Its run as it is; again whenever its place in the line changes."""
 
     def event(self, event: "RunEvent") -> None:
         """Something happened to its run."""
@@ -122,6 +125,10 @@ class _Bar:
     def started(self, run_id: str) -> None:  # noqa: ARG002 - the bar has no room for it
         self._bars.update(self._task, state="[dim]queued[/]")
 
+    def stands(self, run: "Run") -> None:
+        if run.status == "queued":  # what is at work is told by its events
+            self._bars.update(self._task, state=f"[dim]{status_of(run)}[/]")
+
     def event(self, event: "RunEvent") -> None:
         if event.pages_total is not None:
             self._bars.update(self._task, total=event.pages_total, state="[cyan]reading[/]")
@@ -161,12 +168,18 @@ class _Lines:
     def __init__(self, name: str) -> None:
         self._name = name
         self._said_at = 0.0
+        self._place: int | None = None
 
     def refused(self, message: str) -> None:
         self._say(message)
 
     def started(self, run_id: str) -> None:
         self._say(f"started {run_id}")
+
+    def stands(self, run: "Run") -> None:
+        if run.queue_position not in {None, self._place}:
+            self._say(status_of(run))
+        self._place = run.queue_position
 
     def event(self, event: "RunEvent") -> None:
         if event.error is not None and event.page_number is not None:
@@ -200,6 +213,8 @@ class _Quiet:
         print(f"{self._name}: {message}", file=sys.stderr, flush=True)
 
     def started(self, run_id: str) -> None: ...
+
+    def stands(self, run: "Run") -> None: ...
 
     def event(self, event: "RunEvent") -> None: ...
 

@@ -141,7 +141,7 @@ class _Batch:
 
     async def _follow(self, handle: "AsyncRunHandle", bar: Any) -> "Run":
         bar.started(handle.id)
-        async with aclosing(handle.watch()) as events:
+        async with aclosing(handle.watch(on_run=bar.stands)) as events:
             async for event in events:
                 bar.event(event)
         found = await self._docmill.runs.get(handle.id)

@@ -8,7 +8,18 @@ from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from docmill.cli.options import DOCUMENTS, LOCAL, AsJson, Server
-from docmill.cli.output import RUN_STYLES, Styled, evidence_json, json_line, json_pretty, local, run_json, span, table
+from docmill.cli.output import (
+    RUN_STYLES,
+    Styled,
+    evidence_json,
+    json_line,
+    json_pretty,
+    local,
+    run_json,
+    span,
+    status_of,
+    table,
+)
 
 app = App(name="runs", group=DOCUMENTS, help="Show runs.")
 
@@ -59,7 +70,7 @@ async def list_runs(
         style = RUN_STYLES[run.status]
         took = span(run.metrics.duration_ms) if run.metrics else ""
         rows.append(
-            (run.id, f"{run.flow_id} {run.version}", Styled(run.status, style), pages, local(run.created_at), took)
+            (run.id, f"{run.flow_id} {run.version}", Styled(status_of(run), style), pages, local(run.created_at), took)
         )
     table(["RUN", "FLOW", "STATUS", "PAGES", "CREATED", "TOOK"], rows, nothing="There are no such runs.")
 

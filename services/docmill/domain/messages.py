@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from docmill.domain.errors import Fault
 from docmill.domain.models import JobKind, JsonObject, PageSize
+from docmill.domain.quality import PageQuality
 
 Attempt = tuple[str, int]  # a job's id and the number of the attempt, from 1
 
@@ -73,6 +74,9 @@ class PageFacts:
     engine: str
     confidence: float
     words: int
+    quality: PageQuality | None = None
+    cached: bool = False
+    """The text was there already: no engine read it for this job."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

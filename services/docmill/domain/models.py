@@ -13,6 +13,7 @@ from typing import Any
 
 from docmill.domain.errors import Fault
 from docmill.domain.pages import Unit
+from docmill.domain.quality import PageQuality
 from docmill.domain.rates import Window
 from docmill.domain.states import JobState, PageState, ProbeState, RunState
 
@@ -274,6 +275,10 @@ class RunPage:
     confidence: float | None = None
     words: int | None = None
     duration_ms: int | None = None
+    cached: bool = False
+    """Its text was there already, from an earlier reading of the same bytes."""
+    quality: PageQuality | None = None
+    """Once DONE; None for pages that were read before it was measured."""
     fault: Fault | None = None
 
 

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from docmill.domain.quality import PageQuality
+
 
 class Unit(StrEnum):
     """The unit of a page's boxes."""
@@ -88,8 +90,11 @@ class Page:
     rotation: int = 0
     """Degrees clockwise that the page was turned before its boxes were measured (PDF /Rotate), for information."""
     engine: str = ""
-    """`text-layer`, `paddle`, `easyocr`, `tesseract`, or empty when nothing was read (a blank page)."""
+    """`text-layer`, `paddle`, `easyocr`, `tesseract`; `text-layer+paddle` where pictures beside the page's own text were
+    read; empty when nothing was read (a blank page)."""
     lines: tuple[Line, ...] = ()
+    quality: PageQuality | None = None
+    """None for pages that were read before it was measured."""
 
     @property
     def words(self) -> tuple[Word, ...]:

@@ -1,13 +1,16 @@
-"""Whose turn it is when several organizations have work that waits. Pure; `engine/turns.py` carries it out."""
+"""Whose turn it is when several organizations have work that waits. `engine/turns.py` and `worker/slots.py` carry it out."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heapify, heapreplace
 
 FEW = 2
 """Jobs in hand up to which an organization's next one goes on the express lane: it never stands behind a flood."""
+
+_KEPT = 10_000  # organizations whose latest turn is remembered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,3 +54,27 @@ def shares(seats: int, held: Mapping[str, int], order: Sequence[str], most: int 
         heapreplace(heap, (count + 1, rank, org_id))
         seats -= 1
     return given
+
+
+class Turns:
+    """Who was served last, in memory only: a restart goes by age once.
+
+    The dispatch loop's is used by that loop alone: operations read it in the store's threads while the loop waits for them.
+    """
+
+    def __init__(self) -> None:
+        self._last: OrderedDict[str, int] = OrderedDict()
+        self._count = 0
+
+    def served(self, org_ids: Iterable[str]) -> None:
+        """These had a turn, in this order."""
+        for org_id in org_ids:
+            self._count += 1
+            self._last[org_id] = self._count
+            self._last.move_to_end(org_id)
+        while len(self._last) > _KEPT:
+            self._last.popitem(last=False)
+
+    def last(self, org_id: str) -> int:
+        """Grows with the time of the latest turn; 0 when nobody remembers one."""
+        return self._last.get(org_id, 0)

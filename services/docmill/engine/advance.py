@@ -63,6 +63,8 @@ def pages_read(run: Run, recipe: Recipe, results: Sequence[JobResult], now: date
             "confidence": round(facts.confidence, 4),
             "words": facts.words,
             "durationMs": result.duration_ms,
+            "cached": facts.cached,
+            "needsReview": facts.quality is not None and facts.quality.needs_review,
             **_progress(run),
             "pagesDone": done,
         }

@@ -11,13 +11,13 @@ from docmill.blobs import BlobStore
 from docmill.bus import Bus
 from docmill.domain.plans import Plans
 from docmill.domain.retry import RetryPolicy
+from docmill.domain.turns import Turns
 from docmill.engine.catalog import Catalog
 from docmill.engine.last_use import LastUse
 from docmill.engine.limits import LimitsOf, PlanOf, no_limits
 from docmill.engine.notices import Webhooks
 from docmill.engine.notify import Notifier
 from docmill.engine.plan_files import builtin_plans
-from docmill.engine.turns import Turns
 from docmill.engine.workers import Workers
 from docmill.store import Store
 
@@ -39,6 +39,8 @@ class EngineOptions:
     """Deadline of a run that names none."""
     lease: timedelta = timedelta(minutes=30)
     """A published job comes back when no worker shows a sign of life for it for so long."""
+    publishing: timedelta = timedelta(seconds=30)
+    """Lease of a job until it is certain that the bus has it: whoever claimed it may never come to publish it."""
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     heartbeat: timedelta = timedelta(seconds=15)
     """An idle watch says so this often."""
@@ -71,6 +73,8 @@ class Context:
     last_use: LastUse = field(default_factory=LastUse)
     workers: Workers = field(default_factory=Workers)
     turns: Turns = field(default_factory=Turns)
+    afloat: list[datetime] = field(default_factory=list)
+    """Ends of the short leases of batches that the bus has; used by the dispatch loop alone, as `turns` is."""
     limits: LimitsOf = no_limits
     """How much an organization may have under way, by its plan and mode."""
     plan_of: PlanOf = field(default_factory=PlanOf)

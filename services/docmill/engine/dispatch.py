@@ -1,4 +1,8 @@
-"""Jobs from the record to the bus: the only publisher. A crash between commit and publish is a delay, never a loss."""
+"""Jobs from the record to the bus: the only publisher. A crash between commit and publish is a delay, never a loss.
+
+A claim's lease is short, so that jobs which are never published are soon up again. Once the bus has them, the next
+claim's transaction gives them the long lease: it follows at once, and there is no commit more.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +48,10 @@ async def run(ctx: Context) -> None:
 async def dispatch_once(ctx: Context) -> int:
     """Claim and publish one batch; how many jobs were taken by the bus."""
     ctx.work.clear()  # before the look: a job that becomes ready from now on sets it again
-    messages = await ctx.store.write(lambda: claim(ctx))
+    now = ctx.now()
+    # A crash of the machine may undo a claim: what is published then is READY, as after every start.
+    messages = await ctx.store.write(lambda: claim(ctx, now), durable=False)
+    ctx.afloat.clear()
     if not messages:
         return 0
     try:
@@ -57,8 +64,11 @@ async def dispatch_once(ctx: Context) -> int:
         by_word[word].append(message)
     for message in by_word[Publication.TOO_LARGE]:
         await collect.collect(ctx, _too_large(message))
-    if refused := by_word[Publication.REFUSED]:
+    refused = by_word[Publication.REFUSED]
+    if refused:
         await _give_back(ctx, refused)
+    ctx.afloat.append(now + ctx.options.publishing)  # not before: what could not be given back must not be among them
+    if refused:
         raise BusUnavailable(f"the bus did not take {len(refused)} jobs")
     ctx.turns.served(message.org_id for message in messages)
     return len(messages)
@@ -86,10 +96,11 @@ async def _give_back(ctx: Context, messages: Sequence[JobMessage]) -> None:
     await ctx.store.write(lambda: jobs.unclaim([(message.job_id, message.attempt) for message in messages]))
 
 
-def claim(ctx: Context) -> Op[list[JobMessage]]:
+def claim(ctx: Context, now: datetime) -> Op[list[JobMessage]]:
     """Lease what is due, in fair order as far as there is room, and put together what workers need to know."""
-    now = ctx.now()
-    seats = yield from turns.claim(ctx.turns, now, now + ctx.options.lease, ctx.workers.window)
+    for short in ctx.afloat:
+        yield from claims.afloat(short, now + ctx.options.lease)
+    seats = yield from turns.claim(ctx.turns, now, now + ctx.options.publishing, ctx.workers.window)
     messages = []
     for seat in seats:
         job, recipe = seat.job, None

@@ -6,42 +6,16 @@ an urgent one, delays nobody else's single page.
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from docmill.domain.turns import FEW, Line, room, shares
+from docmill.domain.turns import FEW, Line, Turns, room, shares
 from docmill.store import Op, claims
 from docmill.store.claims import ClaimedJob
 
 _BATCH = 500  # jobs of the normal lane in one claim
 _TAKES = 32  # lines that one claim takes from; the next one follows at once
-_KEPT = 10_000
-
-
-class Turns:
-    """Who was served last, in memory only: a restart goes by age once.
-
-    Used by the dispatch loop alone: operations read it in the store's threads while the loop waits for them.
-    """
-
-    def __init__(self) -> None:
-        self._last: OrderedDict[str, int] = OrderedDict()
-        self._count = 0
-
-    def served(self, org_ids: Iterable[str]) -> None:
-        """Jobs of these were published, in this order."""
-        for org_id in org_ids:
-            self._count += 1
-            self._last[org_id] = self._count
-            self._last.move_to_end(org_id)
-        while len(self._last) > _KEPT:
-            self._last.popitem(last=False)
-
-    def last(self, org_id: str) -> int:
-        """Grows with the time of the latest turn; 0 when nobody remembers one."""
-        return self._last.get(org_id, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

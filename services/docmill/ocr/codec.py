@@ -1,7 +1,7 @@
 """A page's text as bytes: what a PAGE job stores and a DOCUMENT job reads.
 
 Compact JSON: `{"v": 1, "n": number, "s": [width, height], "u": unit, "r": rotation, "e": engine,
-"l": [[[text, x, y, w, h, confidence], ...], ...]}`.
+"l": [[[text, x, y, w, h, confidence], ...], ...], "q": quality}`; "q" may be absent.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from docmill.domain import quality
 from docmill.domain.pages import Box, Line, Page, Unit, Word
 
 _VERSION = 1
@@ -17,17 +18,18 @@ _VERSION = 1
 
 def page_to_json(page: Page) -> bytes:
     """The bytes of `page`; numbers keep their full precision."""
-    return orjson.dumps(
-        {
-            "v": _VERSION,
-            "n": page.number,
-            "s": [page.width, page.height],
-            "u": page.unit,
-            "r": page.rotation,
-            "e": page.engine,
-            "l": [[_word_to_json(word) for word in line.words] for line in page.lines],
-        }
-    )
+    value: dict[str, Any] = {
+        "v": _VERSION,
+        "n": page.number,
+        "s": [page.width, page.height],
+        "u": page.unit,
+        "r": page.rotation,
+        "e": page.engine,
+        "l": [[_word_to_json(word) for word in line.words] for line in page.lines],
+    }
+    if page.quality is not None:
+        value["q"] = quality.to_json(page.quality)
+    return orjson.dumps(value)
 
 
 def page_from_json(data: bytes) -> Page:
@@ -45,9 +47,16 @@ def page_from_json(data: bytes) -> Page:
             rotation=value["r"],
             engine=value["e"],
             lines=tuple(Line(tuple(_word_from_json(word) for word in line)) for line in value["l"]),
+            quality=quality.from_json(value["q"]) if "q" in value else None,
         )
     except (KeyError, TypeError) as error:
         raise ValueError("not the text of a page") from error
+
+
+def summary(page: Page) -> dict[str, Any]:
+    """What is said of a page beside its text: `engine`, `confidence`, `words` (how many) and `quality`, if measured."""
+    measured = None if page.quality is None else quality.to_json(page.quality)
+    return {"engine": page.engine, "confidence": page.confidence, "words": len(page.words), "quality": measured}
 
 
 def _word_to_json(word: Word) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from docmill.domain.models import PageSize
 from docmill.domain.pages import Box, Unit
 from docmill.ocr import images, sniff
 from docmill.ocr.limits import MediaLimits
-from docmill.ocr.pdf import open_pdf
+from docmill.ocr.pdf import open_pdf, scan_resolution
 from docmill.ocr.text_layer import TextLayer, read_text_layer
 
 if TYPE_CHECKING:
@@ -35,11 +36,29 @@ class RenderedPage:
     page: PageSize
     orientation: int = 1
     """EXIF orientation that was applied to an image; 1 for PDF pages."""
+    corner: tuple[float, float] = (0.0, 0.0)
+    """Where the picture begins on the page, in the page's unit, if it shows a part of it."""
+
+    resolution: float | None = None
+    """Dots an inch of the scan: of the image that fills a PDF page, or as an image file says."""
+
+    @property
+    def true_share(self) -> float:
+        """Pixels of the scan for each pixel of `image` along a side, at most 1: a PDF's scan may be coarser."""
+        if self.page.unit is not Unit.POINT or self.resolution is None:
+            return 1.0
+        return min(1.0, self.resolution / 72 / self.scale)
+
+    def to_pixels(self, box: Box) -> Box:
+        """A box of a PDF page in pixels of `image`, which it may exceed."""
+        left, top = self.corner
+        return Box((box.x - left) * self.scale, (box.y - top) * self.scale, box.w * self.scale, box.h * self.scale)
 
     def to_page(self, box: Box) -> Box:
         """A box of `image` in the page's unit: points after rotation, or pixels of the image as stored."""
-        left, top = box.x / self.scale, box.y / self.scale
-        right, bottom = box.right / self.scale, box.bottom / self.scale
+        x, y = self.corner
+        left, top = x + box.x / self.scale, y + box.y / self.scale
+        right, bottom = x + box.right / self.scale, y + box.bottom / self.scale
         x0, y0 = self._stored(left, top)
         x1, y1 = self._stored(right, bottom)
         left, right = sorted((min(max(x0, 0.0), self.page.width), min(max(x1, 0.0), self.page.width)))
@@ -78,8 +97,8 @@ class OpenDocument(Protocol):
     def text_layer(self, number: int) -> TextLayer | None:
         """The text that the page carries; None for images and for pages without any."""
 
-    def render(self, number: int) -> RenderedPage:
-        """The page as a picture to read."""
+    def render(self, number: int, area: Box | None = None) -> RenderedPage:
+        """The page, or an `area` of a PDF's page in points, as a picture to read."""
 
     def picture(self, number: int, max_side: int) -> Image.Image:
         """The page to be looked at, RGB or grey, standing as the boxes of its words do: times its own size, they fit.
@@ -137,18 +156,20 @@ class PdfDocument:
         except pypdfium2.PdfiumError as error:
             raise _broken_page(number) from error
 
-    def render(self, number: int) -> RenderedPage:
+    def render(self, number: int, area: Box | None = None) -> RenderedPage:
         """See `OpenDocument`."""
         page, size = self._open(number), self.page_size(number)
         limits = self._limits
         scale = min(limits.render_dpi / 72, limits.max_render_side / max(size.width, size.height))
+        left, top, right, bottom = _margins(area, size, scale)
         try:
-            bitmap = page.render(scale=scale, rev_byteorder=True)
+            bitmap = page.render(scale=scale, rev_byteorder=True, crop=(left, bottom, right, top))
         except pypdfium2.PdfiumError as error:
             raise _broken_page(number) from error
         pixels = np.array(bitmap.to_numpy()[:, :, :3], dtype=np.uint8)  # a copy: the bitmap's memory goes with it
         bitmap.close()
-        return RenderedPage(image=pixels, scale=scale, page=size)
+        resolution = scan_resolution(page) if area is None else None
+        return RenderedPage(image=pixels, scale=scale, page=size, corner=(left, top), resolution=resolution)
 
     def picture(self, number: int, max_side: int) -> Image.Image:
         """See `OpenDocument`."""
@@ -224,12 +245,20 @@ class ImageDocument:
         del number
         return None
 
-    def render(self, number: int) -> RenderedPage:
+    def render(self, number: int, area: Box | None = None) -> RenderedPage:
         """See `OpenDocument`."""
+        del area
         with self._standing_on(number) as image:
             pixels, scale = images.to_rgb(image, self._media_type)
+            resolution = images.resolution(image)
         frame = self._frames[number - 1]
-        return RenderedPage(image=pixels, scale=scale, page=self.page_size(number), orientation=frame.orientation)
+        return RenderedPage(
+            image=pixels,
+            scale=scale,
+            page=self.page_size(number),
+            orientation=frame.orientation,
+            resolution=resolution,
+        )
 
     def picture(self, number: int, max_side: int) -> Image.Image:
         """See `OpenDocument`."""
@@ -246,6 +275,15 @@ class ImageDocument:
             else:
                 with images.open_image(self._path, self._media_type) as image:
                     yield image
+
+
+def _margins(area: Box | None, size: PageSize, scale: float) -> tuple[float, float, float, float]:
+    """What lies left, above, right and below of `area` in points, cut at whole pixels as PDFium draws no others."""
+    if area is None:
+        return (0.0, 0.0, 0.0, 0.0)
+    sides = (area.x, area.y, size.width - area.right, size.height - area.bottom)
+    left, top, right, bottom = (max(0, math.floor(side * scale) - 1) / scale for side in sides)
+    return left, top, right, bottom
 
 
 def _broken_page(number: int) -> MediaError:

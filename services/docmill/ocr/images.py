@@ -50,6 +50,8 @@ _TURNS = {
 _TURNS_BACK = {**_TURNS, 6: _TURNS[8], 8: _TURNS[6]}  # all others undo themselves
 _READ_PIXELS = 16_000_000  # engines scale down themselves; a 100-megapixel photo reads no better than 16
 _READ_SIDE = 16_000
+_MIN_DPI, _MAX_DPI = 20, 5000
+_SCREENS = frozenset({72, 96})  # what cameras and screens give pictures without a size on paper
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +176,17 @@ def check_pixels(image: Image.Image, number: int, media_type: str, limits: Media
             f" {limits.max_pixels:,} pixels can be read. Send a smaller image",
             {"page": str(number), "width": str(width), "height": str(height)},
         )
+
+
+def resolution(image: Image.Image) -> float | None:
+    """Dots an inch that the current frame names; None for what programs write that know of no paper."""
+    try:
+        across, down = (float(value) for value in image.info["dpi"])
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        return None
+    if not (_MIN_DPI < across < _MAX_DPI and abs(across - down) < _MIN_DPI):
+        return None
+    return None if round(across) in _SCREENS else (across + down) / 2
 
 
 def decode_fully(image: Image.Image) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import pairwise
+import math
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 from statistics import median
 
 from docmill.domain.pages import Box, Line, Word
@@ -13,6 +15,9 @@ _TALLER = 2.5  # a word this much taller than its neighbours stands alone: text 
 _GUTTER = 1.0  # the blank strip between two columns is at least this many line heights wide
 _COLUMN_LINES = 5  # a column of running text has at least this many lines
 _COLUMN_FILL = 0.6  # and its lines fill at least this much of its width (cells of a table do not)
+
+_Part = tuple[int, float, float]  # of a row: number of words, left, right
+_NOTHING: _Part = (0, 0.0, 0.0)
 
 
 def arrange(words: Iterable[Word]) -> tuple[Line, ...]:
@@ -26,33 +31,67 @@ def arrange(words: Iterable[Word]) -> tuple[Line, ...]:
     height = median(row.height for row in rows)
     lying = [row for row in rows if not _is_sideways(row, height)]
     sideways = [row for row in rows if _is_sideways(row, height)]
-    ordered = _in_reading_order(_rows(lying), height)
+    ordered = _in_reading_order(_rows(lying), _Ruler(rows, height))
     return tuple(Line(tuple(row.words)) for row in _insert(ordered, sideways))
 
 
-class _Row:
-    """Words that stand on one row; grows while rows are found."""
+class _Ruler:
+    """Places across the page as bits of a number, so that many rows are compared by one `&` each.
 
-    __slots__ = ("bottom", "height", "left", "right", "top", "words")
+    A bit stands for a gutter that begins there: between `a` and `b` all those begin that end before `b`.
+    """
+
+    __slots__ = ("gutter", "left", "right", "unit")
+
+    def __init__(self, rows: Sequence[_Row], height: float) -> None:
+        self.gutter = _GUTTER * height
+        self.left = min(row.left for row in rows) - 2 * self.gutter
+        self.right = max(row.right for row in rows) + 2 * self.gutter
+        self.unit = max(self.gutter / 16, (self.right - self.left) / 8192, 1e-9)
+
+    def marks(self, start: float, end: float) -> int:
+        """The bits of gutters between `start` and `end`."""
+        first = math.ceil((start - self.left) / self.unit)
+        count = math.floor((end - self.gutter - self.left) / self.unit) - first + 1
+        return ((1 << count) - 1) << first if count > 0 else 0
+
+    def middles(self, marks: int) -> Iterator[float]:
+        """The middle of each blank strip, from left to right."""
+        bit = 0
+        while marks:
+            skipped = (marks & -marks).bit_length() - 1
+            marks >>= skipped
+            width = (marks ^ (marks + 1)).bit_length() - 1
+            yield self.left + (2 * (bit + skipped) + width - 1) / 2 * self.unit + self.gutter / 2
+            marks >>= width
+            bit += skipped + width
+
+
+class _Row:
+    """Words that stand on one row; grows while rows are found, and may be asked for gaps and parts once it is sorted."""
+
+    __slots__ = ("_gutters", "_lefts", "_rights", "bottom", "height", "left", "right", "top", "words")
 
     def __init__(self, words: list[Word]) -> None:
         self.words = words
         box = words[0].box if len(words) == 1 else Box.around([word.box for word in words])
         self.left, self.top, self.right, self.bottom = box.x, box.y, box.right, box.bottom
         self.height = box.h
+        self._gutters = -1
+        self._lefts: list[float] = []
+        self._rights: list[float] = []
 
     @property
     def middle(self) -> float:
         return (self.top + self.bottom) / 2
 
-    def shares_row(self, word: Word) -> bool:
-        """Whether `word` stands on this row: they overlap by half of the smaller one, and neither dwarfs the other."""
-        box = word.box
-        overlap = min(self.bottom, box.bottom) - max(self.top, box.y)
-        smaller, larger = sorted((self.height, box.h))
+    def shares_row(self, box: Box) -> bool:
+        """Whether a word at `box` stands on this row: they overlap by half of the smaller one, and neither dwarfs the other."""
+        height, own = box.h, self.height
+        smaller, larger = (height, own) if height < own else (own, height)
         if larger > 2 * smaller:  # a large heading beside small print: only at the same middle
-            return abs(self.middle - box.y - box.h / 2) < smaller / 2
-        return overlap >= _SAME_ROW * smaller
+            return abs(self.middle - box.y - height / 2) < smaller / 2
+        return min(self.bottom, box.y + height) - max(self.top, box.y) >= _SAME_ROW * smaller
 
     def add(self, word: Word) -> None:
         """Appends; the row's band follows the mean of its words, so that it neither grows nor drifts."""
@@ -62,6 +101,36 @@ class _Row:
         self.bottom = (self.bottom * count + word.box.bottom) / (count + 1)
         self.height = self.bottom - self.top
         self.left, self.right = min(self.left, word.box.x), max(self.right, word.box.right)
+
+    def gutters(self, ruler: _Ruler) -> int:
+        """Where on the ruler a gutter may begin so that no word of the row stands in it."""
+        if self._gutters < 0:
+            self._gutters = (
+                self.inner_gutters(ruler) | ruler.marks(ruler.left, self.left) | ruler.marks(self.right, ruler.right)
+            )
+        return self._gutters
+
+    def inner_gutters(self, ruler: _Ruler) -> int:
+        """As `gutters`, between words of the row only."""
+        self._measure()
+        marks = 0
+        for right, left in zip(self._rights, self._lefts[1:], strict=False):
+            if left - right >= ruler.gutter:
+                marks |= ruler.marks(right, left)
+        return marks
+
+    def parts(self, at: float) -> tuple[_Part, _Part]:
+        """How many words stand left and right of `at`, and from where to where."""
+        self._measure()
+        count = bisect_left(self._lefts, at)
+        left = (count, self.left, self._rights[count - 1]) if count else _NOTHING
+        rest = len(self.words) - count
+        return left, (rest, self._lefts[count], self.right) if rest else _NOTHING
+
+    def _measure(self) -> None:
+        if not self._lefts:
+            self._lefts = [word.box.x for word in self.words]
+            self._rights = list(accumulate((word.box.right for word in self.words), max))
 
 
 def _is_sideways(row: _Row, height: float) -> bool:
@@ -73,7 +142,7 @@ def _rows(singles: Sequence[_Row]) -> list[_Row]:
     rows: list[_Row] = []
     for single in sorted(singles, key=lambda row: row.middle):
         word = single.words[0]
-        home = next((row for row in reversed(rows[-3:]) if row.shares_row(word)), None)
+        home = next((row for row in rows[:-4:-1] if row.shares_row(word.box)), None)
         if home is None:
             rows.append(single)
         else:
@@ -83,55 +152,38 @@ def _rows(singles: Sequence[_Row]) -> list[_Row]:
     return sorted(rows, key=lambda row: row.middle)
 
 
-def _in_reading_order(rows: list[_Row], height: float) -> list[_Row]:
+def _in_reading_order(rows: list[_Row], ruler: _Ruler) -> list[_Row]:
     """Rows of running text that stand in columns, column by column; all others as they are."""
     ordered: list[_Row] = []
     start = 0
     while start < len(rows):
-        end, columns = _columns_from(rows, start, height)
+        end, columns = _columns_from(rows, start, ruler)
         if columns is None:
             ordered.append(rows[start])
             start += 1
         else:
             for column in columns:
-                ordered.extend(_in_reading_order(column, height))
+                ordered.extend(_in_reading_order(column, ruler))
             start = end
     return ordered
 
 
-def _columns_from(rows: list[_Row], start: int, height: float) -> tuple[int, tuple[list[_Row], list[_Row]] | None]:
+def _columns_from(rows: list[_Row], start: int, ruler: _Ruler) -> tuple[int, tuple[list[_Row], list[_Row]] | None]:
     """The longest run of rows from `start` with one blank strip through all of them, cut there: (end, two columns)."""
-    strips = _gaps(rows[start], height)
+    marks = best = rows[start].inner_gutters(ruler)
     end = start
-    best: list[tuple[float, float]] = []
-    while end < len(rows):
-        row = rows[end]
-        narrowed = [
-            (max(a, c), min(b, d)) for a, b in strips for c, d in _blank(row, height) if min(b, d) - max(a, c) >= height
-        ]
-        if not narrowed:
-            break
-        strips = best = narrowed
-        end += 1
-    if end - start < _COLUMN_LINES or not best:
+    while marks and end < len(rows):
+        marks &= rows[end].gutters(ruler)
+        if marks:
+            best = marks
+            end += 1
+    if end - start < _COLUMN_LINES:
         return start, None
-    for left, right in best:
-        cut = (left + right) / 2
-        parts = _cut(rows[start:end], cut)
-        if all(_is_running_text(part) for part in parts):
-            return end, parts
+    for cut in ruler.middles(best):
+        parts = [row.parts(cut) for row in rows[start:end]]
+        if all(_is_running_text([part for part in side if part[0]]) for side in zip(*parts, strict=True)):
+            return end, _cut(rows[start:end], cut)
     return start, None
-
-
-def _gaps(row: _Row, height: float) -> list[tuple[float, float]]:
-    """Blank strips between words of the row that are wide enough for a gutter."""
-    spans = pairwise(row.words)
-    return [(a.box.right, b.box.x) for a, b in spans if b.box.x - a.box.right >= _GUTTER * height]
-
-
-def _blank(row: _Row, height: float) -> list[tuple[float, float]]:
-    """Everything blank in the row, left and right of it included."""
-    return [(float("-inf"), row.left), *_gaps(row, height), (row.right, float("inf"))]
 
 
 def _cut(rows: Sequence[_Row], at: float) -> tuple[list[_Row], list[_Row]]:
@@ -140,13 +192,13 @@ def _cut(rows: Sequence[_Row], at: float) -> tuple[list[_Row], list[_Row]]:
     return [_Row(words) for words in left if words], [_Row(words) for words in right if words]
 
 
-def _is_running_text(rows: Sequence[_Row]) -> bool:
+def _is_running_text(parts: Sequence[_Part]) -> bool:
     """Many lines of several words that mostly reach across the column."""
-    if len(rows) < _COLUMN_LINES:
+    if len(parts) < _COLUMN_LINES:
         return False
-    width = max(row.right for row in rows) - min(row.left for row in rows)
-    full = sum(row.right - row.left >= _COLUMN_FILL * width and len(row.words) >= 3 for row in rows)
-    return full >= _COLUMN_FILL * len(rows)
+    width = max(right for _, _, right in parts) - min(left for _, left, _ in parts)
+    full = sum(right - left >= _COLUMN_FILL * width and count >= 3 for count, left, right in parts)
+    return full >= _COLUMN_FILL * len(parts)
 
 
 def _insert(rows: list[_Row], sideways: list[_Row]) -> list[_Row]:

@@ -16,6 +16,7 @@ from pypdfium2 import raw
 from docmill.domain.errors import MediaError, Reason
 
 _NO_PAGES = raw.FPDF_ERR_FILE  # see `_failure`
+_MOST = 0.5  # of a page
 _END_MARK = b"%%EOF"
 _STARTXREF = re.compile(rb"startxref\s+(\d+)")
 _MORE = re.compile(rb"\b(\d+\s+\d+\s+obj|trailer)\b")
@@ -35,6 +36,24 @@ def open_pdf(path: Path) -> pypdfium2.PdfDocument:
         document.close()
         raise _opening_error(_NO_PAGES)
     return document
+
+
+def scan_resolution(page: pypdfium2.PdfPage) -> float | None:
+    """Dots an inch of the largest image on the page, if it covers most of it: then the page is a scan."""
+    width, height = page.get_size()
+    try:
+        scans = [_placed(image) for image in page.get_objects(filter=(raw.FPDF_PAGEOBJ_IMAGE,), max_depth=3)]
+    except pypdfium2.PdfiumError:
+        return None
+    area, pixels = max(scans, default=(0.0, 0))
+    return 72 * (pixels / area) ** 0.5 if area > _MOST * width * height and pixels else None
+
+
+def _placed(image: pypdfium2.PdfObject) -> tuple[float, int]:
+    """Square points that the image covers, and its pixels."""
+    left, bottom, right, top = image.get_bounds()
+    columns, rows = image.get_px_size()
+    return abs((right - left) * (top - bottom)), columns * rows
 
 
 def check_complete(path: Path) -> None:

@@ -22,6 +22,8 @@ class EngineOptions:
     """ISO 639-1 codes."""
     gpu: str = "auto"
     """`auto` takes a GPU if there is one, `on` insists, `off` never does."""
+    profile: str = "balanced"
+    """`balanced`, or `fast` for engines that can be quicker at some cost of accuracy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

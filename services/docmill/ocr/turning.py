@@ -1,6 +1,6 @@
 """Pages that lie on their side or stand on their head: noticed by what was read, read again the right way up.
 
-Measured on receipts and forms: the wrong way up, engines are less than 0.7 sure of what they read, the right way up
+Measured on receipts and forms: the wrong way up, engines are less than 0.8 sure of what they read, the right way up
 more than 0.9; on its side, three words in four are taller than wide. So an upright page costs nothing.
 """
 
@@ -17,7 +17,7 @@ from docmill.ocr import OcrEngine
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_SURE = 0.75  # mean confidence below which a page may stand on its head
+_SURE = 0.85  # mean confidence below which a page may stand on its head
 _ENOUGH_WORDS = 3  # fewer say nothing about how a page lies
 _SIDEWAYS = 0.5  # share of words that are taller than wide
 

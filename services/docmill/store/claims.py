@@ -112,6 +112,22 @@ def take(line: Line, now: datetime, lease_until: datetime, limit: int) -> Op[Seq
     return [_claimed(row) for row in rows]
 
 
+_AFLOAT = """
+UPDATE jobs SET lease_until = $2 WHERE id IN (
+    SELECT j.id FROM jobs j WHERE j.state = 'PUBLISHED' AND j.lease_until = $1
+    FOR UPDATE OF j SKIP LOCKED
+)
+"""
+
+
+def afloat(claimed_until: datetime, lease_until: datetime) -> Op[None]:
+    """A longer lease for what is left of the jobs that were claimed until `claimed_until`.
+
+    What somebody has locked is ending, or a worker's sign of life extends it; waiting for it could be a deadlock.
+    """
+    yield Statement(_AFLOAT, (micros(claimed_until), micros(lease_until)))
+
+
 def _claimed(row: Row) -> ClaimedJob:
     return ClaimedJob(
         job_id=row[0],

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from docmill.domain import quality
 from docmill.domain.errors import Fault
 from docmill.domain.messages import Attempt, JobResult
 from docmill.domain.models import Job, JobKind, RunPage
 from docmill.domain.states import JobState, PageState
 from docmill.store import Many, Op, Row, Statement
-from docmill.store._codec import dump_fault, load_fault, micros, moment
+from docmill.store._codec import dump, dump_fault, load, load_fault, micros, moment
 
 _AT_ONCE = 64  # ids in one statement
 _JOB = "id, kind, org_id, run_id, document_id, page, state, attempt, ready_at, lease_until, created_at, failures"
@@ -104,7 +105,8 @@ def succeed(result: JobResult) -> Op[bool]:
     facts = result.page_facts
     rows = yield Statement(
         "UPDATE jobs SET state = 'SUCCEEDED', lease_until = NULL, page_key = $3, engine = $4, confidence = $5, "
-        "words = $6, duration_ms = $7 WHERE id = $1 AND attempt = $2 AND state IN ('READY', 'PUBLISHED') RETURNING id",
+        "words = $6, duration_ms = $7, cached = $8, quality = $9 "
+        "WHERE id = $1 AND attempt = $2 AND state IN ('READY', 'PUBLISHED') RETURNING id",
         (
             result.job_id,
             result.attempt,
@@ -113,6 +115,8 @@ def succeed(result: JobResult) -> Op[bool]:
             facts.confidence if facts else None,
             facts.words if facts else None,
             result.duration_ms,
+            int(facts.cached) if facts else 0,
+            dump(quality.to_json(facts.quality)) if facts and facts.quality else None,
         ),
     )
     return bool(rows)
@@ -167,8 +171,8 @@ def page_keys(run_id: str) -> Op[Sequence[str]]:
 def pages(run_id: str, after: int, limit: int) -> Op[Sequence[RunPage]]:
     """At most `limit` pages after number `after`, in order."""
     rows = yield Statement(
-        "SELECT run_id, page, state, attempt, page_key, engine, confidence, words, duration_ms, fault FROM jobs "
-        "WHERE run_id = $1 AND kind = 'PAGE' AND page > $2 ORDER BY page LIMIT $3",
+        "SELECT run_id, page, state, attempt, page_key, engine, confidence, words, duration_ms, cached, quality, fault "
+        "FROM jobs WHERE run_id = $1 AND kind = 'PAGE' AND page > $2 ORDER BY page LIMIT $3",
         (run_id, after, limit),
     )
     return [
@@ -182,7 +186,9 @@ def pages(run_id: str, after: int, limit: int) -> Op[Sequence[RunPage]]:
             confidence=row[6],
             words=row[7],
             duration_ms=row[8],
-            fault=load_fault(row[9]),
+            cached=bool(row[9]),
+            quality=quality.from_json(load(row[10])) if row[10] else None,
+            fault=load_fault(row[11]),
         )
         for row in rows
     ]

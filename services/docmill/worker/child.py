@@ -2,7 +2,7 @@
 
 It gets requests as frames on standard input and answers each with one frame on standard output:
 
-    start     {parent, niceness, threads, engine, limits, ...}   -> {engine, fingerprint, batch_size} or {unusable}
+    start     {parent, niceness, threads, engine, limits, ...}   -> {engine, fingerprint, fingerprints, batch_size} or {unusable}
     probe     {path, declared_type, filename}          -> {media_type, pages: [[width, height, unit], ...]}
     page      {path, media_type, page, read}           -> {engine, confidence, words, engine_ms, fingerprint} + page
     pages     {pages: [what `page` takes, ...]}        -> {pages: [what `page` gives, or its failure, ...],

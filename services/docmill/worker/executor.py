@@ -83,7 +83,7 @@ class ChildProcess:
         self.asked = 0
         """Requests sent to it."""
         self.hello: dict[str, Any] = {}
-        """What it said of itself when it was ready: `engine`, `fingerprint`, `batch_size`."""
+        """What it said of itself when it was ready: `engine`, `fingerprint`, `fingerprints`, `batch_size`."""
         self.gone = asyncio.create_task(process.wait())
         """Done when the process has ended."""
         self._side_tasks = (asyncio.create_task(self._log_stderr()), asyncio.create_task(self._watch_memory()))
@@ -221,6 +221,8 @@ class Executor:
         self._idle_deaths = 0
         self.batch_size = 1
         """Pages that are better asked for together, as the first child said; known once started."""
+        self.fingerprints: Mapping[str, str] = {}
+        """Of the reader by reading mode, as the first child said; known once started."""
         self.keeper: asyncio.Task[None] | None = None
         """Ends only with `ChildUnusable`: whoever owns this executor watches it."""
 
@@ -229,6 +231,7 @@ class Executor:
         child = await ChildProcess.start(self._spec)
         self._install(child)
         self.batch_size = facts.batch_size(child.hello)
+        self.fingerprints = facts.fingerprints(child.hello)
         self.keeper = asyncio.create_task(self._keep())
 
     async def call(self, request: dict[str, Any], body: bytes = b"", *, seconds: float) -> frames.Frame:

@@ -14,13 +14,24 @@ from typing import Any
 
 import structlog
 
+from docmill.domain import quality
 from docmill.domain.messages import PageFacts, ProbeFacts, StepFacts
 from docmill.domain.models import PageSize
 from docmill.domain.pages import Unit
 from docmill.worker import faults
 from docmill.worker.frames import Frame
 
-__all__ = ["batch_size", "engine_ms", "fingerprint", "page_facts", "parts", "png", "probe_facts", "step_facts"]
+__all__ = [
+    "batch_size",
+    "engine_ms",
+    "fingerprint",
+    "fingerprints",
+    "page_facts",
+    "parts",
+    "png",
+    "probe_facts",
+    "step_facts",
+]
 
 log = structlog.stdlib.get_logger("docmill.worker")
 
@@ -31,6 +42,7 @@ _MAX_SIDE = 1e9  # pixels or points
 _MAX_WORDS = 100_000_000  # of a page
 _MAX_STEPS = 1000
 _MAX_BATCH = 64
+_MAX_MODES = 20
 _MAX_MS = 7 * 24 * 3600 * 1000
 _PNG = b"\x89PNG\r\n\x1a\n"
 _ROUNDING = 1e-6  # a mean of ones may come out a little larger
@@ -50,10 +62,13 @@ def probe_facts(header: Header) -> ProbeFacts:
         return ProbeFacts(media_type=_text(header["media_type"]), pages=pages)
 
 
-def page_facts(header: Header, page_key: str) -> PageFacts:
-    """`engine`, `confidence` and `words` of the page whose text is kept under `page_key`."""
+def page_facts(header: Header, page_key: str, *, cached: bool = False) -> PageFacts:
+    """`engine`, `confidence`, `words` and `quality` (see `docmill.ocr.codec.summary`) of the page whose text is kept under `page_key`."""
     with _checked():
+        measured = header.get("quality")
         return PageFacts(
+            quality=None if measured is None else quality.from_json(measured),
+            cached=cached,
             page_key=page_key,
             engine=_text(header["engine"]),
             confidence=min(_number(header["confidence"], 1.0 + _ROUNDING), 1.0),
@@ -105,10 +120,16 @@ def engine_ms(header: Header) -> int:
 def fingerprint(header: Header) -> str:
     """`fingerprint`, which is one segment of a blob's key: a child must not name other blobs."""
     with _checked():
-        text = _text(header["fingerprint"])
-        if not _SEGMENT.fullmatch(text):
-            raise ValueError("not a segment of a key")
-        return text
+        return _segment(header["fingerprint"])
+
+
+def fingerprints(header: Header) -> Mapping[str, str]:
+    """`fingerprints` by reading mode; none where the child does not say."""
+    with _checked():
+        said = dict(header.get("fingerprints", {}))
+        if len(said) > _MAX_MODES:
+            raise ValueError(f"more than {_MAX_MODES} reading modes")
+        return {_text(mode): _segment(value) for mode, value in said.items()}
 
 
 @contextmanager
@@ -130,6 +151,13 @@ def _text(value: object) -> str:
     if not isinstance(value, str) or len(value) > _MAX_TEXT or "\0" in value:
         raise ValueError(f"no text of at most {_MAX_TEXT} characters")
     return value
+
+
+def _segment(value: object) -> str:
+    text = _text(value)
+    if not _SEGMENT.fullmatch(text):
+        raise ValueError("not a segment of a key")
+    return text
 
 
 def _count(value: object, most: int) -> int:

@@ -18,6 +18,7 @@ from docmill.worker import facts
 from docmill.worker.cache import DocumentCache
 from docmill.worker.frames import Frame
 from docmill.worker.outages import asking_for
+from docmill.worker.page_cache import PageCache
 
 __all__ = [
     "Ask",
@@ -68,11 +69,13 @@ class Timeouts:
     render: float = 60.0
 
 
-def handlers_of(blobs: BlobStore, cache: DocumentCache, timeouts: Timeouts) -> Mapping[JobKind, Handler]:
+def handlers_of(
+    blobs: BlobStore, cache: DocumentCache, pages: PageCache, timeouts: Timeouts
+) -> Mapping[JobKind, Handler]:
     """The handler of every kind of job."""
     return {
         JobKind.PROBE: ProbeHandler(cache, timeouts.probe),
-        JobKind.PAGE: PageHandler(blobs, cache, timeouts.page),
+        JobKind.PAGE: PageHandler(pages, cache, timeouts.page),
         JobKind.DOCUMENT: DocumentHandler(blobs, timeouts.document),
         JobKind.RENDER: RenderHandler(blobs, cache, timeouts.render),
     }
@@ -94,23 +97,22 @@ class ProbeHandler:
 
 
 class PageHandler:
-    """Read one page and keep its text under `pages/{org}/{sha256}/{fingerprint}/{page}.json`."""
+    """Read one page and keep its text, unless it is kept already."""
 
-    def __init__(self, blobs: BlobStore, cache: DocumentCache, timeout: float) -> None:
-        self._blobs = blobs
+    def __init__(self, pages: PageCache, cache: DocumentCache, timeout: float) -> None:
+        self._pages = pages
         self._cache = cache
         self._timeout = timeout
 
     async def handle(self, job: JobMessage, ask: Ask) -> Outcome:
         """`PageFacts`; raises `MediaError` for a page that cannot be read."""
+        if (kept := await self._pages.find(job)) is not None:
+            return Outcome(page_facts=kept)
         request = {"do": "page", "media_type": job.media_type, "page": job.page, "read": dict(job.read)}
         async with self._cache.hold(job.blob_key, job.sha256) as path:
             reply = await ask({**request, "path": str(path)}, seconds=self._timeout)
-        key = f"pages/{job.org_id}/{job.sha256}/{facts.fingerprint(reply.header)}/{job.page}.json"
-        outcome = Outcome(page_facts=facts.page_facts(reply.header, key), engine_ms=facts.engine_ms(reply.header))
-        with asking_for(key):
-            await self._blobs.put(key, reply.body)
-        return outcome
+        engine_ms = facts.engine_ms(reply.header)
+        return Outcome(page_facts=await self._pages.keep(job, reply), engine_ms=engine_ms)
 
 
 class RenderHandler:

@@ -15,6 +15,7 @@ from docmill.worker.cache import DocumentCache
 from docmill.worker.executor import ChildSpec, Executor
 from docmill.worker.handlers import Timeouts, handlers_of
 from docmill.worker.loop import Worker, WorkerOptions
+from docmill.worker.page_cache import PageCache
 
 __all__ = ["WorkerSetup", "serve_worker"]
 
@@ -33,10 +34,13 @@ class WorkerSetup:
     quick_children: int = 1
     """Beside one a slot, for jobs that are no pages: small, and so cheap that they are no slots."""
     engine: str = "auto"
-    """Reading engine of the children; the next three are as `docmill.ocr.reader.PageReader` takes them."""
+    """Reading engine of the children; the next four are as `docmill.ocr.reader.PageReader` takes them."""
     weights_dir: str = ""
     languages: Sequence[str] = ("en",)
     gpu: str = "auto"
+    profile: str = "balanced"
+    page_cache: bool = True
+    """Whether pages that were read before are looked for."""
     limits: Mapping[str, Any] = field(default_factory=dict)
     """Fields of `docmill.ocr.limits.MediaLimits` that differ from their defaults."""
     threads: int = 1
@@ -56,6 +60,7 @@ class WorkerSetup:
                 "weights_dir": self.weights_dir,
                 "languages": list(self.languages),
                 "gpu": self.gpu,
+                "profile": self.profile,
                 "limits": dict(self.limits),
             },
             niceness=0 if quick else _NICENESS,
@@ -83,9 +88,10 @@ async def serve_worker(
         for executor in (*executors, *quick):
             stack.push_async_callback(executor.aclose)
         await asyncio.gather(*(executor.start() for executor in (*executors, *quick)))
+        pages = PageCache(blobs, executors[0].fingerprints if setup.page_cache else {})
         worker = Worker(
             bus=bus,
-            handlers=handlers_of(blobs, cache, setup.timeouts),
+            handlers=handlers_of(blobs, cache, pages, setup.timeouts),
             executors=executors,
             options=setup.options,
             quick=quick,

@@ -36,7 +36,8 @@ class Reading:
     """The tasks of one child.
 
     `config`: `threads`, `limits` (fields of `MediaLimits`), `warm_up` (whether to load the engine before a page needs
-    it), and `engine`, `weights_dir`, `languages`, `gpu` as `PageReader` takes them. Raises `EngineUnavailable` or `InvalidArgument` for an engine that cannot work here.
+    it), and `engine`, `weights_dir`, `languages`, `gpu`, `profile` as `PageReader` takes them. Raises
+    `EngineUnavailable` or `InvalidArgument` for an engine that cannot work here.
     """
 
     def __init__(self, config: dict[str, Any]) -> None:
@@ -52,6 +53,7 @@ class Reading:
             weights_dir=Path(config["weights_dir"]) if config.get("weights_dir") else None,
             languages=config.get("languages", ("en",)),
             gpu=config.get("gpu", "auto"),
+            profile=config.get("profile", "balanced"),
         )
         self._open = ExitStack()
         self._document: OpenDocument | None = None
@@ -67,7 +69,12 @@ class Reading:
     def hello(self) -> dict[str, Any]:
         """The first frame the worker gets."""
         reader = self._reader
-        return {"engine": reader.engine_name, "fingerprint": reader.fingerprint, "batch_size": reader.batch_size}
+        return {
+            "engine": reader.engine_name,
+            "fingerprint": reader.fingerprint,
+            "fingerprints": reader.fingerprints,
+            "batch_size": reader.batch_size,
+        }
 
     def warm_up(self) -> None:
         """Load the engine beside whatever is asked first, so that the first scanned page finds it loaded."""
@@ -135,14 +142,12 @@ class Reading:
             return [outcome for picture in pictures for outcome in self._read([picture])]
 
     def _reply(self, request: dict[str, Any], read: ReadPage | Exception) -> Reply:
-        from docmill.ocr.codec import page_to_json
+        from docmill.ocr.codec import page_to_json, summary
 
         if isinstance(read, Exception):
             return faults.reply(read), b""
         facts = {
-            "engine": read.page.engine,
-            "confidence": read.page.confidence,
-            "words": len(read.page.words),
+            **summary(read.page),
             "engine_ms": read.engine_ms,
             "fingerprint": self._reader.fingerprint_for(request["read"]),
         }

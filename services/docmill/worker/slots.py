@@ -1,15 +1,15 @@
-"""The worker's child processes, leased to one job at a time: express jobs first, then whoever asked first."""
+"""The worker's child processes, leased to one job at a time: express jobs first, and organizations in turn."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from docmill.domain.messages import JobMessage
 from docmill.domain.models import JobKind
+from docmill.domain.turns import Turns
 from docmill.worker.executor import Executor
 
 __all__ = ["Slots"]
@@ -33,6 +33,9 @@ class _Waiter:
 class Slots:
     """Children for every job, and quick ones for jobs that are no pages: so that these never wait for a slow page.
 
+    Express jobs are first. Within a lane the organization that was served longest ago is next, whatever the lane it was
+    served on: many jobs of one do not delay another's only one. Jobs of one organization come in the order they asked.
+
     While express jobs of one organization come in, one child is kept for them: pages of others share the rest, and so
     the machine. That costs others at most a slot, and nothing where there is one slot only.
     """
@@ -42,7 +45,8 @@ class Slots:
         self._quick = frozenset(quick)
         self._kept = min(1, len(executors) - 1)
         self._last_path: dict[Executor, str] = {}
-        self._waiting: tuple[deque[_Waiter], deque[_Waiter]] = (deque(), deque())
+        self._waiting: tuple[list[_Waiter], list[_Waiter]] = ([], [])
+        self._turns = Turns()
         self._express_until: dict[str, float] = {}
         self._reminder: asyncio.TimerHandle | None = None
 
@@ -75,12 +79,17 @@ class Slots:
     def _deal(self) -> None:
         """See that nobody waits who may have a free child."""
         for line in self._waiting:
-            for waiter in tuple(line):
-                if not self._free:
-                    return
-                if not waiter.turn.done() and (executor := self._pick(waiter)):
-                    line.remove(waiter)
-                    waiter.turn.set_result(executor)
+            while self._free and self._serve(line):
+                pass
+
+    def _serve(self, line: list[_Waiter]) -> bool:
+        """Give a free child to the next one of the line who may have it; whether there was one."""
+        for waiter in sorted(line, key=lambda each: self._turns.last(each.job.org_id)):  # stable: by age among equals
+            if not waiter.turn.done() and (executor := self._pick(waiter)):
+                line.remove(waiter)
+                waiter.turn.set_result(executor)
+                return True
+        return False
 
     def _pick(self, waiter: _Waiter) -> Executor | None:
         """Take a free executor, rather a quick one; None when there is none for this job."""
@@ -93,6 +102,7 @@ class Slots:
             usable, key=lambda each: (each not in self._quick, not path or self._last_path.get(each) != path)
         )
         self._free.remove(executor)
+        self._turns.served([waiter.job.org_id])
         self._last_path[executor] = path or self._last_path.get(executor, "")
         return executor
 

@@ -19,6 +19,8 @@ class WorkerStats:
     """Published results by kind of job, faults included."""
     faults: Counter[str] = field(default_factory=Counter)
     """Published faults by reason."""
+    pages_cached: int = 0
+    """Pages whose text was there already, among those done."""
     dropped: int = 0
     """Jobs of cancelled runs that never started."""
     killed: int = 0
@@ -37,6 +39,8 @@ class WorkerStats:
         self.done[result.kind.value] += 1
         self.work_ms += result.duration_ms
         self.engine_ms += result.engine_ms
+        if result.page_facts is not None:
+            self.pages_cached += result.page_facts.cached
         if result.fault is not None:
             self.faults[result.fault.reason.value] += 1
 
@@ -45,6 +49,7 @@ class WorkerStats:
         return {
             "done": dict(self.done),
             "faults": dict(self.faults),
+            "pages_cached": self.pages_cached,
             "dropped": self.dropped,
             "killed": self.killed,
             "returned": self.returned,

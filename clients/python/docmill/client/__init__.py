@@ -35,7 +35,7 @@ from docmill.client.errors import (
     WaitTimeoutError,
 )
 from docmill.client.flow import Estimate, Flow, FlowConfig, FlowSummary
-from docmill.client.page import Box, Line, Page, PageStatus, PageText, Word
+from docmill.client.page import Box, Line, Page, PageQuality, PageStatus, PageText, PageWarning, Word
 from docmill.client.run import Evidence, Fault, Metrics, Priority, Progress, Run, RunEvent, RunStatus, StepMetrics
 from docmill.client.sync import Docmill, RunHandle
 
@@ -74,8 +74,10 @@ __all__ = [
     "NotFoundError",
     "OutOfRangeError",
     "Page",
+    "PageQuality",
     "PageStatus",
     "PageText",
+    "PageWarning",
     "PaymentRequiredError",
     "PermissionDeniedError",
     "Plan",

@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 from docmill.client.document import Document, DocumentStatus
 from docmill.client.errors import InvalidArgumentError, UnsupportedError
 from docmill.client.flow import Estimate, Flow, FlowConfig, FlowSummary
-from docmill.client.page import Box, Line, Page, PageStatus, PageText, Word
+from docmill.client.page import Box, Line, Page, PageQuality, PageStatus, PageText, PageWarning, Word
 from docmill.client.run import Evidence, Fault, Metrics, Priority, Progress, Run, RunEvent, RunStatus, StepMetrics
 from docmill.v1 import documents_pb2, errors_pb2, flows_pb2, pages_pb2, runs_pb2
 
@@ -34,6 +34,7 @@ _PAGE_STATUS = {
     pages_pb2.PAGE_STATUS_FAILED: PageStatus.FAILED,
     pages_pb2.PAGE_STATUS_CANCELLED: PageStatus.CANCELLED,
 }
+_PAGE_WARNING = {number: name.removeprefix("PAGE_WARNING_").lower() for name, number in pages_pb2.PageWarning.items()}
 _DOCUMENT_STATUS = {
     documents_pb2.DOCUMENT_STATUS_PENDING: DocumentStatus.PENDING,
     documents_pb2.DOCUMENT_STATUS_READY: DocumentStatus.READY,
@@ -61,6 +62,7 @@ def run(message: runs_pb2.Run) -> Run:
         version=message.version,
         document_id=message.document_id,
         status=_known(_RUN_STATUS, message.status),
+        queue_position=_optional(message, "queue_position"),
         created_at=_time(message, "created_at"),
         started_at=_time(message, "started_at"),
         completed_at=_time(message, "completed_at"),
@@ -97,6 +99,8 @@ def run_event(run_id: str, sequence: int, message: runs_pb2.RunEvent) -> RunEven
         pages_total=_optional(message, "pages_total"),
         step=message.step,
         error=_fault(message, "error"),
+        cached=_optional(page, "cached"),
+        needs_review=_optional(page, "needs_review"),
     )
 
 
@@ -112,6 +116,8 @@ def page(message: pages_pb2.Page) -> Page:
         duration_ms=_optional(message, "duration_ms"),
         error=_fault(message, "error"),
         text=_page_text(message.text) if message.HasField("text") else None,
+        quality=_quality(message.quality) if message.HasField("quality") else None,
+        cached=message.cached,
     )
 
 
@@ -282,6 +288,19 @@ def _page_text(message: pages_pb2.PageText) -> PageText:
         unit=_UNIT.get(message.unit, ""),
         rotation=message.rotation,
         lines=tuple(_line(line) for line in message.lines),
+    )
+
+
+def _quality(message: pages_pb2.PageQuality) -> PageQuality:
+    known = frozenset(PageWarning)
+    return PageQuality(
+        mean_confidence=message.mean_confidence,
+        dictionary_share=_optional(message, "dictionary_share"),
+        skew_degrees=_optional(message, "skew_degrees"),
+        resolution_dpi=_optional(message, "resolution_dpi"),
+        sharpness=_optional(message, "sharpness"),
+        needs_review=message.needs_review,
+        warnings=tuple(PageWarning(name) for name in map(_PAGE_WARNING.get, message.warnings) if name in known),
     )
 
 

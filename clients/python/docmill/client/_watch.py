@@ -8,7 +8,7 @@ the connection starts when it is there.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Any
 
@@ -17,7 +17,7 @@ import grpc
 from docmill.client import _convert
 from docmill.client._connection import Connection
 from docmill.client.errors import ApiError, ConnectionFailedError, DocmillError, UnavailableError, from_rpc_error
-from docmill.client.run import RunEvent
+from docmill.client.run import Run, RunEvent
 from docmill.v1 import runs_pb2
 
 SILENCE = 45.0
@@ -36,12 +36,19 @@ class Watch:
     """The events of one run, each once and in order, over as many connections as it takes."""
 
     def __init__(
-        self, connection: Connection, run_id: str, *, after_sequence: int = 0, reconnect_timeout: float
+        self,
+        connection: Connection,
+        run_id: str,
+        *,
+        after_sequence: int = 0,
+        reconnect_timeout: float,
+        on_run: Callable[[Run], None] | None = None,
     ) -> None:
         self._connection = connection
         self._run_id = run_id
         self._cursor = after_sequence
         self._reconnect_timeout = reconnect_timeout
+        self._on_run = on_run
         self._lost_at: float | None = None
         """When the connection broke; None while news come in."""
         self._greeted = False
@@ -84,6 +91,8 @@ class Watch:
             case "snapshot":
                 run = message.snapshot.run
                 self._ended = run.status in _TERMINAL and run.last_sequence <= self._cursor
+                if self._on_run is not None:
+                    self._on_run(_convert.run(run))
             case "heartbeat":
                 self._lost_at = None
             case "event" if message.sequence > self._cursor:

@@ -11,7 +11,7 @@ async with AsyncDocmill("localhost:50051", api_key) as docmill:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime
 from types import TracebackType
@@ -279,14 +279,23 @@ class AsyncRuns:
                 return
             request.page_token = answer.next_page_token
 
-    def watch(self, run_id: str, *, after_sequence: int = 0) -> AsyncGenerator[RunEvent, None]:
+    def watch(
+        self, run_id: str, *, after_sequence: int = 0, on_run: Callable[[Run], None] | None = None
+    ) -> AsyncGenerator[RunEvent, None]:
         """The events of a run after a number, each once and in order, until the terminal one.
+
+        `on_run` is called with the run as it is, without its output: before its first event, whenever its
+        `queue_position` changes while it waits, and after a reconnect. The blocking client calls it on its own thread.
 
         A broken connection is opened again and the watch resumes where it was, for as long as the client's
         `reconnect_timeout`; a `ConnectionFailedError` says that it did not come back.
         """
         return Watch(
-            self._connection, run_id, after_sequence=after_sequence, reconnect_timeout=self._reconnect_timeout
+            self._connection,
+            run_id,
+            after_sequence=after_sequence,
+            reconnect_timeout=self._reconnect_timeout,
+            on_run=on_run,
         ).events()
 
     async def wait_for_completion(self, run_id: str, *, timeout: float | None = None, evidence: bool = False) -> Run:  # noqa: ASYNC109 - a `WaitTimeoutError` says more than asyncio's
@@ -365,9 +374,11 @@ class AsyncRunHandle:
         """Id of the run."""
         return self.run.id
 
-    def watch(self, *, after_sequence: int = 0) -> AsyncGenerator[RunEvent, None]:
+    def watch(
+        self, *, after_sequence: int = 0, on_run: Callable[[Run], None] | None = None
+    ) -> AsyncGenerator[RunEvent, None]:
         """Its events, see `runs.watch`."""
-        return self._runs.watch(self.id, after_sequence=after_sequence)
+        return self._runs.watch(self.id, after_sequence=after_sequence, on_run=on_run)
 
     async def result(self, *, timeout: float | None = None, evidence: bool = False) -> Run:  # noqa: ASYNC109 - as wait_for_completion
         """Wait for its output.

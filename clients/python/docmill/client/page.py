@@ -68,6 +68,37 @@ class PageText:
         return "\n".join(line.text for line in self.lines)
 
 
+class PageWarning(StrEnum):
+    """What is wrong with a page as far as its signals say. The first three ask for review."""
+
+    EMPTY = "empty"
+    LOW_CONFIDENCE = "low_confidence"
+    GARBLED = "garbled"
+    BLURRY = "blurry"
+    LOW_RESOLUTION = "low_resolution"
+    SKEWED = "skewed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageQuality:
+    """How well a page could be read; None where the page gives no answer."""
+
+    mean_confidence: float
+    """Of its words, weighted by their length, 0 to 1."""
+    dictionary_share: float | None = None
+    """Share of its tokens that look like words, numbers or codes, 0 to 1."""
+    skew_degrees: float | None = None
+    """How far its lines run aslant from the nearest right angle, clockwise."""
+    resolution_dpi: float | None = None
+    """Dots an inch of the scan."""
+    sharpness: float | None = None
+    """How hard the edges of its letters are; sharp print is above 0.2."""
+    needs_review: bool = False
+    """A person should look at what was read."""
+    warnings: Sequence[PageWarning] = ()
+    """Those that this client knows."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """A page of a run."""
@@ -85,3 +116,7 @@ class Page:
     error: Fault | None = None
     text: PageText | None = None
     """Once DONE, and not in lists."""
+    quality: PageQuality | None = None
+    """Once DONE."""
+    cached: bool = False
+    """Its text was there already, from an earlier reading of the same bytes."""

@@ -120,6 +120,8 @@ class Run:
     """Of the flow."""
     document_id: str
     status: RunStatus
+    queue_position: int | None = None
+    """Place in the line, from 1, while it waits for other runs of its organization to end."""
     created_at: datetime | None = None
     started_at: datetime | None = None
     completed_at: datetime | None = None
@@ -174,6 +176,10 @@ class RunEvent:
     pages_total: int | None = None
     step: str = ""
     error: Fault | None = None
+    cached: bool | None = None
+    """The page's text was there already, from an earlier reading of the same bytes."""
+    needs_review: bool | None = None
+    """A person should look at what was read on the page; its `quality` says why."""
 
     @property
     def is_terminal(self) -> bool:

@@ -25,25 +25,29 @@ _sym_db = _symbol_database.Default()
 from docmill.v1 import errors_pb2 as docmill_dot_v1_dot_errors__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x64ocmill/v1/pages.proto\x12\ndocmill.v1\x1a\x17\x64ocmill/v1/errors.proto\"\x9b\x02\n\x04Page\x12\x13\n\x0bpage_number\x18\x01 \x01(\x05\x12&\n\x06status\x18\x02 \x01(\x0e\x32\x16.docmill.v1.PageStatus\x12\x10\n\x08\x61ttempts\x18\x03 \x01(\x05\x12\x0e\n\x06\x65ngine\x18\x04 \x01(\t\x12\x17\n\nconfidence\x18\x05 \x01(\x01H\x00\x88\x01\x01\x12\x12\n\x05words\x18\x06 \x01(\x05H\x01\x88\x01\x01\x12\x18\n\x0b\x64uration_ms\x18\x07 \x01(\x05H\x02\x88\x01\x01\x12 \n\x05\x65rror\x18\x08 \x01(\x0b\x32\x11.docmill.v1.Fault\x12\"\n\x04text\x18\t \x01(\x0b\x32\x14.docmill.v1.PageTextB\r\n\x0b_confidenceB\x08\n\x06_wordsB\x0e\n\x0c_duration_ms\"\x82\x01\n\x08PageText\x12\r\n\x05width\x18\x01 \x01(\x01\x12\x0e\n\x06height\x18\x02 \x01(\x01\x12$\n\x04unit\x18\x03 \x01(\x0e\x32\x16.docmill.v1.LengthUnit\x12\x10\n\x08rotation\x18\x04 \x01(\x05\x12\x1f\n\x05lines\x18\x05 \x03(\x0b\x32\x10.docmill.v1.Line\"\\\n\x04Line\x12\x0c\n\x04text\x18\x01 \x01(\t\x12%\n\x04\x62\x62ox\x18\x02 \x01(\x0b\x32\x17.docmill.v1.BoundingBox\x12\x1f\n\x05words\x18\x03 \x03(\x0b\x32\x10.docmill.v1.Word\"O\n\x04Word\x12\x0c\n\x04text\x18\x01 \x01(\t\x12%\n\x04\x62\x62ox\x18\x02 \x01(\x0b\x32\x17.docmill.v1.BoundingBox\x12\x12\n\nconfidence\x18\x03 \x01(\x01\"9\n\x0b\x42oundingBox\x12\t\n\x01x\x18\x01 \x01(\x01\x12\t\n\x01y\x18\x02 \x01(\x01\x12\t\n\x01w\x18\x03 \x01(\x01\x12\t\n\x01h\x18\x04 \x01(\x01*\xa8\x01\n\nPageStatus\x12\x1b\n\x17PAGE_STATUS_UNSPECIFIED\x10\x00\x12\x17\n\x13PAGE_STATUS_PENDING\x10\x01\x12\x1b\n\x17PAGE_STATUS_IN_PROGRESS\x10\x02\x12\x14\n\x10PAGE_STATUS_DONE\x10\x03\x12\x16\n\x12PAGE_STATUS_FAILED\x10\x04\x12\x19\n\x15PAGE_STATUS_CANCELLED\x10\x05*W\n\nLengthUnit\x12\x1b\n\x17LENGTH_UNIT_UNSPECIFIED\x10\x00\x12\x15\n\x11LENGTH_UNIT_PIXEL\x10\x01\x12\x15\n\x11LENGTH_UNIT_POINT\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x64ocmill/v1/pages.proto\x12\ndocmill.v1\x1a\x17\x64ocmill/v1/errors.proto\"\xd5\x02\n\x04Page\x12\x13\n\x0bpage_number\x18\x01 \x01(\x05\x12&\n\x06status\x18\x02 \x01(\x0e\x32\x16.docmill.v1.PageStatus\x12\x10\n\x08\x61ttempts\x18\x03 \x01(\x05\x12\x0e\n\x06\x65ngine\x18\x04 \x01(\t\x12\x17\n\nconfidence\x18\x05 \x01(\x01H\x00\x88\x01\x01\x12\x12\n\x05words\x18\x06 \x01(\x05H\x01\x88\x01\x01\x12\x18\n\x0b\x64uration_ms\x18\x07 \x01(\x05H\x02\x88\x01\x01\x12 \n\x05\x65rror\x18\x08 \x01(\x0b\x32\x11.docmill.v1.Fault\x12\"\n\x04text\x18\t \x01(\x0b\x32\x14.docmill.v1.PageText\x12(\n\x07quality\x18\n \x01(\x0b\x32\x17.docmill.v1.PageQuality\x12\x0e\n\x06\x63\x61\x63hed\x18\x0b \x01(\x08\x42\r\n\x0b_confidenceB\x08\n\x06_wordsB\x0e\n\x0c_duration_ms\"\x9d\x02\n\x0bPageQuality\x12\x17\n\x0fmean_confidence\x18\x01 \x01(\x01\x12\x1d\n\x10\x64ictionary_share\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x19\n\x0cskew_degrees\x18\x03 \x01(\x01H\x01\x88\x01\x01\x12\x1b\n\x0eresolution_dpi\x18\x04 \x01(\x01H\x02\x88\x01\x01\x12\x16\n\tsharpness\x18\x05 \x01(\x01H\x03\x88\x01\x01\x12\x14\n\x0cneeds_review\x18\x06 \x01(\x08\x12)\n\x08warnings\x18\x07 \x03(\x0e\x32\x17.docmill.v1.PageWarningB\x13\n\x11_dictionary_shareB\x0f\n\r_skew_degreesB\x11\n\x0f_resolution_dpiB\x0c\n\n_sharpness\"\x82\x01\n\x08PageText\x12\r\n\x05width\x18\x01 \x01(\x01\x12\x0e\n\x06height\x18\x02 \x01(\x01\x12$\n\x04unit\x18\x03 \x01(\x0e\x32\x16.docmill.v1.LengthUnit\x12\x10\n\x08rotation\x18\x04 \x01(\x05\x12\x1f\n\x05lines\x18\x05 \x03(\x0b\x32\x10.docmill.v1.Line\"\\\n\x04Line\x12\x0c\n\x04text\x18\x01 \x01(\t\x12%\n\x04\x62\x62ox\x18\x02 \x01(\x0b\x32\x17.docmill.v1.BoundingBox\x12\x1f\n\x05words\x18\x03 \x03(\x0b\x32\x10.docmill.v1.Word\"O\n\x04Word\x12\x0c\n\x04text\x18\x01 \x01(\t\x12%\n\x04\x62\x62ox\x18\x02 \x01(\x0b\x32\x17.docmill.v1.BoundingBox\x12\x12\n\nconfidence\x18\x03 \x01(\x01\"9\n\x0b\x42oundingBox\x12\t\n\x01x\x18\x01 \x01(\x01\x12\t\n\x01y\x18\x02 \x01(\x01\x12\t\n\x01w\x18\x03 \x01(\x01\x12\t\n\x01h\x18\x04 \x01(\x01*\xa8\x01\n\nPageStatus\x12\x1b\n\x17PAGE_STATUS_UNSPECIFIED\x10\x00\x12\x17\n\x13PAGE_STATUS_PENDING\x10\x01\x12\x1b\n\x17PAGE_STATUS_IN_PROGRESS\x10\x02\x12\x14\n\x10PAGE_STATUS_DONE\x10\x03\x12\x16\n\x12PAGE_STATUS_FAILED\x10\x04\x12\x19\n\x15PAGE_STATUS_CANCELLED\x10\x05*\xd1\x01\n\x0bPageWarning\x12\x1c\n\x18PAGE_WARNING_UNSPECIFIED\x10\x00\x12\x16\n\x12PAGE_WARNING_EMPTY\x10\x01\x12\x1f\n\x1bPAGE_WARNING_LOW_CONFIDENCE\x10\x02\x12\x18\n\x14PAGE_WARNING_GARBLED\x10\x03\x12\x17\n\x13PAGE_WARNING_BLURRY\x10\x04\x12\x1f\n\x1bPAGE_WARNING_LOW_RESOLUTION\x10\x05\x12\x17\n\x13PAGE_WARNING_SKEWED\x10\x06*W\n\nLengthUnit\x12\x1b\n\x17LENGTH_UNIT_UNSPECIFIED\x10\x00\x12\x15\n\x11LENGTH_UNIT_PIXEL\x10\x01\x12\x15\n\x11LENGTH_UNIT_POINT\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'docmill.v1.pages_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PAGESTATUS']._serialized_start=717
-  _globals['_PAGESTATUS']._serialized_end=885
-  _globals['_LENGTHUNIT']._serialized_start=887
-  _globals['_LENGTHUNIT']._serialized_end=974
+  _globals['_PAGESTATUS']._serialized_start=1063
+  _globals['_PAGESTATUS']._serialized_end=1231
+  _globals['_PAGEWARNING']._serialized_start=1234
+  _globals['_PAGEWARNING']._serialized_end=1443
+  _globals['_LENGTHUNIT']._serialized_start=1445
+  _globals['_LENGTHUNIT']._serialized_end=1532
   _globals['_PAGE']._serialized_start=64
-  _globals['_PAGE']._serialized_end=347
-  _globals['_PAGETEXT']._serialized_start=350
-  _globals['_PAGETEXT']._serialized_end=480
-  _globals['_LINE']._serialized_start=482
-  _globals['_LINE']._serialized_end=574
-  _globals['_WORD']._serialized_start=576
-  _globals['_WORD']._serialized_end=655
-  _globals['_BOUNDINGBOX']._serialized_start=657
-  _globals['_BOUNDINGBOX']._serialized_end=714
+  _globals['_PAGE']._serialized_end=405
+  _globals['_PAGEQUALITY']._serialized_start=408
+  _globals['_PAGEQUALITY']._serialized_end=693
+  _globals['_PAGETEXT']._serialized_start=696
+  _globals['_PAGETEXT']._serialized_end=826
+  _globals['_LINE']._serialized_start=828
+  _globals['_LINE']._serialized_end=920
+  _globals['_WORD']._serialized_start=922
+  _globals['_WORD']._serialized_end=1001
+  _globals['_BOUNDINGBOX']._serialized_start=1003
+  _globals['_BOUNDINGBOX']._serialized_end=1060
 # @@protoc_insertion_point(module_scope)

@@ -56,6 +56,46 @@ PAGE_STATUS_CANCELLED: PageStatus.ValueType  # 5
 """The run ended before it was read."""
 Global___PageStatus: _TypeAlias = PageStatus  # noqa: Y015
 
+class _PageWarning:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PageWarningEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PageWarning.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PAGE_WARNING_UNSPECIFIED: _PageWarning.ValueType  # 0
+    """Not set."""
+    PAGE_WARNING_EMPTY: _PageWarning.ValueType  # 1
+    """Nothing could be read on it. Asks for review."""
+    PAGE_WARNING_LOW_CONFIDENCE: _PageWarning.ValueType  # 2
+    """The engine was not sure of what it read. Asks for review."""
+    PAGE_WARNING_GARBLED: _PageWarning.ValueType  # 3
+    """Too much of what was read does not look like words or numbers. Asks for review."""
+    PAGE_WARNING_BLURRY: _PageWarning.ValueType  # 4
+    """The letters have soft edges: a sharper picture would be read better."""
+    PAGE_WARNING_LOW_RESOLUTION: _PageWarning.ValueType  # 5
+    """The scan has few dots an inch, or the letters are few pixels tall."""
+    PAGE_WARNING_SKEWED: _PageWarning.ValueType  # 6
+    """The lines run aslant."""
+
+class PageWarning(_PageWarning, metaclass=_PageWarningEnumTypeWrapper):
+    """What is wrong with a page as far as its signals say."""
+
+PAGE_WARNING_UNSPECIFIED: PageWarning.ValueType  # 0
+"""Not set."""
+PAGE_WARNING_EMPTY: PageWarning.ValueType  # 1
+"""Nothing could be read on it. Asks for review."""
+PAGE_WARNING_LOW_CONFIDENCE: PageWarning.ValueType  # 2
+"""The engine was not sure of what it read. Asks for review."""
+PAGE_WARNING_GARBLED: PageWarning.ValueType  # 3
+"""Too much of what was read does not look like words or numbers. Asks for review."""
+PAGE_WARNING_BLURRY: PageWarning.ValueType  # 4
+"""The letters have soft edges: a sharper picture would be read better."""
+PAGE_WARNING_LOW_RESOLUTION: PageWarning.ValueType  # 5
+"""The scan has few dots an inch, or the letters are few pixels tall."""
+PAGE_WARNING_SKEWED: PageWarning.ValueType  # 6
+"""The lines run aslant."""
+Global___PageWarning: _TypeAlias = PageWarning  # noqa: Y015
+
 class _LengthUnit:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -95,6 +135,8 @@ class Page(_message.Message):
     DURATION_MS_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
+    QUALITY_FIELD_NUMBER: _builtins.int
+    CACHED_FIELD_NUMBER: _builtins.int
     page_number: _builtins.int
     """Number of the page, from 1."""
     status: Global___PageStatus.ValueType
@@ -109,6 +151,8 @@ class Page(_message.Message):
     """Number of words on it."""
     duration_ms: _builtins.int
     """Milliseconds a worker spent on it."""
+    cached: _builtins.bool
+    """Its text was there already, from an earlier reading of the same bytes by the same engine: nothing was read again."""
     @_builtins.property
     def error(self) -> _errors_pb2.Fault:
         """Why it FAILED."""
@@ -116,6 +160,10 @@ class Page(_message.Message):
     @_builtins.property
     def text(self) -> Global___PageText:
         """What is written on it, once DONE."""
+
+    @_builtins.property
+    def quality(self) -> Global___PageQuality:
+        """How well it could be read, once DONE."""
 
     def __init__(
         self,
@@ -129,10 +177,12 @@ class Page(_message.Message):
         duration_ms: _builtins.int | None = ...,
         error: _errors_pb2.Fault | None = ...,
         text: Global___PageText | None = ...,
+        quality: Global___PageQuality | None = ...,
+        cached: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_confidence", b"_confidence", "_duration_ms", b"_duration_ms", "_words", b"_words", "confidence", b"confidence", "duration_ms", b"duration_ms", "error", b"error", "text", b"text", "words", b"words"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_confidence", b"_confidence", "_duration_ms", b"_duration_ms", "_words", b"_words", "confidence", b"confidence", "duration_ms", b"duration_ms", "error", b"error", "quality", b"quality", "text", b"text", "words", b"words"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_confidence", b"_confidence", "_duration_ms", b"_duration_ms", "_words", b"_words", "attempts", b"attempts", "confidence", b"confidence", "duration_ms", b"duration_ms", "engine", b"engine", "error", b"error", "page_number", b"page_number", "status", b"status", "text", b"text", "words", b"words"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_confidence", b"_confidence", "_duration_ms", b"_duration_ms", "_words", b"_words", "attempts", b"attempts", "cached", b"cached", "confidence", b"confidence", "duration_ms", b"duration_ms", "engine", b"engine", "error", b"error", "page_number", b"page_number", "quality", b"quality", "status", b"status", "text", b"text", "words", b"words"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__confidence: _TypeAlias = _typing.Literal["confidence"]  # noqa: Y015
     _WhichOneofArgType__confidence: _TypeAlias = _typing.Literal["_confidence", b"_confidence"]  # noqa: Y015
@@ -148,6 +198,69 @@ class Page(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__words) -> _WhichOneofReturnType__words | None: ...
 
 Global___Page: _TypeAlias = Page  # noqa: Y015
+
+@_typing.final
+class PageQuality(_message.Message):
+    """Signals of how well a page could be read. What is absent could not be told from the page."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEAN_CONFIDENCE_FIELD_NUMBER: _builtins.int
+    DICTIONARY_SHARE_FIELD_NUMBER: _builtins.int
+    SKEW_DEGREES_FIELD_NUMBER: _builtins.int
+    RESOLUTION_DPI_FIELD_NUMBER: _builtins.int
+    SHARPNESS_FIELD_NUMBER: _builtins.int
+    NEEDS_REVIEW_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
+    mean_confidence: _builtins.float
+    """Mean confidence of its words weighted by their length, 0 to 1; 1 for a text layer and for a page without words."""
+    dictionary_share: _builtins.float
+    """Share of its tokens that look like words, numbers or codes, 0 to 1. No dictionary is asked, so names count."""
+    skew_degrees: _builtins.float
+    """Degrees clockwise that its lines run aslant from the nearest right angle, above -45 to 45."""
+    resolution_dpi: _builtins.float
+    """Dots an inch of the scan, as a PDF places it or an image file says."""
+    sharpness: _builtins.float
+    """How hard the edges of its letters are; sharp print is above 0.2."""
+    needs_review: _builtins.bool
+    """A person should look at what was read: one of the warnings asks for it."""
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[Global___PageWarning.ValueType]:
+        """What is wrong with it."""
+
+    def __init__(
+        self,
+        *,
+        mean_confidence: _builtins.float = ...,
+        dictionary_share: _builtins.float | None = ...,
+        skew_degrees: _builtins.float | None = ...,
+        resolution_dpi: _builtins.float | None = ...,
+        sharpness: _builtins.float | None = ...,
+        needs_review: _builtins.bool = ...,
+        warnings: _abc.Iterable[Global___PageWarning.ValueType] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_dictionary_share", b"_dictionary_share", "_resolution_dpi", b"_resolution_dpi", "_sharpness", b"_sharpness", "_skew_degrees", b"_skew_degrees", "dictionary_share", b"dictionary_share", "resolution_dpi", b"resolution_dpi", "sharpness", b"sharpness", "skew_degrees", b"skew_degrees"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_dictionary_share", b"_dictionary_share", "_resolution_dpi", b"_resolution_dpi", "_sharpness", b"_sharpness", "_skew_degrees", b"_skew_degrees", "dictionary_share", b"dictionary_share", "mean_confidence", b"mean_confidence", "needs_review", b"needs_review", "resolution_dpi", b"resolution_dpi", "sharpness", b"sharpness", "skew_degrees", b"skew_degrees", "warnings", b"warnings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__dictionary_share: _TypeAlias = _typing.Literal["dictionary_share"]  # noqa: Y015
+    _WhichOneofArgType__dictionary_share: _TypeAlias = _typing.Literal["_dictionary_share", b"_dictionary_share"]  # noqa: Y015
+    _WhichOneofReturnType__resolution_dpi: _TypeAlias = _typing.Literal["resolution_dpi"]  # noqa: Y015
+    _WhichOneofArgType__resolution_dpi: _TypeAlias = _typing.Literal["_resolution_dpi", b"_resolution_dpi"]  # noqa: Y015
+    _WhichOneofReturnType__sharpness: _TypeAlias = _typing.Literal["sharpness"]  # noqa: Y015
+    _WhichOneofArgType__sharpness: _TypeAlias = _typing.Literal["_sharpness", b"_sharpness"]  # noqa: Y015
+    _WhichOneofReturnType__skew_degrees: _TypeAlias = _typing.Literal["skew_degrees"]  # noqa: Y015
+    _WhichOneofArgType__skew_degrees: _TypeAlias = _typing.Literal["_skew_degrees", b"_skew_degrees"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__dictionary_share) -> _WhichOneofReturnType__dictionary_share | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__resolution_dpi) -> _WhichOneofReturnType__resolution_dpi | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__sharpness) -> _WhichOneofReturnType__sharpness | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__skew_degrees) -> _WhichOneofReturnType__skew_degrees | None: ...
+
+Global___PageQuality: _TypeAlias = PageQuality  # noqa: Y015
 
 @_typing.final
 class PageText(_message.Message):

@@ -709,7 +709,7 @@ class WatchRunResponse(_message.Message):
     """
     @_builtins.property
     def snapshot(self) -> Global___RunSnapshot:
-        """The run as it is now; the first message."""
+        """The run as it is now: the first message, and again whenever its place in the line changes."""
 
     @_builtins.property
     def event(self) -> Global___RunEvent:
@@ -739,7 +739,7 @@ Global___WatchRunResponse: _TypeAlias = WatchRunResponse  # noqa: Y015
 
 @_typing.final
 class RunSnapshot(_message.Message):
-    """A run as it was when the watch began."""
+    """A run as it is."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -870,6 +870,8 @@ class PageFacts(_message.Message):
     WORDS_FIELD_NUMBER: _builtins.int
     DURATION_MS_FIELD_NUMBER: _builtins.int
     RETRY_IN_MS_FIELD_NUMBER: _builtins.int
+    CACHED_FIELD_NUMBER: _builtins.int
+    NEEDS_REVIEW_FIELD_NUMBER: _builtins.int
     page_number: _builtins.int
     """Number of the page, from 1."""
     attempt: _builtins.int
@@ -884,6 +886,10 @@ class PageFacts(_message.Message):
     """Milliseconds a worker spent on it."""
     retry_in_ms: _builtins.int
     """Milliseconds until it is tried again."""
+    cached: _builtins.bool
+    """Its text was there already, from an earlier reading of the same bytes."""
+    needs_review: _builtins.bool
+    """A person should look at what was read; `quality` of the page says why."""
     def __init__(
         self,
         *,
@@ -894,23 +900,33 @@ class PageFacts(_message.Message):
         words: _builtins.int | None = ...,
         duration_ms: _builtins.int | None = ...,
         retry_in_ms: _builtins.int | None = ...,
+        cached: _builtins.bool | None = ...,
+        needs_review: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_confidence", b"_confidence", "_duration_ms", b"_duration_ms", "_retry_in_ms", b"_retry_in_ms", "_words", b"_words", "confidence", b"confidence", "duration_ms", b"duration_ms", "retry_in_ms", b"retry_in_ms", "words", b"words"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cached", b"_cached", "_confidence", b"_confidence", "_duration_ms", b"_duration_ms", "_needs_review", b"_needs_review", "_retry_in_ms", b"_retry_in_ms", "_words", b"_words", "cached", b"cached", "confidence", b"confidence", "duration_ms", b"duration_ms", "needs_review", b"needs_review", "retry_in_ms", b"retry_in_ms", "words", b"words"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_confidence", b"_confidence", "_duration_ms", b"_duration_ms", "_retry_in_ms", b"_retry_in_ms", "_words", b"_words", "attempt", b"attempt", "confidence", b"confidence", "duration_ms", b"duration_ms", "engine", b"engine", "page_number", b"page_number", "retry_in_ms", b"retry_in_ms", "words", b"words"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cached", b"_cached", "_confidence", b"_confidence", "_duration_ms", b"_duration_ms", "_needs_review", b"_needs_review", "_retry_in_ms", b"_retry_in_ms", "_words", b"_words", "attempt", b"attempt", "cached", b"cached", "confidence", b"confidence", "duration_ms", b"duration_ms", "engine", b"engine", "needs_review", b"needs_review", "page_number", b"page_number", "retry_in_ms", b"retry_in_ms", "words", b"words"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__cached: _TypeAlias = _typing.Literal["cached"]  # noqa: Y015
+    _WhichOneofArgType__cached: _TypeAlias = _typing.Literal["_cached", b"_cached"]  # noqa: Y015
     _WhichOneofReturnType__confidence: _TypeAlias = _typing.Literal["confidence"]  # noqa: Y015
     _WhichOneofArgType__confidence: _TypeAlias = _typing.Literal["_confidence", b"_confidence"]  # noqa: Y015
     _WhichOneofReturnType__duration_ms: _TypeAlias = _typing.Literal["duration_ms"]  # noqa: Y015
     _WhichOneofArgType__duration_ms: _TypeAlias = _typing.Literal["_duration_ms", b"_duration_ms"]  # noqa: Y015
+    _WhichOneofReturnType__needs_review: _TypeAlias = _typing.Literal["needs_review"]  # noqa: Y015
+    _WhichOneofArgType__needs_review: _TypeAlias = _typing.Literal["_needs_review", b"_needs_review"]  # noqa: Y015
     _WhichOneofReturnType__retry_in_ms: _TypeAlias = _typing.Literal["retry_in_ms"]  # noqa: Y015
     _WhichOneofArgType__retry_in_ms: _TypeAlias = _typing.Literal["_retry_in_ms", b"_retry_in_ms"]  # noqa: Y015
     _WhichOneofReturnType__words: _TypeAlias = _typing.Literal["words"]  # noqa: Y015
     _WhichOneofArgType__words: _TypeAlias = _typing.Literal["_words", b"_words"]  # noqa: Y015
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cached) -> _WhichOneofReturnType__cached | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__confidence) -> _WhichOneofReturnType__confidence | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__duration_ms) -> _WhichOneofReturnType__duration_ms | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__needs_review) -> _WhichOneofReturnType__needs_review | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__retry_in_ms) -> _WhichOneofReturnType__retry_in_ms | None: ...
     @_typing.overload

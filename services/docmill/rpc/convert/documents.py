@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from docmill.domain.models import Document, RunPage
 from docmill.domain.pages import Box, Line, Page, Unit, Word
+from docmill.domain.quality import PageQuality
 from docmill.rpc.convert.common import to_fault, to_timestamp
 from docmill.v1 import documents_pb2, pages_pb2
 
@@ -40,6 +41,21 @@ def to_page(page: RunPage, text: Page | None = None) -> pages_pb2.Page:
         duration_ms=page.duration_ms,
         error=to_fault(page.fault),
         text=to_text(text) if text else None,
+        quality=to_quality(page.quality) if page.quality else None,
+        cached=page.cached,
+    )
+
+
+def to_quality(quality: PageQuality) -> pages_pb2.PageQuality:
+    """Signals of how well a page could be read."""
+    return pages_pb2.PageQuality(
+        mean_confidence=quality.mean_confidence,
+        dictionary_share=quality.dictionary_share,
+        skew_degrees=quality.skew_degrees,
+        resolution_dpi=quality.resolution_dpi,
+        sharpness=quality.sharpness,
+        needs_review=quality.needs_review,
+        warnings=[pages_pb2.PageWarning.Value(f"PAGE_WARNING_{warning.name}") for warning in quality.warnings],
     )
 
 

@@ -171,6 +171,8 @@ def to_page_facts(facts: JsonObject) -> runs_pb2.PageFacts:
         words=facts.get("words"),
         duration_ms=facts.get("durationMs"),
         retry_in_ms=facts.get("retryInMs"),
+        cached=facts.get("cached"),
+        needs_review=facts.get("needsReview"),
     )
 
 

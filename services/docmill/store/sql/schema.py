@@ -233,6 +233,8 @@ jobs = Table(
     Column("confidence", Double, nullable=True),
     _count("words", null=True),
     _count("duration_ms", null=True),
+    _count("cached", default=0),
+    _text("quality", null=True),
     _text("fault", null=True),
     # A page of a run is one job, whoever plans it; a document has one probe, and one picture of a page in the making. Also: the jobs of a run in order.
     Index(None, "run_id", "kind", "page", "document_id", unique=True),

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x64ocmill/internal/v1/jobs.proto\x12\x13\x64ocmill.internal.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf4\x03\n\x03Job\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\x05\x12*\n\x04kind\x18\x03 \x01(\x0e\x32\x1c.docmill.internal.v1.JobKind\x12\x0e\n\x06org_id\x18\x04 \x01(\t\x12\x0e\n\x06run_id\x18\x05 \x01(\t\x12\x13\n\x0b\x64ocument_id\x18\x06 \x01(\t\x12\x10\n\x08\x62lob_key\x18\x07 \x01(\t\x12\x0e\n\x06sha256\x18\x08 \x01(\t\x12\x12\n\nmedia_type\x18\t \x01(\t\x12\x15\n\rdeclared_type\x18\n \x01(\t\x12\x10\n\x08\x66ilename\x18\x0b \x01(\t\x12\x0c\n\x04page\x18\x0c \x01(\x05\x12\x0c\n\x04read\x18\r \x01(\x0c\x12\x11\n\tpage_keys\x18\x0e \x03(\t\x12\x12\n\ndefinition\x18\x0f \x01(\x0c\x12\x15\n\routput_schema\x18\x10 \x01(\x0c\x12\x11\n\tvariables\x18\x11 \x01(\x0c\x12,\n\x08\x64\x65\x61\x64line\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x05trace\x18\x13 \x03(\x0b\x32#.docmill.internal.v1.Job.TraceEntry\x12\x0f\n\x07\x65xpress\x18\x14 \x01(\x08\x1a,\n\nTraceEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"7\n\x08PageSize\x12\r\n\x05width\x18\x01 \x01(\x01\x12\x0e\n\x06height\x18\x02 \x01(\x01\x12\x0c\n\x04unit\x18\x03 \x01(\t\"N\n\nProbeFacts\x12\x12\n\nmedia_type\x18\x01 \x01(\t\x12,\n\x05pages\x18\x02 \x03(\x0b\x32\x1d.docmill.internal.v1.PageSize\"P\n\tPageFacts\x12\x10\n\x08page_key\x18\x01 \x01(\t\x12\x0e\n\x06\x65ngine\x18\x02 \x01(\t\x12\x12\n\nconfidence\x18\x03 \x01(\x01\x12\r\n\x05words\x18\x04 \x01(\x05\"D\n\tStepFacts\x12\x0f\n\x07step_id\x18\x01 \x01(\t\x12\x11\n\tnode_type\x18\x02 \x01(\t\x12\x13\n\x0b\x64uration_ms\x18\x03 \x01(\x03\"R\n\rDocumentFacts\x12\x12\n\noutput_key\x18\x01 \x01(\t\x12-\n\x05steps\x18\x02 \x03(\x0b\x32\x1e.docmill.internal.v1.StepFacts\"\xb3\x01\n\x05\x46\x61ult\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x38\n\x07\x64\x65tails\x18\x03 \x03(\x0b\x32\'.docmill.internal.v1.Fault.DetailsEntry\x12\x11\n\tretryable\x18\x04 \x01(\x08\x12\x0c\n\x04step\x18\x05 \x01(\t\x1a.\n\x0c\x44\x65tailsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xae\x03\n\tJobResult\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\x05\x12*\n\x04kind\x18\x03 \x01(\x0e\x32\x1c.docmill.internal.v1.JobKind\x12\x0e\n\x06org_id\x18\x04 \x01(\t\x12\x0e\n\x06run_id\x18\x05 \x01(\t\x12\x13\n\x0b\x64ocument_id\x18\x06 \x01(\t\x12\x0c\n\x04page\x18\x07 \x01(\x05\x12\x11\n\tworker_id\x18\x08 \x01(\t\x12\x13\n\x0b\x64uration_ms\x18\t \x01(\x03\x12\x11\n\tengine_ms\x18\n \x01(\x03\x12\x30\n\x05probe\x18\x0b \x01(\x0b\x32\x1f.docmill.internal.v1.ProbeFactsH\x00\x12\x34\n\npage_facts\x18\x0c \x01(\x0b\x32\x1e.docmill.internal.v1.PageFactsH\x00\x12\x36\n\x08\x64ocument\x18\r \x01(\x0b\x32\".docmill.internal.v1.DocumentFactsH\x00\x12+\n\x05\x66\x61ult\x18\x0e \x01(\x0b\x32\x1a.docmill.internal.v1.FaultH\x00\x42\t\n\x07outcome\"U\n\x04Hint\x12+\n\x04kind\x18\x01 \x01(\x0e\x32\x1d.docmill.internal.v1.HintKind\x12\x0e\n\x06run_id\x18\x02 \x01(\t\x12\x10\n\x08sequence\x18\x03 \x01(\x03\"*\n\x07Holding\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\x05\"W\n\x04\x42\x65\x61t\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\r\n\x05slots\x18\x02 \x01(\x05\x12-\n\x07holding\x18\x03 \x03(\x0b\x32\x1c.docmill.internal.v1.Holding\"@\n\x0eWantedQuestion\x12.\n\x08\x61ttempts\x18\x01 \x03(\x0b\x32\x1c.docmill.internal.v1.Holding\"<\n\x0cWantedAnswer\x12,\n\x06wanted\x18\x01 \x03(\x0b\x32\x1c.docmill.internal.v1.Holding*v\n\x07JobKind\x12\x18\n\x14JOB_KIND_UNSPECIFIED\x10\x00\x12\x12\n\x0eJOB_KIND_PROBE\x10\x01\x12\x11\n\rJOB_KIND_PAGE\x10\x02\x12\x15\n\x11JOB_KIND_DOCUMENT\x10\x03\x12\x13\n\x0fJOB_KIND_RENDER\x10\x04*^\n\x08HintKind\x12\x19\n\x15HINT_KIND_UNSPECIFIED\x10\x00\x12\x1a\n\x16HINT_KIND_RUN_ADVANCED\x10\x01\x12\x1b\n\x17HINT_KIND_RUN_CANCELLED\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x64ocmill/internal/v1/jobs.proto\x12\x13\x64ocmill.internal.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf4\x03\n\x03Job\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\x05\x12*\n\x04kind\x18\x03 \x01(\x0e\x32\x1c.docmill.internal.v1.JobKind\x12\x0e\n\x06org_id\x18\x04 \x01(\t\x12\x0e\n\x06run_id\x18\x05 \x01(\t\x12\x13\n\x0b\x64ocument_id\x18\x06 \x01(\t\x12\x10\n\x08\x62lob_key\x18\x07 \x01(\t\x12\x0e\n\x06sha256\x18\x08 \x01(\t\x12\x12\n\nmedia_type\x18\t \x01(\t\x12\x15\n\rdeclared_type\x18\n \x01(\t\x12\x10\n\x08\x66ilename\x18\x0b \x01(\t\x12\x0c\n\x04page\x18\x0c \x01(\x05\x12\x0c\n\x04read\x18\r \x01(\x0c\x12\x11\n\tpage_keys\x18\x0e \x03(\t\x12\x12\n\ndefinition\x18\x0f \x01(\x0c\x12\x15\n\routput_schema\x18\x10 \x01(\x0c\x12\x11\n\tvariables\x18\x11 \x01(\x0c\x12,\n\x08\x64\x65\x61\x64line\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x05trace\x18\x13 \x03(\x0b\x32#.docmill.internal.v1.Job.TraceEntry\x12\x0f\n\x07\x65xpress\x18\x14 \x01(\x08\x1a,\n\nTraceEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"7\n\x08PageSize\x12\r\n\x05width\x18\x01 \x01(\x01\x12\x0e\n\x06height\x18\x02 \x01(\x01\x12\x0c\n\x04unit\x18\x03 \x01(\t\"N\n\nProbeFacts\x12\x12\n\nmedia_type\x18\x01 \x01(\t\x12,\n\x05pages\x18\x02 \x03(\x0b\x32\x1d.docmill.internal.v1.PageSize\"q\n\tPageFacts\x12\x10\n\x08page_key\x18\x01 \x01(\t\x12\x0e\n\x06\x65ngine\x18\x02 \x01(\t\x12\x12\n\nconfidence\x18\x03 \x01(\x01\x12\r\n\x05words\x18\x04 \x01(\x05\x12\x0e\n\x06\x63\x61\x63hed\x18\x05 \x01(\x08\x12\x0f\n\x07quality\x18\x06 \x01(\x0c\"D\n\tStepFacts\x12\x0f\n\x07step_id\x18\x01 \x01(\t\x12\x11\n\tnode_type\x18\x02 \x01(\t\x12\x13\n\x0b\x64uration_ms\x18\x03 \x01(\x03\"R\n\rDocumentFacts\x12\x12\n\noutput_key\x18\x01 \x01(\t\x12-\n\x05steps\x18\x02 \x03(\x0b\x32\x1e.docmill.internal.v1.StepFacts\"\xb3\x01\n\x05\x46\x61ult\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x38\n\x07\x64\x65tails\x18\x03 \x03(\x0b\x32\'.docmill.internal.v1.Fault.DetailsEntry\x12\x11\n\tretryable\x18\x04 \x01(\x08\x12\x0c\n\x04step\x18\x05 \x01(\t\x1a.\n\x0c\x44\x65tailsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xae\x03\n\tJobResult\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\x05\x12*\n\x04kind\x18\x03 \x01(\x0e\x32\x1c.docmill.internal.v1.JobKind\x12\x0e\n\x06org_id\x18\x04 \x01(\t\x12\x0e\n\x06run_id\x18\x05 \x01(\t\x12\x13\n\x0b\x64ocument_id\x18\x06 \x01(\t\x12\x0c\n\x04page\x18\x07 \x01(\x05\x12\x11\n\tworker_id\x18\x08 \x01(\t\x12\x13\n\x0b\x64uration_ms\x18\t \x01(\x03\x12\x11\n\tengine_ms\x18\n \x01(\x03\x12\x30\n\x05probe\x18\x0b \x01(\x0b\x32\x1f.docmill.internal.v1.ProbeFactsH\x00\x12\x34\n\npage_facts\x18\x0c \x01(\x0b\x32\x1e.docmill.internal.v1.PageFactsH\x00\x12\x36\n\x08\x64ocument\x18\r \x01(\x0b\x32\".docmill.internal.v1.DocumentFactsH\x00\x12+\n\x05\x66\x61ult\x18\x0e \x01(\x0b\x32\x1a.docmill.internal.v1.FaultH\x00\x42\t\n\x07outcome\"U\n\x04Hint\x12+\n\x04kind\x18\x01 \x01(\x0e\x32\x1d.docmill.internal.v1.HintKind\x12\x0e\n\x06run_id\x18\x02 \x01(\t\x12\x10\n\x08sequence\x18\x03 \x01(\x03\"*\n\x07Holding\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\x05\"W\n\x04\x42\x65\x61t\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\r\n\x05slots\x18\x02 \x01(\x05\x12-\n\x07holding\x18\x03 \x03(\x0b\x32\x1c.docmill.internal.v1.Holding\"@\n\x0eWantedQuestion\x12.\n\x08\x61ttempts\x18\x01 \x03(\x0b\x32\x1c.docmill.internal.v1.Holding\"<\n\x0cWantedAnswer\x12,\n\x06wanted\x18\x01 \x03(\x0b\x32\x1c.docmill.internal.v1.Holding*v\n\x07JobKind\x12\x18\n\x14JOB_KIND_UNSPECIFIED\x10\x00\x12\x12\n\x0eJOB_KIND_PROBE\x10\x01\x12\x11\n\rJOB_KIND_PAGE\x10\x02\x12\x15\n\x11JOB_KIND_DOCUMENT\x10\x03\x12\x13\n\x0fJOB_KIND_RENDER\x10\x04*^\n\x08HintKind\x12\x19\n\x15HINT_KIND_UNSPECIFIED\x10\x00\x12\x1a\n\x16HINT_KIND_RUN_ADVANCED\x10\x01\x12\x1b\n\x17HINT_KIND_RUN_CANCELLED\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,10 +36,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_JOB_TRACEENTRY']._serialized_options = b'8\001'
   _globals['_FAULT_DETAILSENTRY']._loaded_options = None
   _globals['_FAULT_DETAILSENTRY']._serialized_options = b'8\001'
-  _globals['_JOBKIND']._serialized_start=1927
-  _globals['_JOBKIND']._serialized_end=2045
-  _globals['_HINTKIND']._serialized_start=2047
-  _globals['_HINTKIND']._serialized_end=2141
+  _globals['_JOBKIND']._serialized_start=1960
+  _globals['_JOBKIND']._serialized_end=2078
+  _globals['_HINTKIND']._serialized_start=2080
+  _globals['_HINTKIND']._serialized_end=2174
   _globals['_JOB']._serialized_start=89
   _globals['_JOB']._serialized_end=589
   _globals['_JOB_TRACEENTRY']._serialized_start=545
@@ -49,25 +49,25 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PROBEFACTS']._serialized_start=648
   _globals['_PROBEFACTS']._serialized_end=726
   _globals['_PAGEFACTS']._serialized_start=728
-  _globals['_PAGEFACTS']._serialized_end=808
-  _globals['_STEPFACTS']._serialized_start=810
-  _globals['_STEPFACTS']._serialized_end=878
-  _globals['_DOCUMENTFACTS']._serialized_start=880
-  _globals['_DOCUMENTFACTS']._serialized_end=962
-  _globals['_FAULT']._serialized_start=965
-  _globals['_FAULT']._serialized_end=1144
-  _globals['_FAULT_DETAILSENTRY']._serialized_start=1098
-  _globals['_FAULT_DETAILSENTRY']._serialized_end=1144
-  _globals['_JOBRESULT']._serialized_start=1147
-  _globals['_JOBRESULT']._serialized_end=1577
-  _globals['_HINT']._serialized_start=1579
-  _globals['_HINT']._serialized_end=1664
-  _globals['_HOLDING']._serialized_start=1666
-  _globals['_HOLDING']._serialized_end=1708
-  _globals['_BEAT']._serialized_start=1710
-  _globals['_BEAT']._serialized_end=1797
-  _globals['_WANTEDQUESTION']._serialized_start=1799
-  _globals['_WANTEDQUESTION']._serialized_end=1863
-  _globals['_WANTEDANSWER']._serialized_start=1865
-  _globals['_WANTEDANSWER']._serialized_end=1925
+  _globals['_PAGEFACTS']._serialized_end=841
+  _globals['_STEPFACTS']._serialized_start=843
+  _globals['_STEPFACTS']._serialized_end=911
+  _globals['_DOCUMENTFACTS']._serialized_start=913
+  _globals['_DOCUMENTFACTS']._serialized_end=995
+  _globals['_FAULT']._serialized_start=998
+  _globals['_FAULT']._serialized_end=1177
+  _globals['_FAULT_DETAILSENTRY']._serialized_start=1131
+  _globals['_FAULT_DETAILSENTRY']._serialized_end=1177
+  _globals['_JOBRESULT']._serialized_start=1180
+  _globals['_JOBRESULT']._serialized_end=1610
+  _globals['_HINT']._serialized_start=1612
+  _globals['_HINT']._serialized_end=1697
+  _globals['_HOLDING']._serialized_start=1699
+  _globals['_HOLDING']._serialized_end=1741
+  _globals['_BEAT']._serialized_start=1743
+  _globals['_BEAT']._serialized_end=1830
+  _globals['_WANTEDQUESTION']._serialized_start=1832
+  _globals['_WANTEDQUESTION']._serialized_end=1896
+  _globals['_WANTEDANSWER']._serialized_start=1898
+  _globals['_WANTEDANSWER']._serialized_end=1958
 # @@protoc_insertion_point(module_scope)

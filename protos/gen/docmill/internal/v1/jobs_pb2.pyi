@@ -272,6 +272,8 @@ class PageFacts(_message.Message):
     ENGINE_FIELD_NUMBER: _builtins.int
     CONFIDENCE_FIELD_NUMBER: _builtins.int
     WORDS_FIELD_NUMBER: _builtins.int
+    CACHED_FIELD_NUMBER: _builtins.int
+    QUALITY_FIELD_NUMBER: _builtins.int
     page_key: _builtins.str
     """Blob with the page's text."""
     engine: _builtins.str
@@ -280,6 +282,10 @@ class PageFacts(_message.Message):
     """Mean confidence of the words, 0 to 1."""
     words: _builtins.int
     """Number of words."""
+    cached: _builtins.bool
+    """The text was there already: no engine read it for this job."""
+    quality: _builtins.bytes
+    """Signals of how well it could be read: a JSON object as UTF-8 text, or empty."""
     def __init__(
         self,
         *,
@@ -287,10 +293,12 @@ class PageFacts(_message.Message):
         engine: _builtins.str = ...,
         confidence: _builtins.float = ...,
         words: _builtins.int = ...,
+        cached: _builtins.bool = ...,
+        quality: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["confidence", b"confidence", "engine", b"engine", "page_key", b"page_key", "words", b"words"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cached", b"cached", "confidence", b"confidence", "engine", b"engine", "page_key", b"page_key", "quality", b"quality", "words", b"words"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

