@@ -31,7 +31,7 @@ def spotted(size: tuple[int, int] = (300, 200), at: tuple[int, int, int, int] = 
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("suffix", [".jpg", ".tif"])
+@pytest.mark.parametrize("suffix", [".jpg", ".tif", ".png", ".webp"])
 def test_turned_photo_is_read_upright_and_boxed_as_stored(tmp_path: Path, orientation: int, suffix: str) -> None:
     """The picture to read stands upright; a box found in it is given in pixels of the stored file."""
     path = documents.turned_jpeg(tmp_path / f"a{suffix}", orientation, spotted())
@@ -59,6 +59,19 @@ def test_turned_photo_is_read_upright_and_boxed_as_stored(tmp_path: Path, orient
     }[orientation]
     assert (box.x, box.y, box.w, box.h) == pytest.approx(expected, abs=2)
     assert (size.width, size.height) == raw_size
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_turned_heic_is_upright_in_every_respect(tmp_path: Path, orientation: int) -> None:
+    """Its container says how it is turned, and its size is the one it is shown in: there is nothing to turn back."""
+    path = documents.turned_jpeg(tmp_path / "a.heic", orientation, spotted())
+    facts = probe(path)
+    assert (facts.pages[0].width, facts.pages[0].height) == (300, 200)
+    with open_document(path, facts.media_type) as document:
+        picture = document.render(1)
+    assert picture.image.shape == (200, 300, 3)
+    box = picture.to_page(spot_box(picture.image))
+    assert (box.x, box.y, box.w, box.h) == pytest.approx((20, 30, 40, 20), abs=2)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "LA", "RGBA", "CMYK", "I;16", "RGB"])
@@ -117,6 +130,17 @@ def test_large_photo_is_read_smaller_and_boxed_in_full_size(tmp_path: Path) -> N
     assert picture.image.shape[0] * picture.image.shape[1] <= 16_100_000
     box = picture.to_page(spot_box(picture.image))
     assert (box.x, box.y, box.w, box.h) == pytest.approx((600, 800, 2000, 1000), abs=6)
+
+
+def test_picture_to_look_at_leaves_the_one_to_read_alone(tmp_path: Path) -> None:
+    """A JPEG that was decoded small for people is decoded again for reading, in its full size."""
+    path = documents.image_file(tmp_path / "a.jpg", spotted((3000, 2000), (300, 400, 1300, 900)))
+    with open_document(path, "image/jpeg") as document:
+        assert document.picture(1, 300).size == (300, 200)
+        picture = document.render(1)
+    assert picture.image.shape == (2000, 3000, 3)
+    box = picture.to_page(spot_box(picture.image))
+    assert (box.x, box.y, box.w, box.h) == pytest.approx((300, 400, 1000, 500), abs=3)
 
 
 @pytest.mark.parametrize("rotate", [0, 90, 180, 270])

@@ -124,7 +124,7 @@ def open_document(path: Path, media_type: str, limits: MediaLimits | None = None
         with images.decoding(media_type, limits):
             image = images.open_image(path, media_type)
         with image:
-            yield ImageDocument(image, media_type, limits)
+            yield ImageDocument(path, image, media_type, limits)
 
 
 class PdfDocument:
@@ -216,9 +216,13 @@ class PdfDocument:
 
 
 class ImageDocument:
-    """An image file; every frame of a TIFF is a page."""
+    """An image file; every frame of a TIFF is a page.
 
-    def __init__(self, image: Image.Image, media_type: str, limits: MediaLimits) -> None:
+    `image` is the file opened, and is closed by whoever opened it.
+    """
+
+    def __init__(self, path: Path, image: Image.Image, media_type: str, limits: MediaLimits) -> None:
+        self._path = path
         self._image = image
         self._media_type = media_type
         self._limits = limits
@@ -244,23 +248,33 @@ class ImageDocument:
     def render(self, number: int, area: Box | None = None) -> RenderedPage:
         """See `OpenDocument`."""
         del area
-        with images.decoding(self._media_type, self._limits):
-            images.select(self._image, number - 1)
-            pixels, scale = images.to_rgb(self._image, self._media_type)
+        with self._standing_on(number) as image:
+            pixels, scale = images.to_rgb(image, self._media_type)
+            resolution = images.resolution(image)
         frame = self._frames[number - 1]
         return RenderedPage(
             image=pixels,
             scale=scale,
             page=self.page_size(number),
             orientation=frame.orientation,
-            resolution=images.resolution(self._image),
+            resolution=resolution,
         )
 
     def picture(self, number: int, max_side: int) -> Image.Image:
         """See `OpenDocument`."""
+        with self._standing_on(number) as image:
+            return images.as_stored(image, self._media_type, max_side)
+
+    @contextmanager
+    def _standing_on(self, number: int) -> Iterator[Image.Image]:
+        """The file, not decoded yet: once a JPEG was decoded at a fraction of its size, it stays as small as that."""
         with images.decoding(self._media_type, self._limits):
-            images.select(self._image, number - 1)
-            return images.as_stored(self._image, self._media_type, max_side)
+            if self._media_type == sniff.TIFF:  # stays open: it takes a walk through all pages before this one
+                images.select(self._image, number - 1, self._media_type)
+                yield self._image
+            else:
+                with images.open_image(self._path, self._media_type) as image:
+                    yield image
 
 
 def _margins(area: Box | None, size: PageSize, scale: float) -> tuple[float, float, float, float]:

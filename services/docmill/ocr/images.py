@@ -18,6 +18,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from docmill.domain.errors import MediaError, Reason
 from docmill.ocr import sniff
+from docmill.ocr.pixels import eight_bits, opaque
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -127,9 +128,12 @@ def open_image(path: Path, media_type: str) -> Image.Image:
 
 
 def frames(image: Image.Image, media_type: str, limits: MediaLimits) -> Iterator[Frame]:
-    """Each page of the file in order, `image` standing on it: all of a TIFF, the first frame of everything else."""
+    """Each page of the file in order, `image` standing on it: all of a TIFF, of everything else the one that is shown.
+
+    That is the first frame of an animation and the primary image of a HEIC file, on which Pillow stands after opening.
+    """
     number = 0
-    while select(image, number):
+    while select(image, number, media_type):
         check_pixels(image, number + 1, media_type, limits)  # before `geometry`: Pillow decodes a PNG to find its EXIF
         yield geometry(image, media_type)
         if media_type != sniff.TIFF:
@@ -137,8 +141,10 @@ def frames(image: Image.Image, media_type: str, limits: MediaLimits) -> Iterator
         number += 1
 
 
-def select(image: Image.Image, number: int) -> bool:
-    """Stands `image` on frame `number` (from 0); False beyond the last one."""
+def select(image: Image.Image, number: int, media_type: str) -> bool:
+    """Stands `image` on page `number` (from 0); False beyond the last one."""
+    if media_type != sniff.TIFF:
+        return number == 0
     try:
         image.seek(number)
     except EOFError:
@@ -188,7 +194,7 @@ def decode_fully(image: Image.Image) -> None:
 
     A JPEG is decoded at an eighth of its size: its whole stream is read in a fraction of the time and memory.
     """
-    image.draft(None, (image.width // 8, image.height // 8))
+    _draft(image, (image.width // 8, image.height // 8))
     image.load()
 
 
@@ -199,7 +205,7 @@ def to_rgb(image: Image.Image, media_type: str) -> tuple[NDArray[np.uint8], floa
     picture = _decoded(image, media_type, frame, scale)
     if media_type != sniff.TIFF and (turn := _TURNS.get(frame.orientation)) is not None:
         picture = picture.transpose(turn)
-    return np.array(_opaque(picture), dtype=np.uint8), scale
+    return np.array(opaque(picture), dtype=np.uint8), scale
 
 
 def as_stored(image: Image.Image, media_type: str, max_side: int) -> Image.Image:
@@ -208,16 +214,16 @@ def as_stored(image: Image.Image, media_type: str, max_side: int) -> Image.Image
     picture = _decoded(image, media_type, frame, min(1.0, max_side / max(frame.width, frame.height)))
     if media_type == sniff.TIFF and (turn := _TURNS_BACK.get(frame.orientation)) is not None:
         picture = picture.transpose(turn)
-    return picture if picture.mode == "L" else _opaque(picture)
+    return picture if picture.mode == "L" else opaque(picture)
 
 
 def _decoded(image: Image.Image, media_type: str, frame: Frame, scale: float) -> Image.Image:
     """The current frame as Pillow shows it (a TIFF is turned, all others are not), `scale` (1 or less) times its size."""
     target = (max(1, round(frame.width * scale)), max(1, round(frame.height * scale)))
     if scale < 1.0:
-        image.draft(None, target)
+        _draft(image, target)
     image.load()
-    picture = _eight_bits(image)
+    picture = eight_bits(image)
     if scale == 1.0:
         return picture
     if media_type == sniff.TIFF and frame.orientation >= 5:
@@ -225,37 +231,7 @@ def _decoded(image: Image.Image, media_type: str, frame: Frame, scale: float) ->
     return picture.resize(target, Image.Resampling.BICUBIC, reducing_gap=2.0)
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """L, RGB or RGBA with the same picture: 1-bit, palette, 16-bit, CMYK and float images included."""
-    match image.mode:
-        case "L" | "RGB" | "RGBA":
-            has_transparency = "transparency" in image.info
-            return image.convert("RGBA") if has_transparency else image
-        case "1":
-            return image.convert("L")
-        case "P" | "PA" | "LA" | "La" | "RGBa":
-            has_alpha = image.mode != "P" or "transparency" in image.info
-            return image.convert("RGBA" if has_alpha else "RGB")
-        case "I" | "F" | "I;16" | "I;16B" | "I;16L" | "I;16N":
-            return Image.fromarray(_stretch(np.asarray(image)))
-        case _:
-            return image.convert("RGB")
-
-
-def _stretch(pixels: NDArray[np.generic]) -> NDArray[np.uint8]:
-    """Deep grey to 8 bits: 16-bit values by their high byte, others between their extremes."""
-    if pixels.dtype.kind == "u" and pixels.dtype.itemsize == 2:
-        return (pixels.astype(np.uint16) >> 8).astype(np.uint8)
-    values = np.nan_to_num(pixels.astype(np.float64))
-    low, high = float(values.min()), float(values.max())
-    if low >= 0 and 255 < high <= 65535:
-        low, high = 0.0, 65535.0
-    return ((values - low) * (255.0 / max(high - low, 1e-9))).astype(np.uint8)
-
-
-def _opaque(image: Image.Image) -> Image.Image:
-    """RGB; what is transparent lies over white paper."""
-    if image.mode == "RGBA":
-        paper = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(paper, image)
-    return image if image.mode == "RGB" else image.convert("RGB")
+def _draft(image: Image.Image, size: tuple[int, int]) -> None:
+    """Have a JPEG decoded at a fraction of its size, at least `size`: fast, and `image` stays as small as that."""
+    if image.format != "HEIF":  # it would take the thumbnail for the picture
+        image.draft(None, size)
