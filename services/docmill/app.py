@@ -308,13 +308,18 @@ async def open_webhooks(settings: Settings) -> AsyncIterator[Webhooks]:
     """What sends word of runs' ends, in the forms of all dialects."""
     from docmill.engine.notices import Webhooks  # noqa: PLC0415 - a worker sends none
     from docmill.gateway.dialects.webhooks import WEBHOOKS  # noqa: PLC0415
-    from docmill.rpc.webhook_forms import webhook_forms  # noqa: PLC0415
+    from docmill.rpc.webhook_forms import batch_forms, webhook_forms  # noqa: PLC0415
     from docmill.webhooks.guard import Guard, parse_networks  # noqa: PLC0415
     from docmill.webhooks.http import HttpSender  # noqa: PLC0415
 
     sender = HttpSender(Guard(parse_networks(settings.webhook_allow)))
     try:
-        yield Webhooks(sender=sender, forms=webhook_forms(WEBHOOKS), vault=open_vault(settings))
+        yield Webhooks(
+            sender=sender,
+            forms=webhook_forms(WEBHOOKS),
+            batch_forms=batch_forms(),
+            vault=open_vault(settings),
+        )
     finally:
         await sender.aclose()
 

@@ -55,7 +55,7 @@ def test_keys_show_their_last_use(stack: Stack) -> None:
     """A key with `admin` is made only on demand; its first use is shown some seconds later, to the minute."""
     org = stack.new_organization()
     usual, admin = stack.new_key(org), stack.new_key(org, "--scopes", "flows:read,admin")
-    assert (len(usual["scopes"]), "admin" in usual["scopes"], admin["scopes"]) == (5, False, ["admin", "flows:read"])
+    assert (len(usual["scopes"]), "admin" in usual["scopes"], admin["scopes"]) == (8, False, ["admin", "flows:read"])
     assert stack.docmill("flows", "list", "--api-key", str(admin["key"])).returncode == 0
 
     def last_uses() -> dict[str, str | None]:

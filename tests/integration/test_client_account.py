@@ -30,7 +30,8 @@ async def docmill(stack: Stack) -> AsyncIterator[AsyncDocmill]:
 async def test_the_development_key_may_do_everything(docmill: AsyncDocmill, stack: Stack) -> None:
     """It is a test key with every scope, of an organization whose plan sets no bounds."""
     current = await docmill.account.check_key("admin")
-    scopes = ["admin", "executions:cancel", "executions:read", "flows:execute", "flows:read", "flows:write"]
+    scopes = ["admin", "batch:cancel", "batch:execute", "batch:read", "executions:cancel", "executions:read"]
+    scopes += ["flows:execute", "flows:read", "flows:write"]
     assert (current.key.name, current.key.mode, list(current.key.scopes)) == ("development", KeyMode.TEST, scopes)
     assert current.key.last4 == stack.api_key[-4:]
     usage = await docmill.account.usage()

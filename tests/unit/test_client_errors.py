@@ -33,6 +33,7 @@ OF_DOMAIN = {
     domain.FailedPrecondition: errors.FailedPreconditionError,
     domain.PaymentRequired: errors.PaymentRequiredError,
     domain.LimitReached: errors.ResourceExhaustedError,
+    domain.QuotaExhausted: errors.QuotaExhaustedError,
     domain.SequenceOutOfRange: errors.OutOfRangeError,
     domain.DeadlineExceeded: errors.DeadlineExceededError,
     domain.Unavailable: errors.UnavailableError,

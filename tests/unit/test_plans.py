@@ -32,9 +32,31 @@ def test_the_plans_that_come_with_docmill() -> None:
         "doclo.free": ((100, 5), (60, 2)),
         "doclo.pro": ((1000, 50), (60, 2)),
         "doclo.enterprise": ((None, None), (None, None)),
+        "documentflow.free": ((10, 2), (10, 2)),
+        "documentflow.starter": ((50, 10), (10, 2)),
+        "documentflow.growth": ((200, 50), (10, 2)),
+        "documentflow.enterprise": ((1000, None), (None, None)),
     }
-    assert {plan.price_percent for plan in plans.by_id.values()} == {100}
+    assert all(plan.price_percent == (100 if id_.startswith("doclo.") else 0) for id_, plan in plans.by_id.items())
     assert (plans.default, plans.fallback) == ("doclo.enterprise", "doclo.test")
+
+
+def test_documents_and_batches_of_plans() -> None:
+    """The documented numbers; where documents are counted, all of a month may wait, so that no batch is one too many."""
+    plans = builtin_plans()
+    found = {
+        id_: (plan.documents_per_month if plan.counts_documents else 0, plan.files_per_batch)
+        for id_, plan in plans.by_id.items()
+    }
+    assert found == {
+        **{f"doclo.{name}": (0, 100) for name in ("test", "free", "pro", "enterprise")},
+        "documentflow.free": (100, None),
+        "documentflow.starter": (2000, 100),
+        "documentflow.growth": (10_000, 100),
+        "documentflow.enterprise": (None, 100),
+    }
+    counted = [plan for plan in plans.by_id.values() if plan.documents_per_month is not None]
+    assert all((plan.live.queue or 0) >= plan.documents_per_month for plan in counted)
 
 
 def test_limits_are_those_of_the_keys_mode() -> None:
@@ -88,6 +110,8 @@ plans:
         ("plans: {Acme!: {}}", "plans.Acme!", "an id has"),
         ("plans: {acme: {pricePerPage: 1.005}}", "plans.acme.pricePerPage", "more than two decimals"),
         ("plans: {acme: {pricePerPage: .nan}}", "plans.acme.pricePerPage", "a number from 0"),
+        ("plans: {acme: {documentsPerMonth: many}}", "plans.acme.documentsPerMonth", "must be a whole number"),
+        ("plans: {acme: {filesPerBatch: 0}}", "plans.acme.filesPerBatch", "must be a whole number"),
         ("plans: {acme: {features: webhooks}}", "plans.acme.features", "must be a list"),
         ("plans: {acme: {features: [5]}}", "plans.acme.features", "a name has"),
         ("plans: {acme: null}", "plans.acme", "must be an object"),

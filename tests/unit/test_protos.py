@@ -16,14 +16,24 @@ from google.protobuf import descriptor_pb2, descriptor_pool
 from buf.validate import validate_pb2
 from docmill.client import FlowConfig
 from docmill.domain import flow_specs
+from docmill.domain.batches import BatchEventKind
 from docmill.domain.models import EventKind
-from docmill.domain.states import PageState, ProbeState, RunState
+from docmill.domain.states import BatchState, PageState, ProbeState, RunState
 from docmill.rpc.scopes import SCOPES, is_public
-from docmill.v1 import accounts_pb2, documents_pb2, errors_pb2, flows_pb2, pages_pb2, runs_pb2, webhooks_pb2
+from docmill.v1 import (
+    accounts_pb2,
+    batches_pb2,
+    documents_pb2,
+    errors_pb2,
+    flows_pb2,
+    pages_pb2,
+    runs_pb2,
+    webhooks_pb2,
+)
 
 PROTOS = Path(__file__).parents[2] / "protos"
 BUF = Path(sysconfig.get_path("scripts")) / "buf"
-FILES = (documents_pb2, errors_pb2, flows_pb2, pages_pb2, runs_pb2, accounts_pb2, webhooks_pb2)
+FILES = (documents_pb2, errors_pb2, flows_pb2, pages_pb2, runs_pb2, accounts_pb2, webhooks_pb2, batches_pb2)
 
 
 def methods() -> Iterator[tuple[str, descriptor_pb2.MethodOptions]]:
@@ -59,6 +69,12 @@ def test_services_and_methods() -> None:
         "AccountService/RevokeKey",
         "WebhookService/ListDeliveries",
         "WebhookService/Redeliver",
+        "BatchService/CreateBatch",
+        "BatchService/GetBatch",
+        "BatchService/ListBatches",
+        "BatchService/WatchBatch",
+        "BatchService/CancelBatch",
+        "BatchService/GetBatchResults",
     ]
 
 
@@ -92,6 +108,12 @@ def test_rest_bindings() -> None:
         "RevokeKey": "DELETE /api/v1/keys/{key_id}",
         "ListDeliveries": "GET /api/v1/runs/{run_id}/deliveries",
         "Redeliver": "POST /api/v1/runs/{run_id}/deliveries/{delivery_id}/redeliver",
+        "CreateBatch": "POST /v1/batches",
+        "GetBatch": "GET /v1/batches/{batch_id}",
+        "ListBatches": "GET /v1/batches",
+        "WatchBatch": "GET /v1/batches/{batch_id}/events",
+        "CancelBatch": "POST /v1/batches/{batch_id}/cancel",
+        "GetBatchResults": "GET /v1/batches/{batch_id}/results",
     }
 
 
@@ -188,8 +210,14 @@ def test_public_methods_are_exact() -> None:
             "RUN_EVENT_KIND_",
             [kind.value.upper().replace(".", "_") for kind in EventKind],
         ),
+        (batches_pb2.BatchStatus, "BATCH_STATUS_", [state.value for state in BatchState]),
+        (
+            batches_pb2.BatchEventKind,
+            "BATCH_EVENT_KIND_",
+            [kind.value.upper().replace(".", "_") for kind in BatchEventKind],
+        ),
     ],
-    ids=["runs", "pages", "documents", "events"],
+    ids=["runs", "pages", "documents", "events", "batches", "batch events"],
 )
 def test_states_are_those_of_the_domain(enum: type, prefix: str, names: list[str]) -> None:
     """Every state and event kind of the domain has its value in the contract, and there is no other."""

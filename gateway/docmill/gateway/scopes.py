@@ -31,5 +31,11 @@ SCOPES = {
     "docmill.v1.AccountService.RevokeKey": "admin",
     "docmill.v1.WebhookService.ListDeliveries": "executions:read",
     "docmill.v1.WebhookService.Redeliver": "flows:execute",
+    "docmill.v1.BatchService.CreateBatch": "batch:execute",
+    "docmill.v1.BatchService.GetBatch": "batch:read",
+    "docmill.v1.BatchService.ListBatches": "batch:read",
+    "docmill.v1.BatchService.WatchBatch": "batch:read",
+    "docmill.v1.BatchService.CancelBatch": "batch:cancel",
+    "docmill.v1.BatchService.GetBatchResults": "batch:read",
 }
 """Method to scope; empty where any key will do."""

@@ -19,7 +19,9 @@ keys = App(name="keys", group=OPERATION, help="Create, list and revoke API keys.
 
 S = TypeVar("S", bound=StrEnum)
 
-ALL_SCOPES = "flows:read,flows:write,flows:execute,executions:read,executions:cancel"
+ALL_SCOPES = (
+    "flows:read,flows:write,flows:execute,executions:read,executions:cancel,batch:execute,batch:read,batch:cancel"
+)
 
 
 @orgs.command(name="create")

@@ -1,4 +1,4 @@
-"""Word of a run's end: who wants it, what is sent, and when it is tried again.
+"""Word of the end of a run or a batch: who wants it, what is sent, and when it is tried again.
 
 Times are aware `datetime`s in UTC.
 """
@@ -28,6 +28,7 @@ class DeliveryEvent(StrEnum):
     COMPLETED = "execution.completed"
     FAILED = "execution.failed"
     CANCELLED = "execution.cancelled"
+    BATCH_COMPLETED = "batch.completed"
 
 
 EVENT_OF = {
@@ -39,9 +40,9 @@ EVENT_OF = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook:
-    """Who wants word of a run's end."""
+    """Who wants word of the end of a run, or of a batch."""
 
-    run_id: str
+    run_id: str = ""
     url: str
     host: str
     """Of the URL, in lower case: sending is bounded by host."""
@@ -50,6 +51,8 @@ class Webhook:
     format: str = ""
     """Name of the form; empty: the installation's own."""
     on_cancel: bool = False
+    batch_id: str = ""
+    """In place of `run_id`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +88,8 @@ class Delivery:
     ended_at: datetime | None = None
     attempts: Sequence[DeliveryAttempt] = ()
     """Oldest first."""
+    batch_id: str = ""
+    """In place of `run_id`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

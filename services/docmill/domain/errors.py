@@ -7,15 +7,18 @@ DocmillError
 │   └── MediaError          MEDIA_UNSUPPORTED, MEDIA_CORRUPT, MEDIA_ENCRYPTED, MEDIA_EMPTY,
 │                           MEDIA_TOO_LARGE, MEDIA_TOO_MANY_PAGES
 ├── NotFound                FLOW_NOT_FOUND, VERSION_NOT_FOUND, RUN_NOT_FOUND, DOCUMENT_NOT_FOUND, PAGE_NOT_FOUND,
-│                           ORGANIZATION_NOT_FOUND, KEY_NOT_FOUND, DELIVERY_NOT_FOUND
+│                           ORGANIZATION_NOT_FOUND, KEY_NOT_FOUND, DELIVERY_NOT_FOUND, BATCH_NOT_FOUND
 ├── AlreadyExists           VERSION_EXISTS, IDEMPOTENCY_CONFLICT
-├── FailedPrecondition      RUN_ALREADY_CANCELLED, RUN_NOT_CANCELLABLE, ALREADY_RUNNING, SCHEMA_OUTDATED, DOCUMENT_IN_USE
+├── FailedPrecondition      RUN_ALREADY_CANCELLED, RUN_NOT_CANCELLABLE, ALREADY_RUNNING, SCHEMA_OUTDATED, DOCUMENT_IN_USE,
+│                           BATCH_NOT_CANCELLABLE, BATCH_NOT_COMPLETED
 ├── PaymentRequired         CREDITS_INSUFFICIENT, PLAN_FEATURE_MISSING
 ├── LimitReached            RATE_LIMITED, QUEUE_FULL
+├── QuotaExhausted          QUOTA_EXHAUSTED
 ├── SequenceOutOfRange      SEQUENCE_OUT_OF_RANGE
 ├── DeadlineExceeded        DEADLINE
 ├── Unavailable             OVERLOADED
-├── WorkFailed              EXTRACTION_FAILED, PROVIDER_FAILED, WORKER_CRASHED, WORKER_TIMEOUT, WORKER_MEMORY
+├── WorkFailed              EXTRACTION_FAILED, PROVIDER_FAILED, WORKER_CRASHED, WORKER_TIMEOUT, WORKER_MEMORY,
+│                           RUN_CANCELLED
 └── InternalError           INTERNAL
 
 An edge maps the class once (gRPC code, HTTP status) and passes reason, message and details on.
@@ -65,6 +68,11 @@ class Reason(StrEnum):
     VARIABLE_MISSING = "VARIABLE_MISSING"
     DELIVERY_NOT_FOUND = "DELIVERY_NOT_FOUND"
     DOCUMENT_IN_USE = "DOCUMENT_IN_USE"
+    BATCH_NOT_FOUND = "BATCH_NOT_FOUND"
+    BATCH_NOT_CANCELLABLE = "BATCH_NOT_CANCELLABLE"
+    BATCH_NOT_COMPLETED = "BATCH_NOT_COMPLETED"
+    QUOTA_EXHAUSTED = "QUOTA_EXHAUSTED"
+    RUN_CANCELLED = "RUN_CANCELLED"
     SEQUENCE_OUT_OF_RANGE = "SEQUENCE_OUT_OF_RANGE"
     DEADLINE = "DEADLINE"
     OVERLOADED = "OVERLOADED"
@@ -132,6 +140,10 @@ class LimitReached(DocmillError):
     """The organization's plan allows no more of this now: try again after `details.retryAfter` seconds."""
 
     retryable: ClassVar[bool] = True
+
+
+class QuotaExhausted(DocmillError):
+    """This month's documents do not reach. `details`: `required`, `available`, `limit` and `resetsAt`."""
 
 
 class SequenceOutOfRange(DocmillError):

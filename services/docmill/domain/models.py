@@ -35,6 +35,9 @@ class Scope(StrEnum):
     FLOWS_EXECUTE = "flows:execute"
     EXECUTIONS_READ = "executions:read"
     EXECUTIONS_CANCEL = "executions:cancel"
+    BATCH_EXECUTE = "batch:execute"
+    BATCH_READ = "batch:read"
+    BATCH_CANCEL = "batch:cancel"
     ADMIN = "admin"
 
 
@@ -232,6 +235,11 @@ class Run:
     trace_id: str = ""
     queue_position: int | None = None
     """Its place in the line, from 1, while it waits to be let in: as it was when somebody looked, never kept."""
+    batch_id: str = ""
+    """The batch it belongs to, if it does."""
+    documents_reserved: int = 0
+    """Documents of the month of `created_at` that are held for it: 1 where the plan counts them. Given back unless it
+    succeeds."""
 
     @property
     def waits(self) -> bool:

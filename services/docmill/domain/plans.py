@@ -18,10 +18,11 @@ MAX_REQUESTS_PER_MINUTE = 1_000_000
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _MAX_PLANS, _MAX_FEATURES = 1000, 100
 _MAX_RUNS, _MAX_FACTOR, _MAX_PRICE = 100_000, 10_000, 10_000
+_MAX_FILES, _MAX_DOCUMENTS = 1000, 1_000_000_000
 _QUEUE_FACTOR = 20
 _FILE = frozenset({"default", "fallback", "plans"})
 _LIMITS = frozenset({"requestsPerMinute", "concurrentRuns"})
-_PLAN = _LIMITS | {"test", "queueFactor", "pricePerPage", "features"}
+_PLAN = _LIMITS | {"test", "queueFactor", "pricePerPage", "features", "filesPerBatch", "documentsPerMonth"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +48,12 @@ class Plan:
     """Credits of a page, in percent of what its flow says."""
     features: Sequence[str] = ()
     """What it includes beyond reading documents."""
+    files_per_batch: int | None = None
+    """Files in one batch; None: it has no batches."""
+    counts_documents: bool = False
+    """Whether the documents read in live mode in a month (UTC) are counted."""
+    documents_per_month: int | None = None
+    """How many there may be; None: without bound."""
 
     def limits(self, mode: Mode) -> Limits:
         """The limits for keys of this mode."""
@@ -107,6 +114,9 @@ def _plan(plan_id: Any, given: Mapping[str, Any], path: str) -> Plan:
         test=_limits(given["test"], f"{path}.test", factor),
         price_percent=_percent(given.get("pricePerPage", 1), f"{path}.pricePerPage"),
         features=_features(given.get("features", ()), f"{path}.features"),
+        files_per_batch=_number(given, "filesPerBatch", path, _MAX_FILES),
+        counts_documents=given.get("documentsPerMonth") is not None,
+        documents_per_month=_documents(given, path),
     )
 
 
@@ -126,6 +136,12 @@ def _number(given: Mapping[str, Any], key: str, path: str, most: int) -> int | N
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
         raise invalid(f"{path}.{key}", f"must be a whole number from 1 to {most}, or absent")
     return value
+
+
+def _documents(given: Mapping[str, Any], path: str) -> int | None:
+    if given.get("documentsPerMonth") == "unbounded":
+        return None
+    return _number(given, "documentsPerMonth", path, _MAX_DOCUMENTS)
 
 
 def _percent(value: Any, path: str) -> int:

@@ -1,4 +1,4 @@
-"""The two state machines, with their arrows beside the states, and nothing else that may change a state."""
+"""The state machines, with their arrows beside the states, and nothing else that may change a state."""
 
 from __future__ import annotations
 
@@ -33,6 +33,19 @@ class JobState(StrEnum):
     def is_terminal(self) -> bool:
         """No change can follow."""
         return self not in OPEN_JOB_STATES
+
+
+class BatchState(StrEnum):
+    """A batch's state."""
+
+    QUEUED = "QUEUED"  # accepted
+    PROCESSING = "PROCESSING"  # QUEUED -> the first of its runs started, or ended
+    COMPLETED = "COMPLETED"  # PROCESSING -> all of its runs have ended, and the results file is there
+
+    @property
+    def is_terminal(self) -> bool:
+        """No change can follow."""
+        return self is BatchState.COMPLETED
 
 
 class PageState(StrEnum):
@@ -85,6 +98,12 @@ JOB_ARROWS: dict[JobState, frozenset[JobState]] = {
     JobState.CANCELLED: frozenset(),
 }
 
+BATCH_ARROWS: dict[BatchState, frozenset[BatchState]] = {
+    BatchState.QUEUED: frozenset({BatchState.PROCESSING}),
+    BatchState.PROCESSING: frozenset({BatchState.COMPLETED}),
+    BatchState.COMPLETED: frozenset(),
+}
+
 
 def run_sources(to: RunState) -> frozenset[RunState]:
     """The states from which a run may enter `to`: the FROM list of the guarded update."""
@@ -94,3 +113,8 @@ def run_sources(to: RunState) -> frozenset[RunState]:
 def job_sources(to: JobState) -> frozenset[JobState]:
     """The states from which a job may enter `to`."""
     return frozenset(state for state, targets in JOB_ARROWS.items() if to in targets)
+
+
+def batch_sources(to: BatchState) -> frozenset[BatchState]:
+    """The states from which a batch may enter `to`."""
+    return frozenset(state for state, targets in BATCH_ARROWS.items() if to in targets)

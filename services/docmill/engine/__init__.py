@@ -2,6 +2,8 @@
 
 from docmill.engine.engine import Engine
 from docmill.engine.requests import (
+    BatchRequest,
+    BatchView,
     Estimate,
     EstimateRequest,
     Heartbeat,
@@ -15,6 +17,8 @@ from docmill.engine.requests import (
 )
 
 __all__ = [
+    "BatchRequest",
+    "BatchView",
     "Engine",
     "Estimate",
     "EstimateRequest",

@@ -31,18 +31,24 @@ def enter(ctx: Context, run: Run) -> Op[Run]:
     """The new run, let in or with its place in the line. LimitReached when the line is full."""
     if not run.waits:
         return run
-    limits = yield from _lock(ctx, run.org_id, run.mode)
-    for admitted in (yield from _fill(ctx, limits, run.org_id, run.mode)):
+    for admitted in (yield from enter_line(ctx, run.org_id, run.mode)):
         if admitted.id == run.id:
             return admitted
-    waiting = yield from line.count_waiting(run.org_id, run.mode)
+    return (yield from line.placed(run))
+
+
+def enter_line(ctx: Context, org_id: str, mode: Mode) -> Op[Sequence[Run]]:
+    """The runs that are let in, after this transaction has put new ones into the line. LimitReached when it is full."""
+    limits = yield from _lock(ctx, org_id, mode)
+    admitted = yield from _fill(ctx, limits, org_id, mode)
+    waiting = yield from line.count_waiting(org_id, mode)
     if limits.queue is not None and waiting > limits.queue:
         raise LimitReached(
             Reason.QUEUE_FULL,
             f"{limits.queue} runs wait already, as many as the plan allows beside the {limits.concurrent_runs} at work",
             {"reason": "queue_full", "retryAfter": _RETRY_AFTER, "queue": str(limits.queue)},
         )
-    return (yield from line.placed(run))
+    return admitted
 
 
 def changed(ctx: Context, run: Run) -> Op[Sequence[Run]]:

@@ -16,7 +16,7 @@ from docmill.domain.errors import Fault
 from docmill.domain.messages import JobResult
 from docmill.domain.models import Document, EventKind, Job, JobKind, Run
 from docmill.domain.states import JobState, RunState
-from docmill.engine import billing, ids
+from docmill.engine import billing, ids, quota
 from docmill.engine.catalog import Recipe
 from docmill.store import Op, deliveries, jobs, runs
 from docmill.store.runs import NewEvent
@@ -195,6 +195,7 @@ def _end(run: Run, to: Run, recipe: Recipe, events: Sequence[NewEvent], now: dat
         return None
     yield from jobs.cancel_open(run.id)
     yield from deliveries.announce(ids.new("dlv"), written, now)
+    yield from quota.settle(written)
     yield from billing.settle(written, now)  # last: see store/ledger
     return written
 

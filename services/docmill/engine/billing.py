@@ -5,7 +5,7 @@ Test runs have nothing reserved and leave no trace in the ledger.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from docmill.domain.credits import Transfer, TransferKind, price_per_page
@@ -23,10 +23,16 @@ def price_of_page(ctx: Context, caller: Caller, version: FlowVersion) -> int:
 
 def hold(run: Run, now: datetime) -> Op[None]:
     """Reserve `run.credits_reserved` for the recorded run. PaymentRequired when the organization has fewer."""
-    held = [(TransferKind.HELD, run.credits_reserved)]
-    if not (yield from _move(run, held, now)):
-        available = (yield from ledger.balance(run.org_id)).available
-        fault = insufficient(run.credits_reserved, available)
+    yield from hold_all([run], now)
+
+
+def hold_all(made: Sequence[Run], now: datetime) -> Op[None]:
+    """Reserve for recorded runs of one organization, for all or for none of them, what each says."""
+    transfers = [each for run in made for each in _transfers(run, [(TransferKind.HELD, run.credits_reserved)], now)]
+    if transfers and not (yield from ledger.record(transfers)):
+        available = (yield from ledger.balance(made[0].org_id)).available
+        required = sum(run.credits_reserved for run in made)
+        fault = insufficient(required, available, "The run needs" if len(made) == 1 else "The batch needs")
         raise PaymentRequired(fault.reason, fault.message, fault.details)
 
 
@@ -45,11 +51,11 @@ def settle(run: Run, now: datetime) -> Op[None]:
     yield from _move(run, [(TransferKind.SETTLED, run.credits_used), (TransferKind.RELEASED, rest)], now)
 
 
-def insufficient(required: int, available: int) -> Fault:
-    """Why a run that needs `required` credits cannot have them."""
+def insufficient(required: int, available: int, needs: str = "The run needs") -> Fault:
+    """Why what needs `required` credits cannot have them."""
     return Fault(
         reason=Reason.CREDITS_INSUFFICIENT,
-        message=f"The run needs {required:,} credits, and {available:,} are available",
+        message=f"{needs} {required:,} credits, and {available:,} are available",
         details=shortage(required, available),
     )
 
@@ -60,9 +66,13 @@ def shortage(required: int, available: int) -> dict[str, str]:
 
 
 def _move(run: Run, parts: Iterable[tuple[TransferKind, int]], now: datetime) -> Op[bool]:
-    transfers = [
+    transfers = _transfers(run, parts, now)
+    return not transfers or (yield from ledger.record(transfers))
+
+
+def _transfers(run: Run, parts: Iterable[tuple[TransferKind, int]], now: datetime) -> list[Transfer]:
+    return [
         Transfer(id=ids.new("led"), org_id=run.org_id, run_id=run.id, kind=kind, credits=credits_, created_at=now)
         for kind, credits_ in parts
         if credits_
     ]
-    return not transfers or (yield from ledger.record(transfers))

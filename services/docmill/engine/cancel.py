@@ -26,6 +26,7 @@ async def cancel_run(ctx: Context, caller: Caller, run_id: str) -> Run:
 async def stop_work(ctx: Context, run: Run) -> None:
     """Take an ended run's jobs off the bus and out of workers' hands. Best effort."""
     ctx.notifier.notify(run.id)
+    ctx.agenda.note_runs([run])
     await ctx.bus.publish_hint(Hint(kind=HintKind.RUN_CANCELLED, run_id=run.id, sequence=run.last_sequence))
     await ctx.bus.discard_jobs(run.id)
     ctx.work.set()

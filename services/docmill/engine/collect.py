@@ -85,7 +85,10 @@ async def tell(ctx: Context, collected: Collected) -> None:
     for topic, sequence in topics:
         ctx.notifier.notify(topic)
         await ctx.bus.publish_hint(Hint(kind=HintKind.RUN_ADVANCED, run_id=topic, sequence=sequence))
+    ctx.agenda.note_runs(collected.runs)
     for changed in collected.runs:
+        if changed.batch_id:
+            ctx.notifier.notify(changed.batch_id)
         if changed.state.is_terminal:
             ctx.mail.set()
         if changed.state.is_terminal and changed.fault is not None:

@@ -12,6 +12,7 @@ from docmill.bus import Bus
 from docmill.domain.plans import Plans
 from docmill.domain.retry import RetryPolicy
 from docmill.domain.turns import Turns
+from docmill.engine.agenda import Agenda
 from docmill.engine.catalog import Catalog
 from docmill.engine.last_use import LastUse
 from docmill.engine.limits import LimitsOf, PlanOf, no_limits
@@ -82,5 +83,7 @@ class Context:
     """Set when there may be jobs to dispatch."""
     webhooks: Webhooks | None = None
     """None: this process sends none."""
+    agenda: Agenda = field(default_factory=Agenda)
+    """Batches whose runs moved."""
     mail: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when there may be webhooks to send."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -21,11 +22,12 @@ from docmill.domain.deliveries import DeliveryAttempt, DeliveryState
 from docmill.domain.errors import DocmillError
 from docmill.domain.models import Run
 from docmill.engine import reads
+from docmill.engine.batches import seen as view_of
 from docmill.engine.context import Context
-from docmill.engine.notices import Notice, Webhooks
+from docmill.engine.notices import BatchNotice, Notice, Webhooks
 from docmill.engine.notify import wait
 from docmill.engine.requests import RunOutput
-from docmill.store import Op, StoreUnavailable, deliveries, runs
+from docmill.store import Op, StoreUnavailable, batches, deliveries, runs
 from docmill.store.deliveries import Parcel
 from docmill.webhooks import Answer
 from docmill.webhooks.signing import standard_headers
@@ -132,7 +134,8 @@ async def attempt(ctx: Context, desk: Desk, parcel: Parcel) -> None:
             "a webhook's outcome could not be recorded", event_key="deliver.lost", delivery=parcel.delivery_id
         )
     else:
-        facts = {"delivery": parcel.delivery_id, "run": parcel.run_id, "host": parcel.host, "attempt": parcel.number}
+        subject = {"batch": parcel.batch_id} if parcel.batch_id else {"run": parcel.run_id}
+        facts = {"delivery": parcel.delivery_id, **subject, "host": parcel.host, "attempt": parcel.number}
         log.info("a webhook was sent", event_key="deliver.sent", status=answer.status, error=error, **facts)
     finally:
         desk.put_back(parcel)
@@ -156,6 +159,8 @@ async def _send(ctx: Context, desk: Desk, parcel: Parcel) -> Answer:
 
 async def _render(ctx: Context, hooks: Webhooks, parcel: Parcel) -> tuple[dict[str, str], bytes]:
     """Headers and body, stamped and signed now."""
+    if parcel.batch_id:
+        return await _render_batch(ctx, hooks, parcel)
     run_ = await ctx.store.read(lambda: runs.get(parcel.run_id))
     assert run_ is not None  # runs are never deleted
     notice = Notice(
@@ -171,8 +176,32 @@ async def _render(ctx: Context, hooks: Webhooks, parcel: Parcel) -> tuple[dict[s
     headers, body = await asyncio.to_thread(form.render, notice)
     if len(body) > hooks.max_body:
         headers, body = await asyncio.to_thread(form.render, replace(notice, output=None))
+    return _sealed(headers, body, notice), body
+
+
+async def _render_batch(ctx: Context, hooks: Webhooks, parcel: Parcel) -> tuple[dict[str, str], bytes]:
+    """As `_render`; a form may want the body of the first attempt in every one."""
+    batch = await ctx.store.read(lambda: batches.get(parcel.batch_id))
+    assert batch is not None  # batches are never deleted
+    notice = BatchNotice(
+        event=parcel.event,
+        view=await ctx.store.read(lambda: view_of(ctx, batch)),
+        delivery_id=parcel.delivery_id,
+        attempt=parcel.number,
+        at=ctx.now(),
+        secret=hooks.vault.unseal(parcel.secret),
+    )
+    form = hooks.batch_forms[parcel.format]
+    body = parcel.body.encode() or await asyncio.to_thread(form.body, notice)
+    if form.same and not parcel.body:
+        fresh = body.decode()
+        body = (await ctx.store.write(lambda: deliveries.keep_body(parcel.delivery_id, fresh))).encode()
+    return _sealed(form.headers(notice, body), body, notice), body
+
+
+def _sealed(headers: Mapping[str, str], body: bytes, notice: Notice | BatchNotice) -> dict[str, str]:
     own = {"Content-Type": "application/json", "User-Agent": _USER_AGENT}
-    return {**own, **headers, **standard_headers(notice.secret, notice.delivery_id, notice.at, body)}, body
+    return {**own, **headers, **standard_headers(notice.secret, notice.delivery_id, notice.at, body)}
 
 
 async def _output(ctx: Context, hooks: Webhooks, run_: Run) -> RunOutput | None:

@@ -7,15 +7,18 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from docmill.domain.batches import BatchEvent
 from docmill.domain.deliveries import Delivery
 from docmill.domain.flow_specs import FlowSpec
 from docmill.domain.messages import Attempt, Beat, Hint, StepFacts
 from docmill.domain.models import ApiKey, Caller, Document, Flow, FlowVersion, JsonObject, Run, RunEvent, RunPage
 from docmill.domain.pages import Page
 from docmill.domain.rates import Budget
+from docmill.domain.states import BatchState
 from docmill.engine import (
     artifacts,
     authenticate,
+    batches,
     budget,
     cancel,
     collect,
@@ -26,19 +29,24 @@ from docmill.engine import (
     expire,
     flow_files,
     flows,
+    follow,
     keys,
     last_use,
     page_image,
     reads,
     submit,
+    submit_batch,
     sweep,
     upload,
     usage,
     watch,
+    watch_batch,
     webhooks,
 )
 from docmill.engine.context import Context
 from docmill.engine.requests import (
+    BatchRequest,
+    BatchView,
     Estimate,
     EstimateRequest,
     Heartbeat,
@@ -178,6 +186,34 @@ class Engine:
         """A page's progress, and its text once it is read."""
         return await reads.get_page(self.ctx, caller, run_id, number)
 
+    async def create_batch(self, caller: Caller, request: BatchRequest) -> BatchView:
+        """Accept a batch."""
+        return await submit_batch.create_batch(self.ctx, caller, request)
+
+    async def get_batch(self, caller: Caller, batch_id: str) -> BatchView:
+        """One batch with its files."""
+        return await batches.get_batch(self.ctx, caller, batch_id)
+
+    async def list_batches(
+        self, caller: Caller, states: frozenset[BatchState] = frozenset(), *, limit: int, page_token: str = ""
+    ) -> Listing[BatchView]:
+        """Batches in one of the states (none: all), newest first."""
+        return await batches.list_batches(self.ctx, caller, states, limit=limit, page_token=page_token)
+
+    async def cancel_batch(self, caller: Caller, batch_id: str) -> BatchView:
+        """Cancel the files that have not ended; the batch completes."""
+        return await batches.cancel_batch(self.ctx, caller, batch_id)
+
+    def watch_batch(
+        self, caller: Caller, batch_id: str, after_sequence: int = 0
+    ) -> AsyncIterator[BatchView | BatchEvent | Heartbeat]:
+        """The batch as it stands, then its events after a number, until it ends."""
+        return watch_batch.watch_batch(self.ctx, caller, batch_id, after_sequence)
+
+    def batch_results(self, caller: Caller, batch_id: str) -> AsyncIterator[bytes]:
+        """The results file of a completed batch, in pieces."""
+        return batches.batch_results(self.ctx, caller, batch_id)
+
     async def list_deliveries(self, caller: Caller, run_id: str) -> Sequence[Delivery]:
         """What was sent, or is to be sent, of a run's end."""
         return await webhooks.list_deliveries(self.ctx, caller, run_id)
@@ -210,6 +246,7 @@ class Engine:
                 loops.create_task(dispatch.run(self.ctx), name="dispatch")
                 loops.create_task(collect.run(self.ctx), name="collect")
                 loops.create_task(sweep.run(self.ctx), name="sweep")
+                loops.create_task(follow.run(self.ctx), name="follow")
                 loops.create_task(expire.run(self.ctx), name="expire")
                 loops.create_task(deliver.run(self.ctx), name="deliver")
                 loops.create_task(last_use.run(self.ctx), name="last use")

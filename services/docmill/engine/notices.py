@@ -1,4 +1,4 @@
-"""What word of a run's end is made of, and what sending it takes."""
+"""What word of the end of a run or a batch is made of, and what sending it takes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Protocol
 
 from docmill.domain.deliveries import DeliveryEvent, DeliveryPolicy
 from docmill.domain.models import Run
-from docmill.engine.requests import RunOutput
+from docmill.engine.requests import BatchView, RunOutput
 from docmill.engine.vault import Vault
 from docmill.webhooks import Sender
 
@@ -31,6 +31,35 @@ class Notice:
     """For a signature of the form's own."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchNotice:
+    """What one attempt tells of a completed batch."""
+
+    event: DeliveryEvent
+    view: BatchView
+    delivery_id: str
+    attempt: int
+    """Number of the attempt, from 1."""
+    at: datetime
+    """Of this attempt."""
+    secret: str
+    """For a signature of the form's own."""
+
+
+class BatchForm(Protocol):
+    """How a notice of a batch is written."""
+
+    @property
+    def same(self) -> bool:
+        """Whether every attempt sends the very body of the first one."""
+
+    def body(self, notice: BatchNotice) -> bytes:
+        """JSON in UTF-8. Called on a thread."""
+
+    def headers(self, notice: BatchNotice, body: bytes) -> Mapping[str, str]:
+        """Headers of the form's own for that body."""
+
+
 class WebhookForm(Protocol):
     """How a notice is written."""
 
@@ -45,6 +74,8 @@ class Webhooks:
     sender: Sender
     forms: Mapping[str, WebhookForm]
     """By the names that runs ask for; the installation's own is the empty one."""
+    batch_forms: Mapping[str, BatchForm] = field(default_factory=dict)
+    """The forms of word of batches, by the same names."""
     vault: Vault = field(default_factory=Vault)
     policy: DeliveryPolicy = field(default_factory=DeliveryPolicy)
     at_once: int = 64

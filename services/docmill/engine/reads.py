@@ -37,10 +37,15 @@ def owned(run: Run | None, caller: Caller, run_id: str) -> Run:
 
 async def get_output(ctx: Context, run: Run) -> RunOutput:
     """What the run made; nothing for a run that did not succeed."""
-    if not run.output_key:
+    return await output_at(ctx, run.output_key)
+
+
+async def output_at(ctx: Context, key: str) -> RunOutput:
+    """The output under a key; nothing for the empty one."""
+    if not key:
         return RunOutput()
     try:
-        stored = await ctx.blobs.get(run.output_key)
+        stored = await ctx.blobs.get(key)
     except BlobNotFound:
         return RunOutput(warnings=["The output is no longer kept"])
     # A long document's output takes a good part of a second to parse: not on the loop that serves others.

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
+from docmill.domain.batches import Batch, BatchFile, BatchProgress
 from docmill.domain.credits import Balance
 from docmill.domain.models import JsonObject, Priority
 from docmill.domain.plans import Limits
+from docmill.domain.quotas import Quota
 from docmill.domain.states import RunState
 from docmill.extract import Evidence
 from docmill.store.usage import OpenRuns, RunSums
@@ -63,6 +65,34 @@ class RunRequest:
     """The run fails when it is not done by then; None = the installation's default."""
     trace_id: str = ""
     """32 hex digits (W3C); made when empty."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchRequest:
+    """Run a flow over uploaded documents, all of them or none."""
+
+    flow_id: str
+    document_ids: Sequence[str]
+    """In the order of the results."""
+    version: str = ""
+    """Empty or `latest`: the current one."""
+    variables: JsonObject = field(default_factory=dict)
+    metadata: JsonObject = field(default_factory=dict)
+    idempotency_key: str = ""
+    """Empty: a batch of its own."""
+    webhook: WebhookRequest | None = None
+    trace_id: str = ""
+    """32 hex digits (W3C), of all runs; made when empty."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchView:
+    """A batch at one moment."""
+
+    batch: Batch
+    progress: BatchProgress
+    files: Sequence[BatchFile]
+    """In the order in which they were submitted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +165,8 @@ class Usage:
     """Of runs accepted from `start` on and before `end`."""
     open: OpenRuns
     """Now."""
+    quota: Quota | None = None
+    """Documents of this month; None where the plan, or the mode, does not count them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

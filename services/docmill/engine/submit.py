@@ -7,14 +7,14 @@ import hashlib
 import json
 import secrets
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from docmill.domain import plan as planning
 from docmill.domain.deliveries import Webhook
 from docmill.domain.errors import Fault, InvalidArgument, MediaError, Reason
 from docmill.domain.models import Caller, Document, EventKind, JsonObject, Run
 from docmill.domain.states import ProbeState, RunState
-from docmill.engine import admission, advance, billing, delete, flows, idempotency, ids, upload, webhooks
+from docmill.engine import admission, advance, billing, delete, flows, idempotency, ids, quota, upload, webhooks
 from docmill.engine.catalog import Recipe
 from docmill.engine.context import Context
 from docmill.engine.idempotency import Claim
@@ -42,7 +42,7 @@ async def run_flow(ctx: Context, caller: Caller, request: RunRequest) -> Run:
         if known is not None:
             return known
     check_variables(recipe.version.input_schema, request.variables)
-    _check_metadata(request.metadata)
+    check_metadata(request.metadata)
     webhooks.check(ctx, request.webhook)
     _raise_if(planning.check_size(recipe.version, named.size if named else len(request.content or b"")))
     if named is not None:
@@ -90,7 +90,7 @@ async def _accepted(
 ) -> Run:
     document = await probed(ctx, document)
     run = _new_run(ctx, caller, request, recipe, document)
-    webhook = webhooks.of_run(ctx, run, request.webhook)
+    webhook = webhooks.recorded(ctx, request.webhook, run_id=run.id)
     accepted = await ctx.store.write(lambda: accept(ctx, run, recipe, claim, webhook))
     ctx.work.set()
     return accepted
@@ -115,6 +115,7 @@ def _new_run(ctx: Context, caller: Caller, request: RunRequest, recipe: Recipe, 
         admitted_at=admission.at_once(ctx, caller.plan_id, caller.mode, now),
         deadline=now + timeout,
         credits_reserved=billing.price_of_page(ctx, caller, recipe.version),
+        documents_reserved=quota.documents_of_run(ctx, caller),
         steps_total=recipe.steps_total,
         trace_id=request.trace_id or secrets.token_hex(16),
     )
@@ -140,17 +141,24 @@ def accept(
     pages = _pages(recipe, document)
     run = replace(run, credits_reserved=run.credits_reserved * (pages or 1))
     yield from runs.insert(run)
-    yield from webhooks.subscribe(ctx, run, webhook)
+    yield from webhooks.subscribe(ctx, run.org_id, webhook)
+    yield from quota.hold(ctx, [run])
     yield from billing.hold(run, now)
+    accepted = yield from accepted_event(run, now)
+    if pages is not None:
+        accepted = (yield from advance.plan_run(accepted, recipe, document, now, held_pages=pages)) or accepted
+    return (yield from admission.enter(ctx, accepted))
+
+
+def accepted_event(run: Run, now: datetime) -> Op[Run]:
+    """The recorded run with its first event."""
     event = NewEvent(
         kind=EventKind.RUN_ACCEPTED,
         payload={"flow": run.flow_id, "version": run.flow_version, "document": run.document_id},
     )
     accepted = yield from runs.change(run, run, [event], now)
     assert accepted is not None
-    if pages is not None:
-        accepted = (yield from advance.plan_run(accepted, recipe, document, now, held_pages=pages)) or accepted
-    return (yield from admission.enter(ctx, accepted))
+    return accepted
 
 
 def _pages(recipe: Recipe, document: Document) -> int | None:
@@ -172,7 +180,8 @@ def _raise_if(fault: Fault | None) -> None:
         raise _refused(fault)
 
 
-def _check_metadata(metadata: JsonObject) -> None:
+def check_metadata(metadata: JsonObject) -> None:
+    """Raise InvalidArgument for metadata that is too much to keep."""
     size = len(json.dumps(metadata).encode())
     if size > _METADATA_BYTES:
         raise InvalidArgument(

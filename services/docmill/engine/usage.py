@@ -7,6 +7,7 @@ from datetime import datetime
 from docmill.domain.credits import Balance
 from docmill.domain.errors import InvalidArgument, Reason
 from docmill.domain.models import Caller, Mode
+from docmill.engine import quota
 from docmill.engine.context import Context
 from docmill.engine.requests import Usage
 from docmill.store import Op, ledger, usage
@@ -28,6 +29,7 @@ async def get_usage(ctx: Context, caller: Caller, start: datetime | None, end: d
 
     sums, now_open, balance = await ctx.store.read(read)
     plan = ctx.plans.get(caller.plan_id)
+    documents = await ctx.store.read(lambda: quota.standing(ctx, caller))
     return Usage(
         org_id=caller.org_id,
         plan_id=plan.id,
@@ -38,4 +40,5 @@ async def get_usage(ctx: Context, caller: Caller, start: datetime | None, end: d
         end=end,
         sums=sums,
         open=now_open,
+        quota=documents,
     )

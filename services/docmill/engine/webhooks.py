@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from docmill.domain.deliveries import Delivery, Webhook
 from docmill.domain.errors import InvalidArgument, NotFound, Reason
-from docmill.domain.models import Caller, Run
+from docmill.domain.models import Caller
 from docmill.engine import reads
 from docmill.engine.context import Context
 from docmill.engine.notices import Webhooks
@@ -15,7 +15,7 @@ from docmill.store import Op, accounts, deliveries, runs
 from docmill.webhooks import TargetRefused
 
 
-def check(ctx: Context, wanted: WebhookRequest | None) -> None:
+def check(ctx: Context, wanted: WebhookRequest | None, *, of_batch: bool = False) -> None:
     """Raise InvalidArgument for a webhook that can never be sent."""
     if wanted is None:
         return
@@ -24,19 +24,20 @@ def check(ctx: Context, wanted: WebhookRequest | None) -> None:
         hooks.sender.check(wanted.url)
     except TargetRefused as error:
         raise _invalid("webhookUrl", f"webhookUrl: {error}") from None
-    if wanted.format not in hooks.forms:
+    if wanted.format not in (hooks.batch_forms if of_batch else hooks.forms):
         raise _invalid("webhookFormat", f"This installation knows no webhooks in the form {wanted.format}")
     hooks.vault.seal("")
 
 
-def of_run(ctx: Context, run: Run, wanted: WebhookRequest | None) -> Webhook | None:
-    """What to record with the run of a request that was checked."""
+def recorded(ctx: Context, wanted: WebhookRequest | None, *, run_id: str = "", batch_id: str = "") -> Webhook | None:
+    """What to record with the run, or the batch, of a request that was checked."""
     if wanted is None:
         return None
     hooks = _offered(ctx)
     target = hooks.sender.check(wanted.url)
     return Webhook(
-        run_id=run.id,
+        run_id=run_id,
+        batch_id=batch_id,
         url=target.url,
         host=target.host,
         secret=hooks.vault.seal(wanted.secret) if wanted.secret else "",
@@ -45,13 +46,13 @@ def of_run(ctx: Context, run: Run, wanted: WebhookRequest | None) -> Webhook | N
     )
 
 
-def subscribe(ctx: Context, run: Run, webhook: Webhook | None) -> Op[None]:
-    """Record the webhook with its run; an organization older than webhooks gets its secret here."""
+def subscribe(ctx: Context, org_id: str, webhook: Webhook | None) -> Op[None]:
+    """Record the webhook with its run or batch; an organization older than webhooks gets its secret here."""
     if webhook is None:
         return
     yield from deliveries.subscribe(webhook)
     if not webhook.secret:
-        yield from accounts.set_webhook_secret(run.org_id, _offered(ctx).vault.new_secret(), only_if_none=True)
+        yield from accounts.set_webhook_secret(org_id, _offered(ctx).vault.new_secret(), only_if_none=True)
 
 
 async def list_deliveries(ctx: Context, caller: Caller, run_id: str) -> Sequence[Delivery]:

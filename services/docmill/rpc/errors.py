@@ -29,6 +29,7 @@ CODES: dict[type[errors.DocmillError], StatusCode] = {
     errors.FailedPrecondition: StatusCode.FAILED_PRECONDITION,
     errors.PaymentRequired: StatusCode.FAILED_PRECONDITION,
     errors.LimitReached: StatusCode.RESOURCE_EXHAUSTED,
+    errors.QuotaExhausted: StatusCode.RESOURCE_EXHAUSTED,
     errors.SequenceOutOfRange: StatusCode.OUT_OF_RANGE,
     errors.DeadlineExceeded: StatusCode.DEADLINE_EXCEEDED,
     errors.Unavailable: StatusCode.UNAVAILABLE,

@@ -29,6 +29,12 @@ SCOPES: dict[str, Scope | None] = {
     "/docmill.v1.AccountService/RevokeKey": Scope.ADMIN,
     "/docmill.v1.WebhookService/ListDeliveries": Scope.EXECUTIONS_READ,
     "/docmill.v1.WebhookService/Redeliver": Scope.FLOWS_EXECUTE,
+    "/docmill.v1.BatchService/CreateBatch": Scope.BATCH_EXECUTE,
+    "/docmill.v1.BatchService/GetBatch": Scope.BATCH_READ,
+    "/docmill.v1.BatchService/ListBatches": Scope.BATCH_READ,
+    "/docmill.v1.BatchService/WatchBatch": Scope.BATCH_READ,
+    "/docmill.v1.BatchService/CancelBatch": Scope.BATCH_CANCEL,
+    "/docmill.v1.BatchService/GetBatchResults": Scope.BATCH_READ,
 }
 """The scope of each method; None where any key will do."""
 

@@ -15,6 +15,7 @@ from grpc_reflection.v1alpha import reflection
 from docmill.domain.errors import Reason, Unavailable
 from docmill.engine import Engine
 from docmill.rpc.accounts import AccountService
+from docmill.rpc.batches import BatchService
 from docmill.rpc.budgets import Budgets
 from docmill.rpc.documents import DocumentService
 from docmill.rpc.flows import FlowService
@@ -24,6 +25,8 @@ from docmill.rpc.webhooks import WebhookService
 from docmill.v1 import (
     accounts_pb2,
     accounts_pb2_grpc,
+    batches_pb2,
+    batches_pb2_grpc,
     documents_pb2,
     documents_pb2_grpc,
     flows_pb2,
@@ -40,7 +43,7 @@ log = structlog.stdlib.get_logger(__name__)
 
 SERVICES: tuple[str, ...] = tuple(
     service.full_name
-    for module in (documents_pb2, flows_pb2, runs_pb2, accounts_pb2, webhooks_pb2)
+    for module in (documents_pb2, flows_pb2, runs_pb2, accounts_pb2, webhooks_pb2, batches_pb2)
     for service in module.DESCRIPTOR.services_by_name.values()
 )
 
@@ -99,6 +102,7 @@ class RpcServer:
         flows_pb2_grpc.add_FlowServiceServicer_to_server(FlowService(engine), self._server)
         runs_pb2_grpc.add_RunServiceServicer_to_server(RunService(engine), self._server)
         webhooks_pb2_grpc.add_WebhookServiceServicer_to_server(WebhookService(engine), self._server)
+        batches_pb2_grpc.add_BatchServiceServicer_to_server(BatchService(engine), self._server)
         accounts_pb2_grpc.add_AccountServiceServicer_to_server(AccountService(engine), self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         if self._options.reflection:

@@ -11,11 +11,12 @@ import orjson
 from google.protobuf import json_format
 
 from docmill.domain.states import RunState
-from docmill.engine.notices import Notice, WebhookForm
+from docmill.engine.notices import BatchForm, BatchNotice, Notice, WebhookForm
+from docmill.rpc.convert.batches import to_batch
 from docmill.rpc.convert.runs import add_output, to_run
 from docmill.v1 import runs_pb2
 
-__all__ = ["Render", "webhook_forms"]
+__all__ = ["Render", "batch_forms", "webhook_forms"]
 
 
 class Render(Protocol):
@@ -38,6 +39,26 @@ class Render(Protocol):
 def webhook_forms(dialects: Mapping[str, Render]) -> Mapping[str, WebhookForm]:
     """The forms of `dialects`, and the installation's own under the empty name."""
     return {"": _Form(_own), **{name: _Form(render) for name, render in dialects.items()}}
+
+
+def batch_forms() -> Mapping[str, BatchForm]:
+    """The installation's own form of word of batches, under the empty name."""
+    return {"": _OwnOfBatch()}
+
+
+class _OwnOfBatch:
+    """`{type, timestamp, data}`; `data` is the batch as proto JSON, with its files."""
+
+    same = False
+
+    def body(self, notice: BatchNotice) -> bytes:
+        """See `BatchForm`."""
+        data = json_format.MessageToDict(to_batch(notice.view, files=True))
+        return _event(notice.event.value, notice.at, data)
+
+    def headers(self, notice: BatchNotice, body: bytes) -> Mapping[str, str]:  # noqa: ARG002 - as `BatchForm` says
+        """See `BatchForm`."""
+        return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,5 +100,9 @@ def _own(
         data["output"] = orjson.Fragment(output)
     if truncated:
         data["outputTruncated"] = True
+    return {}, _event(event, at, data)
+
+
+def _event(kind: str, at: datetime, data: Mapping[str, Any]) -> bytes:
     timestamp = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return {}, orjson.dumps({"type": event, "timestamp": timestamp, "data": data})
+    return orjson.dumps({"type": kind, "timestamp": timestamp, "data": data})

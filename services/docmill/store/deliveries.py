@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from docmill.domain.batches import Batch
 from docmill.domain.deliveries import EVENT_OF, Delivery, DeliveryAttempt, DeliveryEvent, DeliveryState, Webhook
 from docmill.domain.models import Mode, Run
 from docmill.domain.states import RunState
@@ -17,13 +18,20 @@ ATTEMPTS_KEPT = 100
 """Of a delivery: it may be asked for again without end."""
 
 _DELIVERY = (
-    "d.id, d.org_id, d.mode, d.run_id, d.event, w.url, d.state, d.attempt, d.next_at, d.created_at, d.ended_at "
-    "FROM deliveries d JOIN webhooks w ON w.run_id = d.run_id"
+    "d.id, d.org_id, d.mode, d.run_id, d.event, coalesce(w.url, b.url), d.state, d.attempt, d.next_at, d.created_at, "
+    "d.ended_at, d.batch_id FROM deliveries d LEFT JOIN webhooks w ON w.run_id = d.run_id "
+    "LEFT JOIN batch_webhooks b ON b.batch_id = d.batch_id"
 )
 
 
 def subscribe(webhook: Webhook) -> Op[None]:
-    """Record who wants word of a run that was just recorded."""
+    """Record who wants word of a run, or a batch, that was just recorded."""
+    if webhook.batch_id:
+        yield Statement(
+            "INSERT INTO batch_webhooks (batch_id, url, host, secret, format) VALUES ($1, $2, $3, $4, $5)",
+            (webhook.batch_id, webhook.url, webhook.host, webhook.secret, webhook.format),
+        )
+        return
     yield Statement(
         "INSERT INTO webhooks (run_id, url, host, secret, format, on_cancel) VALUES ($1, $2, $3, $4, $5, $6)",
         (webhook.run_id, webhook.url, webhook.host, webhook.secret, webhook.format, int(webhook.on_cancel)),
@@ -43,6 +51,31 @@ def announce(delivery_id: str, run: Run, now: datetime) -> Op[bool]:
     return True
 
 
+def announce_batch(delivery_id: str, batch: Batch, now: datetime) -> Op[bool]:
+    """Record that word of the completed `batch` is to be sent, once; False when nobody wants it."""
+    rows = yield Statement(
+        "INSERT INTO deliveries (id, org_id, mode, batch_id, event, state, attempt, next_at, created_at) "
+        "SELECT $1, $2, $3, $4, $5, 'PENDING', 0, $6, $6 FROM batch_webhooks WHERE batch_id = $4 RETURNING id",
+        (
+            delivery_id,
+            batch.org_id,
+            batch.mode.value,
+            batch.id,
+            DeliveryEvent.BATCH_COMPLETED.value,
+            micros(now),
+        ),
+    )
+    return bool(rows)
+
+
+def keep_body(delivery_id: str, body: str) -> Op[str]:
+    """Keep what every attempt sends, unless an earlier one has: what is kept now."""
+    rows = yield Statement(
+        "UPDATE deliveries SET body = coalesce(body, $2) WHERE id = $1 RETURNING body", (delivery_id, body)
+    )
+    return str(rows[0][0])
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parcel:
     """A delivery whose turn it is, with what its attempt needs."""
@@ -50,6 +83,7 @@ class Parcel:
     delivery_id: str
     org_id: str
     run_id: str
+    """Empty when it is about a batch."""
     event: DeliveryEvent
     number: int
     """Of the attempt, of all ever made."""
@@ -60,12 +94,18 @@ class Parcel:
     secret: str
     """Encrypted; empty for an organization that has none."""
     format: str
+    batch_id: str = ""
+    body: str = ""
+    """What an earlier attempt sent, where all have to send the same."""
 
 
+_HOST = "coalesce(w.host, b.host)"
 _CLAIM = """
-SELECT d.id, d.org_id, d.run_id, d.event, w.url, w.host, w.secret, o.webhook_secret, w.format,
-       (SELECT coalesce(max(a.number), 0) FROM delivery_attempts a WHERE a.delivery_id = d.id)
-FROM deliveries d JOIN webhooks w ON w.run_id = d.run_id JOIN organizations o ON o.id = d.org_id
+SELECT d.id, d.org_id, d.run_id, d.event, coalesce(w.url, b.url), coalesce(w.host, b.host),
+       coalesce(w.secret, b.secret), o.webhook_secret, coalesce(w.format, b.format),
+       (SELECT coalesce(max(a.number), 0) FROM delivery_attempts a WHERE a.delivery_id = d.id), d.batch_id, d.body
+FROM deliveries d LEFT JOIN webhooks w ON w.run_id = d.run_id LEFT JOIN batch_webhooks b ON b.batch_id = d.batch_id
+JOIN organizations o ON o.id = d.org_id
 WHERE d.state = 'PENDING' AND d.next_at <= $1 AND (d.lease_until IS NULL OR d.lease_until <= $1){busy}
 ORDER BY d.next_at LIMIT $2
 FOR UPDATE OF d SKIP LOCKED
@@ -76,7 +116,7 @@ def claim(
     now: datetime, lease_until: datetime, limit: int, hosts: Collection[str], orgs: Collection[str]
 ) -> Op[Sequence[Parcel]]:
     """Lease at most `limit` deliveries that are due, the longest due first; none to `hosts`, none of `orgs`."""
-    busy = _none_of("w.host", hosts, 3) + _none_of("d.org_id", orgs, 3 + len(hosts))
+    busy = _none_of(_HOST, hosts, 3) + _none_of("d.org_id", orgs, 3 + len(hosts))
     rows = yield Statement(_CLAIM.format(busy=busy), (micros(now), limit, *hosts, *orgs))
     if rows:
         yield Many(
@@ -107,11 +147,20 @@ def get(delivery_id: str, *, lock: bool = False) -> Op[Delivery | None]:
 
 def of_run(run_id: str) -> Op[Sequence[Delivery]]:
     """The deliveries of a run with their attempts, oldest first."""
-    rows = yield Statement(f"SELECT {_DELIVERY} WHERE d.run_id = $1 ORDER BY d.created_at, d.id", (run_id,))
+    return (yield from _of("d.run_id", run_id))
+
+
+def of_batch(batch_id: str) -> Op[Sequence[Delivery]]:
+    """The delivery of a batch with its attempts, if there is one."""
+    return (yield from _of("d.batch_id", batch_id))
+
+
+def _of(column: str, id_: str) -> Op[Sequence[Delivery]]:
+    rows = yield Statement(f"SELECT {_DELIVERY} WHERE {column} = $1 ORDER BY d.created_at, d.id", (id_,))
     tries = yield Statement(
-        "SELECT a.delivery_id, a.number, a.at, a.http_status, a.duration_ms, a.error "
-        "FROM delivery_attempts a JOIN deliveries d ON d.id = a.delivery_id WHERE d.run_id = $1 ORDER BY a.number",
-        (run_id,),
+        "SELECT a.delivery_id, a.number, a.at, a.http_status, a.duration_ms, a.error "  # noqa: S608 - one of two columns
+        f"FROM delivery_attempts a JOIN deliveries d ON d.id = a.delivery_id WHERE {column} = $1 ORDER BY a.number",
+        (id_,),
     )
     attempts: defaultdict[str, list[DeliveryAttempt]] = defaultdict(list)
     for delivery_id, number, at, status, duration, error in tries:
@@ -168,7 +217,7 @@ def _parcel(row: Row, lease_until: datetime) -> Parcel:
     return Parcel(
         delivery_id=row[0],
         org_id=row[1],
-        run_id=row[2],
+        run_id=row[2] or "",
         event=DeliveryEvent(row[3]),
         url=row[4],
         host=row[5],
@@ -176,6 +225,8 @@ def _parcel(row: Row, lease_until: datetime) -> Parcel:
         format=row[8],
         number=row[9] + 1,
         lease_until=lease_until,
+        batch_id=row[10] or "",
+        body=row[11] or "",
     )
 
 
@@ -184,7 +235,7 @@ def _delivery(row: Row) -> Delivery:
         id=row[0],
         org_id=row[1],
         mode=Mode(row[2]),
-        run_id=row[3],
+        run_id=row[3] or "",
         event=DeliveryEvent(row[4]),
         url=row[5],
         state=DeliveryState(row[6]),
@@ -192,4 +243,5 @@ def _delivery(row: Row) -> Delivery:
         next_at=moment(row[8]),
         created_at=moment(row[9]),
         ended_at=moment(row[10]),
+        batch_id=row[11] or "",
     )

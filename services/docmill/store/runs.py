@@ -16,7 +16,7 @@ _COLUMNS = (
     "id, org_id, mode, flow_id, flow_version, document_id, state, priority, variables, metadata, created_at, "
     "started_at, ended_at, deadline, last_sequence, pages_total, pages_done, pages_failed, step, output_key, fault, "
     "credits_reserved, credits_used, engine_ms, trace_id, labels, admitted_at, tokens_used, cost_micros, steps_run, "
-    "steps_total"
+    "steps_total, batch_id, documents_reserved"
 )
 _PRIORITIES = list(Priority)
 
@@ -33,7 +33,7 @@ def insert(run: Run) -> Op[None]:
     """Record a new run with its labels (without events: `change` gives them numbers)."""
     yield Statement(
         f"INSERT INTO runs ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, "  # noqa: S608 - constant columns
-        "$17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31)",
+        "$17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33)",
         (
             run.id,
             run.org_id,
@@ -66,6 +66,8 @@ def insert(run: Run) -> Op[None]:
             run.cost_micros,
             run.steps_run,
             run.steps_total,
+            run.batch_id or None,
+            run.documents_reserved,
         ),
     )
     if run.labels:
@@ -282,4 +284,6 @@ def _run(row: Row) -> Run:
         cost_micros=row[28],
         steps_run=row[29],
         steps_total=row[30],
+        batch_id=row[31] or "",
+        documents_reserved=row[32],
     )

@@ -16,6 +16,7 @@ DocmillError
     │   └── PaymentRequiredError                      credits or the plan do not reach
     ├── ResourceExhaustedError   RESOURCE_EXHAUSTED   a limit or a quota is used up
     │   ├── RateLimitedError                          the calls of this minute are used up
+    │   ├── QuotaExhaustedError                       the documents of this month do not reach
     │   └── QueueFullError                            as many runs wait as the plan lets wait
     ├── DeadlineExceededError    DEADLINE_EXCEEDED    the call took longer than its timeout
     ├── CallCancelledError       CANCELLED            the call was cancelled on the way
@@ -53,6 +54,7 @@ __all__ = [
     "PaymentRequiredError",
     "PermissionDeniedError",
     "QueueFullError",
+    "QuotaExhaustedError",
     "RateLimitedError",
     "ResourceExhaustedError",
     "RunCancelledError",
@@ -203,6 +205,13 @@ class QueueFullError(ResourceExhaustedError):
     reasons = ("QUEUE_FULL",)
 
 
+class QuotaExhaustedError(ResourceExhaustedError):
+    """The documents of this month do not reach: `details["required"]`, `["available"]`, `["limit"]`, `["resetsAt"]`."""
+
+    reasons = ("QUOTA_EXHAUSTED",)
+    retryable = False
+
+
 class DeadlineExceededError(ApiError):
     """The call took longer than its timeout; what it asked for may have happened."""
 
@@ -247,7 +256,9 @@ BY_CODE = _classes(ApiError)
 """The class of every gRPC status code but OK."""
 
 BY_REASON = {
-    reason: kind for kind in (PaymentRequiredError, RateLimitedError, QueueFullError) for reason in kind.reasons
+    reason: kind
+    for kind in (PaymentRequiredError, RateLimitedError, QueueFullError, QuotaExhaustedError)
+    for reason in kind.reasons
 }
 """The class of reasons that have one of their own."""
 

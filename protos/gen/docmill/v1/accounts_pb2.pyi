@@ -225,6 +225,7 @@ class Usage(_message.Message):
     CREDITS_USED_FIELD_NUMBER: _builtins.int
     RUNS_ACTIVE_FIELD_NUMBER: _builtins.int
     RUNS_QUEUED_FIELD_NUMBER: _builtins.int
+    DOCUMENTS_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
     """Id of the organization."""
     runs: _builtins.int
@@ -253,6 +254,10 @@ class Usage(_message.Message):
     def to(self) -> _timestamp_pb2.Timestamp:
         """End of the time summed up."""
 
+    @_builtins.property
+    def documents(self) -> Global___DocumentQuota:
+        """Documents of the current month; absent where the plan, or the mode of the key, does not count them."""
+
     def __init__(
         self,
         *,
@@ -267,14 +272,81 @@ class Usage(_message.Message):
         credits_used: _builtins.int = ...,
         runs_active: _builtins.int = ...,
         runs_queued: _builtins.int = ...,
+        documents: Global___DocumentQuota | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["balance", b"balance", "from", b"from", "plan", b"plan", "to", b"to"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["balance", b"balance", "documents", b"documents", "from", b"from", "plan", b"plan", "to", b"to"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["balance", b"balance", "credits_used", b"credits_used", "from", b"from", "organization_id", b"organization_id", "pages", b"pages", "plan", b"plan", "runs", b"runs", "runs_active", b"runs_active", "runs_failed", b"runs_failed", "runs_queued", b"runs_queued", "runs_succeeded", b"runs_succeeded", "to", b"to"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["balance", b"balance", "credits_used", b"credits_used", "documents", b"documents", "from", b"from", "organization_id", b"organization_id", "pages", b"pages", "plan", b"plan", "runs", b"runs", "runs_active", b"runs_active", "runs_failed", b"runs_failed", "runs_queued", b"runs_queued", "runs_succeeded", b"runs_succeeded", "to", b"to"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Usage: _TypeAlias = Usage  # noqa: Y015
+
+@_typing.final
+class DocumentQuota(_message.Message):
+    """Documents of the current month (UTC): those that were read, and those held for runs that have not ended."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USED_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    RESETS_AT_FIELD_NUMBER: _builtins.int
+    DAILY_FIELD_NUMBER: _builtins.int
+    used: _builtins.int
+    """How many there are."""
+    limit: _builtins.int
+    """How many there may be; absent when the plan does not bound them."""
+    @_builtins.property
+    def resets_at(self) -> _timestamp_pb2.Timestamp:
+        """When the next month begins."""
+
+    @_builtins.property
+    def daily(self) -> _containers.RepeatedCompositeFieldContainer[Global___DocumentsOfDay]:
+        """The same by day (UTC), oldest first; days without any are left out."""
+
+    def __init__(
+        self,
+        *,
+        used: _builtins.int = ...,
+        limit: _builtins.int | None = ...,
+        resets_at: _timestamp_pb2.Timestamp | None = ...,
+        daily: _abc.Iterable[Global___DocumentsOfDay] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "limit", b"limit", "resets_at", b"resets_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "daily", b"daily", "limit", b"limit", "resets_at", b"resets_at", "used", b"used"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__limit: _TypeAlias = _typing.Literal["limit"]  # noqa: Y015
+    _WhichOneofArgType__limit: _TypeAlias = _typing.Literal["_limit", b"_limit"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__limit) -> _WhichOneofReturnType__limit | None: ...
+
+Global___DocumentQuota: _TypeAlias = DocumentQuota  # noqa: Y015
+
+@_typing.final
+class DocumentsOfDay(_message.Message):
+    """Documents of one day."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATE_FIELD_NUMBER: _builtins.int
+    DOCUMENTS_FIELD_NUMBER: _builtins.int
+    date: _builtins.str
+    """The day: 2026-11-26."""
+    documents: _builtins.int
+    """How many there are."""
+    def __init__(
+        self,
+        *,
+        date: _builtins.str = ...,
+        documents: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["date", b"date", "documents", b"documents"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DocumentsOfDay: _TypeAlias = DocumentsOfDay  # noqa: Y015
 
 @_typing.final
 class Plan(_message.Message):

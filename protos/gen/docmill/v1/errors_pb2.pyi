@@ -104,13 +104,27 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_PLAN_FEATURE_MISSING: _ErrorReason.ValueType  # 38
     """The organization's plan does not include this; the detail `feature` names it."""
     ERROR_REASON_IDEMPOTENCY_CONFLICT: _ErrorReason.ValueType  # 39
-    """The idempotency key came before with another request; the detail `runId` names the run of that one."""
+    """The idempotency key came before with another request; the detail `runId` or
+    `batchId` names what that one made.
+    """
     ERROR_REASON_VARIABLE_MISSING: _ErrorReason.ValueType  # 40
     """A variable that the flow requires is absent; the detail `field` is its path."""
     ERROR_REASON_DELIVERY_NOT_FOUND: _ErrorReason.ValueType  # 41
     """The run has no such delivery."""
     ERROR_REASON_DOCUMENT_IN_USE: _ErrorReason.ValueType  # 42
     """A run uses the document, so it cannot be deleted."""
+    ERROR_REASON_BATCH_NOT_FOUND: _ErrorReason.ValueType  # 43
+    """No such batch."""
+    ERROR_REASON_BATCH_NOT_CANCELLABLE: _ErrorReason.ValueType  # 44
+    """The batch has ended, so it cannot be cancelled."""
+    ERROR_REASON_BATCH_NOT_COMPLETED: _ErrorReason.ValueType  # 45
+    """The batch has not ended, so it has no results yet."""
+    ERROR_REASON_QUOTA_EXHAUSTED: _ErrorReason.ValueType  # 46
+    """The organization has used up the documents of this month, or nearly so; the details `required`, `available`, `limit`
+    and `resetsAt` say how many there are, and when the next month begins.
+    """
+    ERROR_REASON_RUN_CANCELLED: _ErrorReason.ValueType  # 47
+    """The run was cancelled; what is said of its file in the results of a batch."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """What was wrong, for programs. A failed call carries `google.rpc.ErrorInfo` with domain `docmill` and, as its reason,
@@ -196,13 +210,27 @@ ERROR_REASON_CREDITS_INSUFFICIENT: ErrorReason.ValueType  # 37
 ERROR_REASON_PLAN_FEATURE_MISSING: ErrorReason.ValueType  # 38
 """The organization's plan does not include this; the detail `feature` names it."""
 ERROR_REASON_IDEMPOTENCY_CONFLICT: ErrorReason.ValueType  # 39
-"""The idempotency key came before with another request; the detail `runId` names the run of that one."""
+"""The idempotency key came before with another request; the detail `runId` or
+`batchId` names what that one made.
+"""
 ERROR_REASON_VARIABLE_MISSING: ErrorReason.ValueType  # 40
 """A variable that the flow requires is absent; the detail `field` is its path."""
 ERROR_REASON_DELIVERY_NOT_FOUND: ErrorReason.ValueType  # 41
 """The run has no such delivery."""
 ERROR_REASON_DOCUMENT_IN_USE: ErrorReason.ValueType  # 42
 """A run uses the document, so it cannot be deleted."""
+ERROR_REASON_BATCH_NOT_FOUND: ErrorReason.ValueType  # 43
+"""No such batch."""
+ERROR_REASON_BATCH_NOT_CANCELLABLE: ErrorReason.ValueType  # 44
+"""The batch has ended, so it cannot be cancelled."""
+ERROR_REASON_BATCH_NOT_COMPLETED: ErrorReason.ValueType  # 45
+"""The batch has not ended, so it has no results yet."""
+ERROR_REASON_QUOTA_EXHAUSTED: ErrorReason.ValueType  # 46
+"""The organization has used up the documents of this month, or nearly so; the details `required`, `available`, `limit`
+and `resetsAt` say how many there are, and when the next month begins.
+"""
+ERROR_REASON_RUN_CANCELLED: ErrorReason.ValueType  # 47
+"""The run was cancelled; what is said of its file in the results of a batch."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 
 @_typing.final

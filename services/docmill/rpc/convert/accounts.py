@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from docmill.domain.models import ApiKey, Mode
+from docmill.domain.quotas import Quota
 from docmill.engine import KeyRequest, Usage
 from docmill.rpc.convert.common import from_timestamp, to_timestamp
 from docmill.v1 import accounts_pb2
@@ -68,4 +69,16 @@ def to_usage(usage: Usage) -> accounts_pb2.Usage:
     if usage.balance is not None:
         balance = accounts_pb2.Balance(available=usage.balance.available, reserved=usage.balance.reserved)
         message.balance.CopyFrom(balance)
+    if usage.quota is not None:
+        message.documents.CopyFrom(to_quota(usage.quota))
     return message
+
+
+def to_quota(quota: Quota) -> accounts_pb2.DocumentQuota:
+    """Documents of the current month."""
+    return accounts_pb2.DocumentQuota(
+        used=quota.used,
+        limit=quota.limit,
+        resets_at=to_timestamp(quota.resets_at),
+        daily=[accounts_pb2.DocumentsOfDay(date=day.isoformat(), documents=count) for day, count in quota.daily],
+    )

@@ -164,6 +164,8 @@ runs = Table(
     _big("cost_micros", default=0),
     _count("steps_run", default=0),
     _count("steps_total", default=0),
+    _text("batch_id", null=True),  # without a key to batches: they are looked up from batch_files
+    _count("documents_reserved", default=0),
     # Lists, newest first: read backwards by ORDER BY created_at DESC, id DESC.
     Index(None, "org_id", "mode", "created_at", "id"),
     # Runs that wait for a document's probe.
@@ -331,6 +333,84 @@ idempotency_keys = Table(
     Index(None, "created_at"),
 )
 
+# Documents submitted together.
+batches = Table(
+    "batches",
+    metadata,
+    _text("id", key=True),
+    _text("org_id"),
+    _text("mode"),
+    _text("flow_id"),
+    _text("flow_version"),
+    _text("state"),
+    _count("files_total"),
+    _count("files_done", default=0),
+    _count("files_failed", default=0),
+    _text("metadata", default="{}"),
+    _time("created_at"),
+    _time("started_at", null=True),
+    _time("completed_at", null=True),
+    _time("cancelled_at", null=True),
+    _big("last_sequence", default=0),
+    _text("results_key", default=""),
+    _text("trace_id", default=""),
+    _text("idempotency_key", null=True),  # for a day
+    _text("request_sha256", default=""),
+    UniqueConstraint("org_id", "mode", "idempotency_key"),
+    # Lists, newest first.
+    Index(None, "org_id", "mode", "created_at", "id"),
+)
+
+# Batches that have not completed.
+Index(
+    "ix_batches_open",
+    batches.c.created_at,
+    sqlite_where=batches.c.state != text("'COMPLETED'"),
+    postgresql_where=batches.c.state != text("'COMPLETED'"),
+)
+
+# The files of a batch in the order in which they were submitted.
+batch_files = Table(
+    "batch_files",
+    metadata,
+    _text("batch_id", ForeignKey("batches.id"), key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),  # from 0
+    _text("run_id", ForeignKey("runs.id")),
+    _count("counted", default=0),  # 1: the batch has recorded the run's end
+    sqlite_with_rowid=False,
+)
+
+batch_events = Table(
+    "batch_events",
+    metadata,
+    _text("batch_id", ForeignKey("batches.id"), key=True),
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    _text("kind"),
+    _time("at"),
+    _text("payload", default="{}"),
+    sqlite_with_rowid=False,
+)
+
+# Documents of a month, where a plan counts them.
+document_quotas = Table(
+    "document_quotas",
+    metadata,
+    _text("org_id", key=True),
+    _text("month", key=True),  # 2026-11
+    _big("used"),
+)
+
+# Who wants word of a batch's end.
+batch_webhooks = Table(
+    "batch_webhooks",
+    metadata,
+    _text("batch_id", ForeignKey("batches.id"), key=True),
+    _text("url"),
+    _text("host"),
+    _text("secret", default=""),  # encrypted; empty: the organization's
+    _text("format", default=""),
+)
+
 # Who wants word of a run's end.
 webhooks = Table(
     "webhooks",
@@ -349,7 +429,7 @@ deliveries = Table(
     _text("id", key=True),
     _text("org_id"),
     _text("mode"),
-    _text("run_id", ForeignKey("runs.id")),
+    _text("run_id", ForeignKey("runs.id"), null=True),  # or a batch
     _text("event"),
     _text("state"),
     _count("attempt", default=0),  # attempts made since it was (re)started
@@ -357,7 +437,11 @@ deliveries = Table(
     _time("lease_until", null=True),
     _time("created_at"),
     _time("ended_at", null=True),
+    _text("batch_id", ForeignKey("batches.id"), null=True),
+    _text("body", null=True),  # kept where every attempt has to send the same
     Index(None, "run_id", "created_at"),
+    # A batch tells of its end once.
+    UniqueConstraint("batch_id"),
 )
 
 # What is due: small however long the history is.

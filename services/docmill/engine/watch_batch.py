@@ -1,0 +1,104 @@
+"""Follow a batch: its events in order, from any number, while they happen and ever after; pages show in snapshots.
+
+As with runs, hints only shorten the wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from docmill.domain.batches import BatchEvent
+from docmill.domain.errors import Reason, SequenceOutOfRange
+from docmill.domain.models import Caller
+from docmill.engine import batches
+from docmill.engine.context import Context
+from docmill.engine.notify import wait
+from docmill.engine.requests import BatchView, Heartbeat
+from docmill.store import Op
+from docmill.store import batches as record
+
+_BATCH = 500
+_PACE = 0.2
+"""Seconds between looks: pages come faster than anybody wants to see them counted."""
+_POLL = 1.0
+"""Seconds until the next look at pages that another process counted."""
+
+
+async def watch_batch(
+    ctx: Context, caller: Caller, batch_id: str, after_sequence: int
+) -> AsyncIterator[BatchView | BatchEvent | Heartbeat]:
+    """The batch as it stands, then every event after `after_sequence`, with the batch anew when pages were read.
+
+    Within one watch the percentage never falls: an event from before the first look shows no less than that did. It
+    ends after the terminal event. Raises SequenceOutOfRange when the batch has no event `after_sequence` yet.
+    """
+    with ctx.notifier.listen(batch_id) as news:  # before the first look, so that nothing falls between
+        view = await batches.get_batch(ctx, caller, batch_id)
+        if after_sequence > view.batch.last_sequence:
+            raise SequenceOutOfRange(
+                Reason.SEQUENCE_OUT_OF_RANGE,
+                f"Batch {batch_id} has {view.batch.last_sequence} events; it cannot be watched from {after_sequence} on",
+                {"lastSequence": str(view.batch.last_sequence)},
+            )
+        yield view
+        gauge = _Gauge(view)
+        cursor, idle = after_sequence, 0.0
+        poll = min(_POLL, ctx.options.poll.total_seconds())
+        while True:
+            news.clear()
+            events, view = await ctx.store.read(lambda: _look(ctx, caller, batch_id, cursor))  # noqa: B023 - awaited at once
+            for event in events:
+                cursor, idle = event.sequence, 0.0
+                yield gauge.event(event)
+                if event.kind.is_terminal:
+                    return
+            if view.batch.state.is_terminal and cursor == view.batch.last_sequence:
+                return
+            if len(events) == _BATCH:
+                continue
+            if gauge.moved(view):
+                idle = 0.0
+                yield gauge.view(view)
+            await asyncio.sleep(_PACE)
+            if not await wait(news, poll):
+                idle += poll + _PACE
+                if idle >= ctx.options.heartbeat.total_seconds():
+                    idle = 0.0
+                    yield Heartbeat(sequence=cursor)
+
+
+def _look(ctx: Context, caller: Caller, batch_id: str, cursor: int) -> Op[tuple[Sequence[BatchEvent], BatchView]]:
+    events = yield from record.events(batch_id, cursor, _BATCH)
+    return events, (yield from batches.view(ctx, caller, batch_id))
+
+
+class _Gauge:
+    """What a watch has shown."""
+
+    def __init__(self, view: BatchView) -> None:
+        self._percent = view.progress.percent
+        self._pages = self._pages_of(view)
+
+    @staticmethod
+    def _pages_of(view: BatchView) -> tuple[int, int, int]:
+        shown = view.progress
+        return shown.pages_done, shown.pages_failed, shown.pages_total
+
+    def moved(self, view: BatchView) -> bool:
+        """Whether there is more to show than was shown; files show as events."""
+        return self._pages_of(view) != self._pages or view.progress.percent > self._percent
+
+    def view(self, view: BatchView) -> BatchView:
+        """The view, to be shown now."""
+        self._percent = max(self._percent, view.progress.percent)
+        self._pages = self._pages_of(view)
+        return replace(view, progress=replace(view.progress, percent=self._percent))
+
+    def event(self, event: BatchEvent) -> BatchEvent:
+        """The event, to be shown now."""
+        shown: dict[str, Any] = dict(event.payload.get("progress", {}))
+        self._percent = max(self._percent, shown.get("percent", 0))
+        return replace(event, payload={**event.payload, "progress": {**shown, "percent": self._percent}})

@@ -1,0 +1,462 @@
+"""Batches from their documents to one results file and one word of their end, on both stores."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from docmill.domain.batches import BatchEvent, BatchEventKind
+from docmill.domain.errors import (
+    AlreadyExists,
+    DocmillError,
+    FailedPrecondition,
+    Fault,
+    InvalidArgument,
+    LimitReached,
+    MediaError,
+    NotFound,
+    PaymentRequired,
+    QuotaExhausted,
+    Reason,
+    SequenceOutOfRange,
+)
+from docmill.domain.messages import JobMessage, JobResult
+from docmill.domain.models import JobKind, Mode
+from docmill.domain.states import BatchState, ProbeState, RunState
+from docmill.engine import BatchView, RunFilter, RunRequest, advance, follow
+from docmill.store import Op, Statement, Store, batches, deliveries, quotas, runs
+from tests.fixtures.batching import (
+    OWNER,
+    answering,
+    batching,
+    completed,
+    keep_outputs,
+    plans,
+    request,
+    results,
+    upload,
+    watched,
+)
+from tests.fixtures.engine import CALLER, QUICK, Bench, done
+
+UNREADABLE = Fault(reason=Reason.MEDIA_CORRUPT, message="The page cannot be read", details={"page": "1"})
+LOCKED = Fault(reason=Reason.MEDIA_ENCRYPTED, message="The document is protected by a password")
+
+
+@pytest_asyncio.fixture
+async def bench(store: Store) -> AsyncIterator[Bench]:
+    """An engine whose one organization has a hundred documents a month."""
+    async with batching(store) as bench:
+        yield bench
+
+
+async def documents_used(bench: Bench) -> int:
+    """Of this month."""
+    quota = (await bench.engine.get_usage(OWNER)).quota
+    assert quota is not None
+    return quota.used
+
+
+def rows(table: str) -> Op[int]:
+    """How many a table has."""
+    return int((yield Statement(f"SELECT count(*) FROM {table}"))[0][0])
+
+
+async def nothing_left(bench: Bench) -> None:
+    """Of a refused batch."""
+    for table in ("batches", "batch_files", "runs", "batch_events", "batch_webhooks", "ledger_transfers"):
+        assert await bench.engine.ctx.store.read(lambda: rows(table)) == 0  # noqa: B023 - awaited at once
+    assert await documents_used(bench) == 0
+
+
+async def probed(bench: Bench, ids: Sequence[str]) -> None:
+    """Wait until a worker has looked at all these."""
+    for document_id in ids:
+        with bench.engine.ctx.notifier.listen(document_id) as news:
+            async with asyncio.timeout(10):
+                while (await bench.engine.get_document(OWNER, document_id)).probe is ProbeState.PENDING:
+                    await news.wait()
+                    news.clear()
+
+
+async def test_broken_files_among_good_ones(bench: Bench) -> None:
+    """The batch completes; each file's data or error stands in its place, with one event for each and the last one for all."""
+    bench.peer.answer = answering({"b.pdf": UNREADABLE, "c.pdf": UNREADABLE})
+    ids = await upload(bench, "a.pdf", "b.pdf", "c.pdf", "d.pdf")
+    await keep_outputs(bench, ids)
+    made = await bench.engine.create_batch(OWNER, request(ids, metadata={"ward": "B2"}))
+    assert (made.batch.state, made.batch.files_total, made.progress.percent) == (BatchState.QUEUED, 4, 0)
+    assert made.progress.seconds_left == 12
+    ended = await completed(bench, made.batch.id)
+    assert ended.batch.state is BatchState.COMPLETED
+    assert (ended.batch.files_done, ended.batch.files_failed, ended.batch.metadata) == (4, 2, {"ward": "B2"})
+    assert (ended.progress.percent, ended.progress.seconds_left) == (100, 0)
+    found = await results(bench, made.batch.id)
+    assert [(each["index"], each["fileName"], each["status"]) for each in found] == [
+        (0, "a.pdf", "succeeded"),
+        (1, "b.pdf", "failed"),
+        (2, "c.pdf", "failed"),
+        (3, "d.pdf", "succeeded"),
+    ]
+    assert (found[0]["data"], found[3]["data"]) == ({"place": 0}, {"place": 3})
+    assert found[1]["error"]["code"] == "MEDIA_CORRUPT"
+    assert found[1]["error"]["details"]["page"] == "1"
+    assert "data" not in found[1]
+    assert "error" not in found[0]
+    events = [item for item in await watched(bench, made.batch.id) if isinstance(item, BatchEvent)]
+    kinds = [event.kind for event in events]
+    assert kinds[:2] == [BatchEventKind.BATCH_ACCEPTED, BatchEventKind.BATCH_STARTED]
+    assert sorted(kinds[2:-1]) == [BatchEventKind.FILE_FAILED] * 2 + [BatchEventKind.FILE_SUCCEEDED] * 2
+    assert {event.payload["file"]["index"] for event in events[2:-1]} == {0, 1, 2, 3}
+
+
+async def test_runs_of_a_batch_are_ordinary_runs(bench: Bench) -> None:
+    """They are listed, know their batch, its trace and its place at the end of the line, and can be read one by one."""
+    made = await bench.engine.create_batch(OWNER, request(await upload(bench, "a.pdf", "b.pdf"), trace_id="a" * 32))
+    await completed(bench, made.batch.id)
+    listed = await bench.engine.list_runs(OWNER, RunFilter(), limit=10)
+    assert {run.id for run in listed.items} == {file.run_id for file in made.files}
+    assert {(run.batch_id, run.trace_id, run.priority) for run in listed.items} == {(made.batch.id, "a" * 32, "bulk")}
+
+
+async def test_what_cannot_be_read_at_submit_fails_in_its_place(bench: Bench) -> None:
+    """A document that is known to be broken is no reason to refuse the batch, not even when all are."""
+    bench.peer.answer = answering({"locked.pdf": LOCKED}, JobKind.PROBE)
+    ids = await upload(bench, "locked.pdf", "good.pdf")
+    await probed(bench, ids)
+    made = await bench.engine.create_batch(OWNER, request(ids))
+    assert (await completed(bench, made.batch.id)).batch.files_failed == 1
+    assert [each["status"] for each in await results(bench, made.batch.id)] == ["failed", "succeeded"]
+    alone = await bench.engine.create_batch(OWNER, request(ids[:1] * 2))
+    assert [file.state for file in alone.files] == [RunState.FAILED] * 2
+    assert (await completed(bench, alone.batch.id)).batch.files_failed == 2
+    assert [each["error"]["code"] for each in await results(bench, alone.batch.id)] == ["MEDIA_ENCRYPTED"] * 2
+    assert await documents_used(bench) == 1
+
+
+async def test_only_documents_that_were_read_count(bench: Bench) -> None:
+    """Each file holds one from the start; what failed is given back when it fails, and so it is for a single run."""
+    bench.peer.answer = answering({"b.pdf": UNREADABLE})
+    ids = await upload(bench, "a.pdf", "b.pdf", "c.pdf")
+    made = await bench.engine.create_batch(OWNER, request(ids))
+    assert 2 <= await documents_used(bench) <= 3
+    await completed(bench, made.batch.id)
+    assert await documents_used(bench) == 2
+    run = await bench.engine.run_flow(OWNER, RunRequest(flow_id="document-text", document_id=ids[0]))
+    await bench.ended(run.id, OWNER)
+    assert await documents_used(bench) == 3
+    lost = await bench.engine.run_flow(OWNER, RunRequest(flow_id="document-text", document_id=ids[1]))
+    await bench.ended(lost.id, OWNER)
+    assert await documents_used(bench) == 3
+    days = await bench.engine.ctx.store.read(
+        lambda: quotas.by_day(OWNER.org_id, Mode.LIVE, made.batch.created_at, bench.engine.ctx.now())
+    )
+    assert sum(count for _, count in days) == 3
+
+
+async def test_two_batches_that_do_not_both_fit(store: Store) -> None:
+    """Of two at the same moment that together exceed the month, exactly one is accepted; the other leaves nothing."""
+    async with batching(store, plans(documentsPerMonth=5)) as bench:
+        for size in (3, 4):
+            halves = [await upload(bench, *(f"{side}{number}.pdf" for number in range(size))) for side in "ab"]
+            answers = await asyncio.gather(
+                *(bench.engine.create_batch(OWNER, request(ids)) for ids in halves), return_exceptions=True
+            )
+            accepted = [answer for answer in answers if isinstance(answer, BatchView)]
+            (refused,) = [answer for answer in answers if isinstance(answer, DocmillError)]
+            assert isinstance(refused, QuotaExhausted)
+            assert refused.details["required"] == str(size)
+            assert refused.details["available"] == str(5 - size)
+            assert refused.details["limit"] == "5"
+            assert len(accepted) == 1
+            await bench.engine.cancel_batch(OWNER, accepted[0].batch.id)
+            await completed(bench, accepted[0].batch.id)
+            used = len(
+                [
+                    file
+                    for file in (await bench.engine.get_batch(OWNER, accepted[0].batch.id)).files
+                    if file.state is RunState.SUCCEEDED
+                ]
+            )
+            assert await documents_used(bench) == used
+            await store.write(lambda: quotas.give_back(OWNER.org_id, f"{bench.engine.ctx.now():%Y-%m}", used))  # noqa: B023 - awaited at once
+        assert await store.read(lambda: rows("batches")) == 2
+        assert await store.read(lambda: rows("runs")) == 7
+        with pytest.raises(QuotaExhausted):
+            await bench.engine.create_batch(OWNER, request(halves[0] * 2))
+
+
+async def test_credits_reach_for_all_or_none(store: Store) -> None:
+    """A batch that costs more than there is is refused whole, with its sum."""
+    priced = plans(pricePerPage=1)
+    async with batching(store, priced) as bench:
+        bench.peer.answer = answering({}, pages=2)
+        ids = await upload(bench, "a.pdf", "b.pdf", "c.pdf")
+        await probed(bench, ids)
+        with pytest.raises(PaymentRequired) as refused:
+            await bench.engine.create_batch(OWNER, request(ids))
+        assert refused.value.reason is Reason.CREDITS_INSUFFICIENT
+        needed = int(refused.value.details["required"])
+        assert needed == 6
+        await nothing_left(bench)
+        await bench.grant(needed, OWNER)
+        made = await bench.engine.create_batch(OWNER, request(ids))
+        await completed(bench, made.batch.id)
+        balance = (await bench.engine.get_usage(OWNER)).balance
+        assert balance is not None
+        assert (balance.available, balance.reserved, balance.used) == (0, 0, 6)
+
+
+async def test_requests_that_are_refused_leave_nothing(store: Store) -> None:
+    """Whatever is wrong with them, the document in question is named by its place."""
+    async with batching(store, plans(filesPerBatch=2)) as bench:
+        (mine,) = await upload(bench, "a.pdf")
+        (other,) = await upload(bench, "b.pdf", caller=replace(OWNER, org_id="org_2"))
+        cases: list[tuple[type[DocmillError], Reason, str, Any]] = [
+            (InvalidArgument, Reason.FIELD_MISSING, "document_ids", request([])),
+            (InvalidArgument, Reason.FIELD_INVALID, "document_ids", request([mine] * 3)),
+            (NotFound, Reason.DOCUMENT_NOT_FOUND, "document_ids[1]", request([mine, "doc_none"])),
+            (NotFound, Reason.DOCUMENT_NOT_FOUND, "document_ids[0]", request([other, mine])),
+            (InvalidArgument, Reason.FIELD_INVALID, "metadata", request([mine], metadata={"a": "b" * 20_000})),
+            (NotFound, Reason.FLOW_NOT_FOUND, "", replace(request([mine]), flow_id="none")),
+        ]
+        for kind, reason, field, wanted in cases:
+            with pytest.raises(kind) as refused:
+                await bench.engine.create_batch(OWNER, wanted)
+            assert refused.value.reason is reason
+            assert refused.value.details.get("field", "") == field
+        await nothing_left(bench)
+        await bench.engine.delete_document(OWNER, mine)
+
+
+async def test_a_document_that_is_too_large_is_named(bench: Bench) -> None:
+    """By its place and its name, before anything is made."""
+    ids = await upload(bench, "a.pdf", "b.pdf")
+
+    def grow() -> Op[None]:
+        yield Statement("UPDATE documents SET size = 1000000000 WHERE id = $1", (ids[1],))
+
+    await bench.engine.ctx.store.write(grow)
+    with pytest.raises(MediaError, match=r"File 1 \(b.pdf\)") as refused:
+        await bench.engine.create_batch(OWNER, request(ids))
+    assert refused.value.details["field"] == "document_ids[1]"
+    await nothing_left(bench)
+
+
+async def test_plans_without_batches(store: Store) -> None:
+    """The plan is the first thing to be looked at."""
+    async with batching(store, plans(filesPerBatch=None)) as bench:
+        with pytest.raises(PaymentRequired) as refused:
+            await bench.engine.create_batch(OWNER, request([]))
+        assert (refused.value.reason, refused.value.details["feature"]) == (Reason.PLAN_FEATURE_MISSING, "batch")
+
+
+async def test_one_key_makes_one_batch(bench: Bench) -> None:
+    """However many calls come at once, also with documents that were uploaded anew; another request is refused."""
+    first, again = [await upload(bench, "a.pdf", "b.pdf") for _ in range(2)]
+    wanted = [request(ids, idempotency_key="k") for ids in (first, again, first)]
+    made = await asyncio.gather(*(bench.engine.create_batch(OWNER, each) for each in wanted))
+    assert len({view.batch.id for view in made}) == 1
+    assert await documents_used(bench) == 2
+    with pytest.raises(AlreadyExists) as refused:
+        await bench.engine.create_batch(OWNER, request(first[::-1], idempotency_key="k"))
+    assert refused.value.details["batchId"] == made[0].batch.id
+    other = await bench.engine.create_batch(OWNER, request(first, idempotency_key="l"))
+    assert other.batch.id != made[0].batch.id
+
+
+async def test_a_watch_goes_on_from_any_number(bench: Bench) -> None:
+    """While the batch works and ever after; beyond the last number is an error, and another tenant's does not exist."""
+    made = await bench.engine.create_batch(OWNER, request(await upload(bench, "a.pdf", "b.pdf", "c.pdf")))
+    seen: list[int] = []
+    async with asyncio.timeout(20):
+        while not seen or seen[-1] < 6:  # accepted, started, three files, completed
+            async for item in bench.engine.watch_batch(OWNER, made.batch.id, seen[-1] if seen else 0):
+                if isinstance(item, BatchEvent):
+                    seen.append(item.sequence)
+                    break
+    assert seen == [1, 2, 3, 4, 5, 6]
+    for after in range(7):
+        items = await watched(bench, made.batch.id, after)
+        assert [item.sequence for item in items if isinstance(item, BatchEvent)] == seen[after:]
+        assert isinstance(items[0], BatchView)
+    with pytest.raises(SequenceOutOfRange):
+        await watched(bench, made.batch.id, 7)
+    for caller in (CALLER, replace(OWNER, org_id="org_2")):
+        with pytest.raises(NotFound):
+            await watched(bench, made.batch.id, caller=caller)
+        with pytest.raises(NotFound):
+            await bench.engine.cancel_batch(caller, made.batch.id)
+        with pytest.raises(NotFound):
+            await results(bench, made.batch.id, caller)
+
+
+async def test_pages_show_while_files_are_open(bench: Bench) -> None:
+    """A watch tells of pages before any file has ended; 99 % at most until the results are there."""
+    asked: list[JobMessage] = []
+
+    def answer(job: JobMessage) -> JobResult | None:
+        if job.kind is JobKind.DOCUMENT:
+            asked.append(job)
+            return None
+        return done(job, pages=3)
+
+    bench.peer.answer = answer
+    made = await bench.engine.create_batch(OWNER, request(await upload(bench, "a.pdf")))
+    shown = []
+    async with asyncio.timeout(20):
+        async for item in bench.engine.watch_batch(OWNER, made.batch.id):
+            if isinstance(item, BatchView):
+                shown.append(item.progress)
+            if shown[-1].pages_done == 3 and asked:
+                bench.peer.answer = done
+                await bench.peer.bus.publish_result(done(asked.pop()))
+    assert [each.percent for each in shown] == sorted(each.percent for each in shown)
+    assert any(each.pages_done == 3 and each.percent == 99 and each.pages_total == 3 for each in shown)
+    assert all(each.percent < 100 for each in shown)
+
+
+async def test_a_cancelled_batch_completes(bench: Bench) -> None:
+    """What is done stays, the rest are errors in their places; only one that has ended cannot be cancelled."""
+    quick = answering({})
+    bench.peer.answer = lambda job: quick(job) if job.filename == "b.pdf" or job.kind is JobKind.PROBE else None
+    ids = await upload(bench, "a.pdf", "b.pdf", "c.pdf")
+    await keep_outputs(bench, ids)
+    made = await bench.engine.create_batch(OWNER, request(ids))
+    await bench.ended(made.files[1].run_id, OWNER)
+    cancelled = await bench.engine.cancel_batch(OWNER, made.batch.id)
+    assert cancelled.batch.cancelled_at is not None
+    assert [file.state for file in cancelled.files] == [RunState.CANCELLED, RunState.SUCCEEDED, RunState.CANCELLED]
+    ended = await completed(bench, made.batch.id)
+    assert (ended.batch.files_done, ended.batch.files_failed) == (3, 2)
+    found = await results(bench, made.batch.id)
+    assert [each["status"] for each in found] == ["cancelled", "succeeded", "cancelled"]
+    assert (found[0]["error"]["code"], found[1]["data"]) == ("RUN_CANCELLED", {"place": 1})
+    assert await documents_used(bench) == 1
+    with pytest.raises(FailedPrecondition) as refused:
+        await bench.engine.cancel_batch(OWNER, made.batch.id)
+    assert refused.value.reason is Reason.BATCH_NOT_CANCELLABLE
+
+
+async def test_a_single_file_may_be_cancelled(bench: Bench) -> None:
+    """By its run; the batch goes on."""
+    bench.peer.answer = lambda job: done(job) if job.kind is JobKind.PROBE else None
+    made = await bench.engine.create_batch(OWNER, request(await upload(bench, "a.pdf")))
+    with pytest.raises(FailedPrecondition) as early:
+        await results(bench, made.batch.id)
+    assert early.value.reason is Reason.BATCH_NOT_COMPLETED
+    await bench.engine.cancel_run(OWNER, made.files[0].run_id)
+    assert (await completed(bench, made.batch.id)).batch.cancelled_at is None
+
+
+async def test_a_large_batch_keeps_to_the_limits(store: Store) -> None:
+    """No more runs are at work than the plan allows; a line that is too short refuses the batch whole."""
+    async with batching(store, plans(concurrentRuns=2, queueFactor=5)) as bench:
+        ids = await upload(bench, *(f"{number}.pdf" for number in range(12)))
+        with pytest.raises(LimitReached) as refused:
+            await bench.engine.create_batch(OWNER, request([*ids, ids[0]]))
+        assert refused.value.reason is Reason.QUEUE_FULL
+        await nothing_left(bench)
+        at_work: set[str] = set()
+        most = 0
+
+        def answer(job: JobMessage) -> JobResult:
+            nonlocal most
+            if job.kind is JobKind.PAGE:
+                at_work.add(job.run_id)
+                most = max(most, len(at_work))
+            if job.kind is JobKind.DOCUMENT:
+                at_work.discard(job.run_id)
+            return done(job, pages=1)
+
+        bench.peer.answer = answer
+        made = await bench.engine.create_batch(OWNER, request(ids))
+        assert (await completed(bench, made.batch.id)).batch.files_failed == 0
+        assert 1 <= most <= 2
+
+
+async def test_lists_of_batches(bench: Bench) -> None:
+    """Newest first, by state, page by page; each as far as it is."""
+    ids = await upload(bench, "a.pdf")
+    made = [await bench.engine.create_batch(OWNER, request(ids)) for _ in range(3)]
+    for view in made:
+        await completed(bench, view.batch.id)
+    bench.peer.answer = lambda _: None
+    idle = await bench.engine.create_batch(OWNER, request(await upload(bench, "b.pdf")))
+    expected = [idle.batch.id, *(view.batch.id for view in reversed(made))]
+    first = await bench.engine.list_batches(OWNER, limit=3)
+    rest = await bench.engine.list_batches(OWNER, limit=3, page_token=first.next_page_token)
+    assert [view.batch.id for view in (*first.items, *rest.items)] == expected
+    assert (first.total, rest.total, rest.next_page_token) == (4, 4, "")
+    assert [view.progress.percent for view in first.items] == [0, 100, 100]
+    done_ones = await bench.engine.list_batches(OWNER, frozenset({BatchState.COMPLETED}), limit=10)
+    assert [view.batch.id for view in done_ones.items] == expected[1:]
+    assert (await bench.engine.list_batches(CALLER, limit=10)).items == []
+
+
+async def test_a_crash_between_the_results_and_the_commit(store: Store) -> None:
+    """The file is there and nobody says so; the next attempts, however many, write the same bytes and complete it once."""
+    still = replace(QUICK, sweep=timedelta(hours=1))
+    async with batching(store, options=still) as bench:
+        ctx = bench.engine.ctx
+        bench.peer.answer = answering({"a.pdf": UNREADABLE})
+        ids = await upload(bench, "a.pdf", "b.pdf")
+        await keep_outputs(bench, ids)
+        ended = await bench.engine.create_batch(OWNER, request(ids))
+        await completed(bench, ended.batch.id)
+
+        def crash() -> Op[None]:
+            """The record as it was before the last transaction."""
+            yield Statement("DELETE FROM batch_events WHERE kind = 'batch.completed'")
+            yield Statement(
+                "UPDATE batches SET state = 'PROCESSING', results_key = '', completed_at = NULL, "
+                "last_sequence = last_sequence - 1"
+            )
+
+        before = await results(bench, ended.batch.id)
+        await store.write(crash)
+        batch = await store.read(lambda: batches.get(ended.batch.id))
+        assert batch is not None
+        with pytest.raises(FailedPrecondition):
+            await results(bench, ended.batch.id)
+        assert (await bench.engine.get_batch(OWNER, ended.batch.id)).progress.percent == 99
+        key = await follow.write_results(ctx, batch)
+        bytes_before = await ctx.blobs.get(key)
+        await asyncio.gather(*(follow.follow(ctx, ended.batch.id) for _ in range(3)))
+        assert await ctx.blobs.get(key) == bytes_before
+        assert await results(bench, ended.batch.id) == before
+        await completed(bench, ended.batch.id)
+
+
+async def test_what_nobody_noted_is_found(bench: Bench) -> None:
+    """A process that died after a run's end, before it told: the look of every second carries the batch on."""
+    bench.peer.answer = lambda _: None
+    made = await bench.engine.create_batch(OWNER, request(await upload(bench, "a.pdf")))
+
+    def end() -> Op[None]:
+        run = yield from runs.get(made.files[0].run_id, lock=True)
+        assert run is not None
+        recipe = yield from bench.engine.ctx.catalog.recipe(run.org_id, run.flow_id, run.flow_version)
+        assert recipe is not None
+        assert (yield from advance.cancel_run(run, recipe, bench.engine.ctx.now()))
+
+    await bench.engine.ctx.store.write(end)
+    assert (await completed(bench, made.batch.id)).batch.files_done == 1
+
+
+async def test_a_batch_of_a_hundred(bench: Bench) -> None:
+    """All of them, in order, with one event each."""
+    bench.peer.answer = answering({}, pages=1)
+    ids = await upload(bench, *(f"{number}.pdf" for number in range(100)))
+    await keep_outputs(bench, ids)
+    made = await bench.engine.create_batch(OWNER, request(ids))
+    ended = await completed(bench, made.batch.id)
+    assert ended.batch.last_sequence == 103
+    assert [each["data"]["place"] for each in await results(bench, made.batch.id)] == list(range(100))
+    assert await bench.engine.ctx.store.read(lambda: deliveries.of_batch(made.batch.id)) == []
