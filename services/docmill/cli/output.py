@@ -1,6 +1,7 @@
 """What commands print: JSON lines for programs on stdout, tables and local times for people, progress on stderr."""
 
 import json
+import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,6 +15,11 @@ RUN_STYLES = {"queued": "dim", "running": "cyan", "success": "green", "failed": 
 def json_line(value: Any) -> None:
     """Print one line of JSON."""
     print(json.dumps(value, ensure_ascii=False), flush=True)
+
+
+def notice(text: str) -> None:
+    """Say something on stderr, as errors are said."""
+    print(f"docmill: {printable(' '.join(text.split()))}", file=sys.stderr, flush=True)
 
 
 def json_pretty(value: Any) -> None:
