@@ -14,6 +14,7 @@ from cyclopts.validators import Number
 from docmill.cli.failures import DONE, NOT_DONE, UsageError
 from docmill.cli.options import LOCAL, AsJson, Server
 from docmill.cli.output import event_json, event_line, json_line, run_json
+from docmill.cli.pairs import pairs, variables
 
 if TYPE_CHECKING:
     from docmill.cli.progress import Progress
@@ -58,9 +59,9 @@ async def run(
 
     ask = {
         "version": version,
-        "variables": _variables(var or []),
+        "variables": variables(var),
         "metadata": _object(metadata, "--metadata") if metadata else None,
-        "labels": _labels(label or []),
+        "labels": pairs(label, "--label", "a label"),
         "priority": Priority(priority),
     }
     async with server.connect() as docmill:
@@ -223,29 +224,6 @@ def _check_files(files: Sequence[Path]) -> None:
     folders = [str(file) for file in files if file.is_dir()]
     if folders:
         raise UsageError(f"this is a folder: {', '.join(folders)}; name the files in it, e.g. {folders[0]}/*.pdf")
-
-
-def _variables(pairs: list[str]) -> dict[str, Any] | None:
-    variables: dict[str, Any] = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not name or not equals:
-            raise UsageError(f"--var {pair!r}: a variable is given as name=value")
-        try:
-            variables[name] = loads(value)
-        except JSONDecodeError:
-            variables[name] = value
-    return variables or None
-
-
-def _labels(pairs: list[str]) -> dict[str, str]:
-    labels: dict[str, str] = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not name or not equals:
-            raise UsageError(f"--label {pair!r}: a label is given as name=value")
-        labels[name] = value
-    return labels
 
 
 def _object(text: str, option: str) -> dict[str, Any]:
