@@ -8,6 +8,7 @@ Addresses hold while the page is open.
 from __future__ import annotations
 
 import ctypes
+from collections import deque
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
@@ -51,8 +52,7 @@ def loose_rects(textpage: int, count: int) -> NDArray[np.float64]:
     """Rows left, bottom, right, top of the first `count` characters, as high as their fonts; not a number where unknown."""
     sides = np.full((count, 4), np.nan, dtype=np.float32)  # FS_RECTF: left, top, right, bottom
     places = range(sides.ctypes.data, sides.ctypes.data + sides.nbytes, _RECT_BYTES)
-    known = list(map(_loose_rect, repeat(textpage), range(count), places))
-    sides[np.equal(known, 0)] = np.nan
+    deque(map(_loose_rect, repeat(textpage), range(count), places), maxlen=0)
     return sides[:, [0, 3, 2, 1]].astype(np.float64)
 
 

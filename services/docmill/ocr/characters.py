@@ -48,7 +48,9 @@ class Characters:
         places = np.concatenate([np.flatnonzero(wide), unsure[self._drawn_apart(unsure, gaps[unsure])]]) + 1
         kept = ~self._kerned(starts, ends)
         starts, ends = starts[np.concatenate([[True], kept])], ends[np.concatenate([kept, [True]])]
-        return np.union1d(starts, places), np.union1d(ends, places)
+        if not places.size:
+            return starts, ends
+        return np.sort(np.concatenate([starts, places])), np.sort(np.concatenate([ends, places]))
 
     def around(self, starts: NDArray[np.intp], ends: NDArray[np.intp]) -> NDArray[np.float64]:
         """Rectangles around `text[start:end]`."""
@@ -83,10 +85,12 @@ class Characters:
 
     def _gaps(self, before: NDArray[np.intp] | slice, after: NDArray[np.intp] | slice) -> NDArray[np.float64]:
         """How far characters stand from others, in their size: negative where they cover each other."""
-        one, other = self.rects[before], self.rects[after]
-        gaps = np.maximum(other[:, :2] - one[:, 2:], one[:, :2] - other[:, 2:]).max(axis=1)
-        sizes = (self.rects[:, 2:] - self.rects[:, :2]).max(axis=1)
-        return np.asarray(gaps / np.maximum(np.minimum(sizes[before], sizes[after]), 1e-6), dtype=np.float64)
+        left, bottom, right, top = self.rects.T
+        across = np.maximum(left[after] - right[before], left[before] - right[after])
+        up = np.maximum(bottom[after] - top[before], bottom[before] - top[after])
+        sizes = np.maximum(right - left, top - bottom)
+        smaller = np.maximum(np.minimum(sizes[before], sizes[after]), 1e-6)
+        return np.asarray(np.maximum(across, up) / smaller, dtype=np.float64)
 
 
 def read_characters(textpage: ctypes.c_void_p) -> Characters:
@@ -95,8 +99,10 @@ def read_characters(textpage: ctypes.c_void_p) -> Characters:
     rects = bulk.loose_rects(bulk.address(textpage), len(text))
     # Fonts without an ascent, characters without a width.
     flat = ~((rects[:, 3] - rects[:, 1] > 0.5) & (rects[:, 2] > rects[:, 0]))
+    rects[flat] = np.nan
     for index in np.flatnonzero(flat).tolist():
-        rects[index] = (np.nan,) * 4 if text[index].isspace() else _tight(textpage, index)
+        if not text[index].isspace():
+            rects[index] = _tight(textpage, index)
     return Characters(textpage, text, rects)
 
 

@@ -70,16 +70,17 @@ class _Ruler:
 class _Row:
     """Words that stand on one row; grows while rows are found, and may be asked for gaps and parts once it is sorted."""
 
-    __slots__ = ("_gutters", "_lefts", "_rights", "bottom", "height", "left", "right", "top", "words")
+    __slots__ = ("_gutters", "_inner", "_lefts", "_parts", "_rights", "bottom", "height", "left", "right", "top", "words")
 
     def __init__(self, words: list[Word]) -> None:
         self.words = words
         box = words[0].box if len(words) == 1 else Box.around([word.box for word in words])
         self.left, self.top, self.right, self.bottom = box.x, box.y, box.right, box.bottom
         self.height = box.h
-        self._gutters = -1
+        self._gutters = self._inner = -1
         self._lefts: list[float] = []
         self._rights: list[float] = []
+        self._parts: dict[float, tuple[_Part, _Part]] = {}  # the same places are asked for from many rows on
 
     @property
     def middle(self) -> float:
@@ -120,14 +121,22 @@ class _Row:
         """As `gutters`, between words of the row only."""
         if not self._lefts:
             self._measure()
-        marks = 0
-        for right, left in zip(self._rights, self._lefts[1:], strict=False):
-            if left - right >= ruler.gutter:
-                marks |= ruler.marks(right, left)
-        return marks
+        if self._inner < 0:
+            gutter, marks = ruler.gutter, 0
+            for right, left in zip(self._rights, self._lefts[1:], strict=False):
+                if left - right >= gutter:
+                    marks |= ruler.marks(right, left)
+            self._inner = marks
+        return self._inner
 
     def parts(self, at: float) -> tuple[_Part, _Part]:
         """How many words stand left and right of `at`, and from where to where."""
+        known = self._parts.get(at)
+        if known is None:
+            known = self._parts[at] = self._parted(at)
+        return known
+
+    def _parted(self, at: float) -> tuple[_Part, _Part]:
         if not self._lefts:
             self._measure()
         count = bisect_left(self._lefts, at)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import repeat
+from itertools import compress, repeat
 
 import numpy as np
 import pypdfium2
@@ -130,13 +130,14 @@ def survey(page: pypdfium2.PdfPage, place: Placement) -> Survey:
     width, height = place.size
     area = max(1.0, width * height)
     objects = _objects(page)
-    kinds = np.array(objects.kinds)
-    texts = [objects.addresses[index] for index in np.flatnonzero(kinds == raw.FPDF_PAGEOBJ_TEXT)]
-    unseen = {text for text, mode in zip(texts, bulk.render_modes(texts), strict=True) if mode in _UNSEEN}
+    is_text = [kind == raw.FPDF_PAGEOBJ_TEXT for kind in objects.kinds]
+    texts = list(compress(objects.addresses, is_text))
+    modes = bulk.render_modes(texts)
+    unseen = {text for text, mode in zip(texts, modes, strict=True) if mode in _UNSEEN} if any(modes) else set()
     covered = 0.0
     rects: list[_Rect] = []
     letters: list[int] = []
-    for index in np.flatnonzero(kinds != raw.FPDF_PAGEOBJ_TEXT).tolist():
+    for index in [index for index, text in enumerate(is_text) if not text]:
         obj, kind, matrix = objects[index]
         count = _letters(obj, kind)
         rect = place.visible(_bounds(obj, matrix)) if count else None
@@ -153,7 +154,7 @@ def survey(page: pypdfium2.PdfPage, place: Placement) -> Survey:
     return Survey(
         texts=len(texts),
         unseen=frozenset(unseen),
-        others=len(kinds) - len(texts),
+        others=len(is_text) - len(texts),
         covered=min(1.0, covered),
         drawings=tuple(Drawing(Box(*box), count) for box, count in zip(boxes, letters, strict=True)),
     )

@@ -9,6 +9,7 @@ import ctypes
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,7 +31,7 @@ _HYPHENS = "\x02\ufffe"  # what PDFium makes of a hyphen that breaks a word, the
 _WORD = re.compile(rf"[^\s{_HYPHENS}]+[{_HYPHENS}]?|[{_HYPHENS}]")
 _UNPRINTED = re.compile("[ \x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060\ufeff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_TO_HYPHEN = str.maketrans(dict.fromkeys(_HYPHENS, "-"))
+_NO_LETTER = re.compile(r"[\W_]+")
 _SAMPLE = 200  # characters of a page whose fonts are asked whether they know what they show
 
 
@@ -65,8 +66,14 @@ def read_text_layer(page: pypdfium2.PdfPage) -> TextLayer | None:
         unmapped = _unmapped(textpage.raw, characters.text)
     finally:
         textpage.close()
-    facts = _facts(_whole(characters.text.translate(_TO_HYPHEN)), words, unmapped, found)
+    facts = _facts(_whole(_with_hyphens(characters.text)), words, unmapped, found)
     return TextLayer(lines=arrange(words), facts=facts, unseen=unseen, drawings=found.drawings)
+
+
+def _with_hyphens(text: str) -> str:
+    for sign in _HYPHENS:
+        text = text.replace(sign, "-")
+    return text
 
 
 def _whole(text: str) -> str:
@@ -90,7 +97,7 @@ def _words(characters: Characters, place: Placement) -> tuple[NDArray[np.intp], 
     middles = boxes[:, :2] + boxes[:, 2:] / 2
     seen = ((middles >= 0) & (middles <= place.size)).all(axis=1)  # not so where it is not a number
     texts = _texts(characters.text, starts[seen].tolist(), ends[seen].tolist())
-    words = [Word(text, Box(*box), 1.0) for text, box in zip(texts, boxes[seen].tolist(), strict=True)]
+    words = list(map(Word, texts, map(Box, *boxes[seen].T.tolist()), repeat(1.0)))
     printed = [bool(text) for text in texts]
     if all(printed):
         return starts[seen], words
@@ -99,7 +106,7 @@ def _words(characters: Characters, place: Placement) -> tuple[NDArray[np.intp], 
 
 def _texts(text: str, starts: Sequence[int], ends: Sequence[int]) -> list[str]:
     """What is printed of each word; nothing of some."""
-    text = text.translate(_TO_HYPHEN)
+    text = _with_hyphens(text)
     texts = [text[start:end] for start, end in zip(starts, ends, strict=True)]
     together = "".join(texts)
     if _UNPRINTED.search(together) is None and _SURROGATE.search(together) is None:
@@ -118,7 +125,7 @@ def _unseen(
 def _facts(text: str, words: Sequence[Word], unmapped: float, found: Survey) -> LayerFacts:
     solid = "".join(text.split())
     ruled = sum(map(solid.count, "._-…·"))
-    letters = sum(map(str.isalnum, solid))
+    letters = len(_NO_LETTER.sub("", solid))
     return LayerFacts(
         characters=len(solid),
         bad=bad_share(solid),
