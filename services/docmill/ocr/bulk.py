@@ -20,7 +20,17 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["address", "drawn_by", "form_members", "generated", "kinds", "loose_rects", "page_members", "render_modes", "segments"]
+__all__ = [
+    "address",
+    "drawn_by",
+    "form_members",
+    "generated",
+    "kinds",
+    "loose_rects",
+    "page_members",
+    "render_modes",
+    "segments",
+]
 
 _RECT_BYTES = 16
 _int, _address = ctypes.c_int, ctypes.c_void_p

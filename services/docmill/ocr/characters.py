@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,16 +13,19 @@ from pypdfium2 import raw
 from docmill.ocr import bulk
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 __all__ = ["Characters", "read_characters"]
 
 _APART = 0.5  # of a character's size, between two that belong to different words
-# The same for two that different commands drew: cells set tightly, or a text over the end of the one before it. No pair
-# of letters is kerned by more than 0.14 of the font size.
-_BESIDE, _OVER = 0.05, -0.14
-_BESIDE_LETTER, _OVER_LETTER = 0.1, -0.25  # and where every letter has a command of its own, in places rounded coarsely
-_KERNED = 0.13  # the same for a blank that PDFium made up between letters of one command: "Ver käufer"
+# The same for two that different commands drew: cells set tightly, or a text over the end of the one before it. Where
+# the commands follow each other they may be letters of a word, placed one by one and rounded coarsely.
+_BESIDE, _OVER = 0.02, -0.02
+_BESIDE_NEXT, _OVER_NEXT = 0.1, -0.25
+_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
+_KERNED = 0.15  # the same for a blank that PDFium made up between letters of one command: "Ver käufer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +37,12 @@ class Characters:
     rects: NDArray[np.float64]
     """Left, bottom, right, top in the page's user space, as high as the font; not a number for those that are nowhere."""
 
-    def cut(self, starts: NDArray[np.intp], ends: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    def cut(
+        self, starts: NDArray[np.intp], ends: NDArray[np.intp], drawn: Sequence[int]
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Words as they stand on the page, from words as blanks part them: `text[start:end]`.
 
-        What stands apart without a blank is parted, and what stands together is joined over a blank that nobody wrote.
+        `drawn` has the addresses of the page's text objects, in the order in which they are drawn. What stands apart without a blank is parted, and what stands together is joined over a blank that nobody wrote.
         """
         gaps = self._gaps(slice(0, -1), slice(1, None))
         marks = np.zeros(len(self.text), dtype=np.int8)
@@ -45,7 +51,7 @@ class Characters:
         inside = np.cumsum(marks)[:-1] > 0
         wide = inside & (gaps > _APART)
         unsure = np.flatnonzero(inside & ~wide & ((gaps > _BESIDE) | (gaps < _OVER)))
-        places = np.concatenate([np.flatnonzero(wide), unsure[self._drawn_apart(unsure, gaps[unsure])]]) + 1
+        places = np.concatenate([np.flatnonzero(wide), unsure[self._drawn_apart(unsure, gaps[unsure], drawn)]]) + 1
         kept = ~self._kerned(starts, ends)
         starts, ends = starts[np.concatenate([[True], kept])], ends[np.concatenate([kept, [True]])]
         if not places.size:
@@ -63,14 +69,19 @@ class Characters:
         """Addresses of the text objects that draw the characters."""
         return bulk.drawn_by(bulk.address(self.textpage), indices.tolist())
 
-    def _drawn_apart(self, before: NDArray[np.intp], gaps: NDArray[np.float64]) -> NDArray[np.bool_]:
+    def _drawn_apart(
+        self, before: NDArray[np.intp], gaps: NDArray[np.float64], drawn: Sequence[int]
+    ) -> NDArray[np.bool_]:
         """Whether each of the characters ends what one command drew, and the next one is none of its letters."""
-        last = len(self.text) - 1
-        around = np.stack([np.maximum(before - 1, 0), before, before + 1, np.minimum(before + 2, last)])
-        left, one, other, right = np.reshape(self.drawn_by(around.ravel()), around.shape)
-        letters = (left != one) & (other != right)
-        beside, over = np.where(letters, _BESIDE_LETTER, _BESIDE), np.where(letters, _OVER_LETTER, _OVER)
-        return np.asarray((one != other) & ((gaps > beside) | (gaps < over)), dtype=np.bool_)
+        one, other = self.drawn_by(before), self.drawn_by(before + 1)
+        if one == other:
+            return np.zeros(len(before), dtype=np.bool_)
+        order = {text: index for index, text in enumerate(drawn)}
+        steps = np.array([order.get(b, 0) - order.get(a, 0) for a, b in zip(one, other, strict=True)])
+        backwards = [_RIGHT_TO_LEFT.match(self.text[index]) is not None for index in before.tolist()]
+        following = np.where(backwards, np.abs(steps), steps) == 1  # PDFium puts them in the order of reading
+        far = (gaps > _BESIDE_NEXT) | (gaps < _OVER_NEXT)
+        return np.asarray((steps != 0) & (far | ~following), dtype=np.bool_)
 
     def _kerned(self, starts: NDArray[np.intp], ends: NDArray[np.intp]) -> NDArray[np.bool_]:
         """For each word but the last, whether the next one is the rest of it."""

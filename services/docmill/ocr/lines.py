@@ -70,7 +70,19 @@ class _Ruler:
 class _Row:
     """Words that stand on one row; grows while rows are found, and may be asked for gaps and parts once it is sorted."""
 
-    __slots__ = ("_gutters", "_inner", "_lefts", "_parts", "_rights", "bottom", "height", "left", "right", "top", "words")
+    __slots__ = (
+        "_gutters",
+        "_inner",
+        "_lefts",
+        "_parts",
+        "_rights",
+        "bottom",
+        "height",
+        "left",
+        "right",
+        "top",
+        "words",
+    )
 
     def __init__(self, words: list[Word]) -> None:
         self.words = words
@@ -92,9 +104,7 @@ class _Row:
         smaller, larger = (height, own) if height < own else (own, height)
         if larger > 2 * smaller:  # a large heading beside small print: only at the same middle
             return abs(self.middle - top - height / 2) < smaller / 2
-        return (self.bottom if self.bottom < bottom else bottom) - (self.top if self.top > top else top) >= (
-            _SAME_ROW * smaller
-        )
+        return (min(bottom, self.bottom)) - (max(top, self.top)) >= (_SAME_ROW * smaller)
 
     def add(self, word: Word, top: float, bottom: float) -> None:
         """Appends; the row's band follows the mean of its words, so that it neither grows nor drifts."""
@@ -104,10 +114,8 @@ class _Row:
         self.bottom = (self.bottom * count + bottom) / (count + 1)
         self.height = self.bottom - self.top
         left, right = word.box.x, word.box.x + word.box.w
-        if left < self.left:
-            self.left = left
-        if right > self.right:
-            self.right = right
+        self.left = min(self.left, left)
+        self.right = max(self.right, right)
 
     def gutters(self, ruler: _Ruler) -> int:
         """Where on the ruler a gutter may begin so that no word of the row stands in it."""
@@ -150,8 +158,7 @@ class _Row:
             box = word.box
             self._lefts.append(box.x)
             right = box.x + box.w
-            if right > furthest:
-                furthest = right
+            furthest = max(furthest, right)
             self._rights.append(furthest)
 
 

@@ -52,7 +52,8 @@ class Drawing:
 class Survey:
     """The objects of a page, counted."""
 
-    texts: int
+    texts: tuple[int, ...]
+    """Addresses of the text objects, as drawn."""
     unseen: frozenset[int]
     """Addresses of the text objects that are not painted, or painted over by a large picture."""
     others: int
@@ -152,7 +153,7 @@ def survey(page: pypdfium2.PdfPage, place: Placement) -> Survey:
                 unseen.update(_texts_inside(map(objects.__getitem__, range(index)), rect))
     boxes = place.boxes(np.array(rects, dtype=np.float64).reshape(-1, 4)).tolist()
     return Survey(
-        texts=len(texts),
+        texts=tuple(texts),
         unseen=frozenset(unseen),
         others=len(is_text) - len(texts),
         covered=min(1.0, covered),
@@ -225,7 +226,8 @@ def _open(members: list[int], matrix: _Matrix, depth: int, found: _Objects) -> N
 
 def _pointer(obj: int) -> ctypes.c_void_p:
     """The object as pypdfium2 wants it."""
-    return ctypes.cast(obj, raw.FPDF_PAGEOBJECT)
+    pointer: ctypes.c_void_p = ctypes.cast(obj, raw.FPDF_PAGEOBJECT)
+    return pointer
 
 
 def _matrix_of(form: ctypes.c_void_p) -> _Matrix:

@@ -61,7 +61,7 @@ def read_text_layer(page: pypdfium2.PdfPage) -> TextLayer | None:
             return None
         place = placement(page)
         found = survey(page, place)
-        starts, words = _words(characters, place)
+        starts, words = _words(characters, place, found.texts)
         unseen = _unseen(characters, starts, words, found.unseen) if found.unseen else frozenset()
         unmapped = _unmapped(textpage.raw, characters.text)
     finally:
@@ -89,10 +89,10 @@ def _unmapped(textpage: ctypes.c_void_p, text: str) -> float:
     return len(missing) / max(1, len(sample))
 
 
-def _words(characters: Characters, place: Placement) -> tuple[NDArray[np.intp], list[Word]]:
+def _words(characters: Characters, place: Placement, drawn: Sequence[int]) -> tuple[NDArray[np.intp], list[Word]]:
     """Words on the visible part of the page, and where in the text each begins."""
     spans = np.array([match.span() for match in _WORD.finditer(characters.text)], dtype=np.intp)
-    starts, ends = characters.cut(spans[:, 0], spans[:, 1])
+    starts, ends = characters.cut(spans[:, 0], spans[:, 1], drawn)
     boxes = place.boxes(characters.around(starts, ends))
     middles = boxes[:, :2] + boxes[:, 2:] / 2
     seen = ((middles >= 0) & (middles <= place.size)).all(axis=1)  # not so where it is not a number
@@ -133,7 +133,7 @@ def _facts(text: str, words: Sequence[Word], unmapped: float, found: Survey) -> 
         readable=letters / max(1, len(solid) - ruled),
         vowels=vowel_share(solid),
         spaced=sum(len(word.text) == 1 for word in words) / max(1, len(words)),
-        unseen=len(found.unseen) / max(1, found.texts),
+        unseen=len(found.unseen) / max(1, len(found.texts)),
         pictures=found.covered,
         other_objects=found.others,
     )
