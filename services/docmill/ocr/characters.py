@@ -42,7 +42,8 @@ class Characters:
     ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Words as they stand on the page, from words as blanks part them: `text[start:end]`.
 
-        `drawn` has the addresses of the page's text objects, in the order in which they are drawn. What stands apart without a blank is parted, and what stands together is joined over a blank that nobody wrote.
+        What stands apart without a blank is parted, and what stands together is joined over a blank that nobody wrote.
+        `drawn` has the addresses of the page's text objects, in the order in which they are drawn.
         """
         gaps = self._gaps(slice(0, -1), slice(1, None))
         marks = np.zeros(len(self.text), dtype=np.int8)
