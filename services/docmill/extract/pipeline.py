@@ -1,4 +1,4 @@
-"""The steps of a flow after its pages are read: categorize, extract, validate, output."""
+"""The steps of a flow after its pages are read: categorize, extract, validate, assess, output."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from docmill.domain.errors import DocmillError, Reason, WorkFailed
 from docmill.domain.flows import FlowDefinition, Step, parse_definition
 from docmill.domain.messages import StepFacts
-from docmill.extract.classify import classify
+from docmill.extract.assess import assess
+from docmill.extract.classify import classify, with_hint
 from docmill.extract.ir import document_ir
 from docmill.extract.layout import LayoutExtractor
 from docmill.extract.outcome import DocumentOutcome, outcome_from_json, outcome_to_json
@@ -128,12 +129,15 @@ class _Job:
                 return self._extract(step)
             case "validate":
                 return self._validate(step)
+            case "assess":
+                return self._assess(step)
             case _:
                 return self._output(step)
 
     def _categorize(self, step: Step) -> _Result:
         self._provider(step)
-        found = classify(self._pages, step.categories)
+        hint = str(self._variables.get(step.config.get("hint", ""), ""))
+        found = with_hint(classify(self._pages, step.categories), hint, step.categories)
         if not found.category:
             warning = f"Step '{step.id}': no word of the document speaks for any of the categories"
             return _Result({"confidence": 0.0}, warnings=(warning,))
@@ -160,6 +164,11 @@ class _Job:
         if messages and step.config.get("onInvalid", "fail") == "fail":
             raise WorkFailed(Reason.EXTRACTION_FAILED, f"The extracted data does not fit its schema: {messages[0]}")
         return replace(before, warnings=messages)
+
+    def _assess(self, step: Step) -> _Result:
+        """How sure the data of the steps named is, and what in it does not agree."""
+        sources = [self._results[name] for name in step.sources] or list(self._results.values())[-1:]
+        return _Result(assess(_merged(sources).value, self._pages, self._variables))
 
     def _output(self, step: Step) -> _Result:
         earlier = self._results

@@ -17,7 +17,7 @@ from docmill.engine import Engine
 from docmill.rpc._layer import Call, Layer, Proceed
 from docmill.rpc.context import caller
 from docmill.rpc.scopes import is_public
-from docmill.v1 import documents_pb2
+from docmill.v1 import accounts_pb2, documents_pb2
 
 __all__ = ["POLLS", "Budgets"]
 
@@ -51,6 +51,8 @@ class Budgets(Layer):
             belongs = False
             if call.method == _UPLOAD:
                 request, belongs = await _peeked(request)
+            elif isinstance(request, accounts_pb2.CheckKeyRequest):
+                belongs = request.uncounted
             if not belongs:
                 budget = await self._engine.take_budget(caller())
         await _tell(call, budget)

@@ -21,11 +21,12 @@ from google.protobuf import duration_pb2
 
 from docmill.client import _convert
 from docmill.client._account import AsyncAccount
+from docmill.client._batches import AsyncBatches
 from docmill.client._connection import TLS, Connection
 from docmill.client._deliveries import delivery
 from docmill.client._documents import AsyncDocuments, discard
 from docmill.client._source import Source
-from docmill.client._watch import Watch
+from docmill.client._watch import RunWatch
 from docmill.client.delivery import Delivery
 from docmill.client.errors import ApiError, RunCancelledError, RunFailedError, WaitTimeoutError
 from docmill.client.flow import Estimate, Flow, FlowConfig, FlowSummary
@@ -33,7 +34,15 @@ from docmill.client.page import Page
 from docmill.client.run import Priority, Run, RunEvent, RunStatus
 from docmill.v1 import flows_pb2, runs_pb2, webhooks_pb2
 
-__all__ = ["AsyncAccount", "AsyncDocmill", "AsyncDocuments", "AsyncFlows", "AsyncRunHandle", "AsyncRuns"]
+__all__ = [
+    "AsyncAccount",
+    "AsyncBatches",
+    "AsyncDocmill",
+    "AsyncDocuments",
+    "AsyncFlows",
+    "AsyncRunHandle",
+    "AsyncRuns",
+]
 
 Include: TypeAlias = Literal["artifacts", "metrics"]
 """What a run may be asked for with."""
@@ -70,6 +79,7 @@ class AsyncDocmill:
         self.documents = AsyncDocuments(self._connection)
         self.runs = AsyncRuns(self._connection, reconnect_timeout)
         self.flows = AsyncFlows(self._connection, self.documents, self.runs)
+        self.batches = AsyncBatches(self._connection, self.documents, reconnect_timeout)
         self.account = AsyncAccount(self._connection)
 
     async def __aenter__(self) -> Self:
@@ -290,7 +300,7 @@ class AsyncRuns:
         A broken connection is opened again and the watch resumes where it was, for as long as the client's
         `reconnect_timeout`; a `ConnectionFailedError` says that it did not come back.
         """
-        return Watch(
+        return RunWatch(
             self._connection,
             run_id,
             after_sequence=after_sequence,
