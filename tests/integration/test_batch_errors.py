@@ -16,7 +16,6 @@ from docmill.domain.errors import Fault, Reason
 from docmill.domain.models import JobKind, Scope
 from docmill.gateway.dialects.documentflow.errors import ERRORS
 from docmill.gateway.problems import OWN_REASONS
-from docmill.store import quotas
 from docmill.v1 import accounts_pb2
 from tests.fixtures.batch_house import PDF, PNG, BatchHouse, files, open_batch_house
 from tests.fixtures.gateway import Script, gateway, scripted
@@ -52,7 +51,7 @@ def test_every_reason_has_its_error() -> None:
     [
         {},
         {"Authorization": ""},
-        {"Authorization": "Bearer "},
+        {"Authorization": "Bearer"},
         {"Authorization": "Basic YWY6"},
         {"Authorization": "Bearer af_short"},
         {"Authorization": "Bearer af_" + "x" * 40},
@@ -60,12 +59,12 @@ def test_every_reason_has_its_error() -> None:
         {"Authorization": "Bearer dc_live_abcdefgh_" + "x" * 40},
     ],
 )
-@pytest.mark.parametrize(("verb", "path"), [("POST", "/v1/extract"), ("GET", "/v1/usage"), ("GET", "/v1/nothing")])
-async def test_no_usable_key(batches: BatchHouse, header: dict[str, str], verb: str, path: str) -> None:
+async def test_no_usable_key(batches: BatchHouse, header: dict[str, str]) -> None:
     """Missing, of another form or surface, or unknown: one answer, before anything else is looked at."""
-    answer = await batches.http.request(verb, f"{batches.url}{path}", headers=header)
-    told(answer, 401, "invalid_api_key")
-    assert answer.headers["www-authenticate"] == "Bearer"
+    for verb, path in (("POST", "/v1/extract"), ("GET", "/v1/usage"), ("GET", "/v1/nothing")):
+        answer = await batches.http.request(verb, f"{batches.url}{path}", headers=header)
+        told(answer, 401, "invalid_api_key")
+        assert answer.headers["www-authenticate"] == "Bearer"
 
 
 async def test_keys_that_are_no_longer_active(batches: BatchHouse) -> None:
@@ -100,21 +99,21 @@ async def test_a_plan_without_batches(batches: BatchHouse) -> None:
     assert (await batches.complete(made["batch_id"]))["total"] == 1
 
 
-@pytest.mark.parametrize("path", ["/v1/extract", "/v1/batch"])
-@pytest.mark.parametrize(
-    ("content", "content_type"),
-    [
-        (b"--x\r\nContent-Disposition: form-data; na", "multipart/form-data; boundary=x"),
-        (b"no boundary at all", "multipart/form-data; boundary=x"),
-        (b"--x\r\n\r\nno name\r\n--x--\r\n", "multipart/form-data; boundary=x"),
-        (b"--x\r\n", "multipart/form-data"),
-        (b"--x--\r\n" + b"", "multipart/form-data; boundary=" + "y" * 80),
-    ],
-)
-async def test_a_malformed_form(batches: BatchHouse, path: str, content: bytes, content_type: str) -> None:
+MALFORMED = [
+    (b"--x\r\nContent-Disposition: form-data; na", "multipart/form-data; boundary=x"),
+    (b"no boundary at all", "multipart/form-data; boundary=x"),
+    (b"--x\r\n\r\nno name\r\n--x--\r\n", "multipart/form-data; boundary=x"),
+    (b"--x\r\n", "multipart/form-data"),
+    (b"--x--\r\n" + b"", "multipart/form-data; boundary=" + "y" * 80),
+]
+
+
+async def test_a_malformed_form(batches: BatchHouse) -> None:
     """It is told what is wrong with it."""
-    answer = await batches.post(path, content=content, headers={"content-type": content_type})
-    told(answer, 400, "bad_request")
+    for content, content_type in MALFORMED:
+        for path in ("/v1/extract", "/v1/batch"):
+            answer = await batches.post(path, content=content, headers={"content-type": content_type})
+            told(answer, 400, "bad_request")
 
 
 async def test_a_body_that_is_no_form(batches: BatchHouse) -> None:
@@ -122,30 +121,30 @@ async def test_a_body_that_is_no_form(batches: BatchHouse) -> None:
     told(await batches.post("/v1/extract", json={"file": "..."}), 415, "unsupported_media_type")
 
 
-@pytest.mark.parametrize(
-    ("path", "given", "named"),
-    [
-        ("/v1/extract", {}, "file"),
-        ("/v1/extract", {"data": {"lang": "en"}}, "file"),
-        ("/v1/extract", {"files": [("file", ("a.pdf", PDF)), ("file", ("b.pdf", PDF))]}, "file"),
-        ("/v1/extract", {"files": {"files": ("a.pdf", PDF)}}, "file"),
-        ("/v1/extract", {"files": {"file": ("a.pdf", PDF)}, "data": {"lang": "english"}}, "lang"),
-        ("/v1/extract", {"files": {"file": ("a.pdf", PDF)}, "data": {"doc_type": "?"}}, "doc_type"),
-        ("/v1/batch", {}, "files"),
-        ("/v1/batch", {"files": {"file": ("a.pdf", PDF)}}, "files"),
-        ("/v1/batch", {"files": files(*(f"{number}.pdf" for number in range(101)))}, "files"),
-        ("/v1/batch", {"files": files("a.pdf"), "data": {"callback_id": ""}}, "callback_id"),
-        ("/v1/batch", {"files": files("a.pdf"), "data": {"callback_id": "x" * 256}}, "callback_id"),
-        ("/v1/batch", {"files": files("a.pdf"), "data": {"webhook_url": "ftp://example.com"}}, "webhook_url"),
-        ("/v1/batch", {"files": files("a.pdf"), "data": {"webhook_url": "https://u:p@example.com"}}, "webhook_url"),
-        ("/v1/batch", {"files": files("a.pdf"), "data": {"webhook_url": "https://10.0.0.1/x"}}, "webhook"),
-        ("/v1/batch", {"files": files("a.txt", content=b"text"), "data": {"callback_id": ""}}, "callback_id"),
-    ],
-)
-async def test_fields_that_cannot_be_right(batches: BatchHouse, path: str, given: dict[str, Any], named: str) -> None:
+WRONG_FIELDS: list[tuple[str, dict[str, Any], str]] = [
+    ("/v1/extract", {}, "file"),
+    ("/v1/extract", {"files": {"lang": (None, "en")}}, "file"),
+    ("/v1/extract", {"files": [("file", ("a.pdf", PDF)), ("file", ("b.pdf", PDF))]}, "file"),
+    ("/v1/extract", {"files": {"files": ("a.pdf", PDF)}}, "file"),
+    ("/v1/extract", {"files": {"file": ("a.pdf", PDF)}, "data": {"lang": "english"}}, "lang"),
+    ("/v1/extract", {"files": {"file": ("a.pdf", PDF)}, "data": {"doc_type": "?"}}, "doc_type"),
+    ("/v1/batch", {}, "files"),
+    ("/v1/batch", {"files": {"file": ("a.pdf", PDF)}}, "files"),
+    ("/v1/batch", {"files": files(*(f"{number}.pdf" for number in range(101)))}, "files"),
+    ("/v1/batch", {"files": files("a.pdf"), "data": {"callback_id": ""}}, "callback_id"),
+    ("/v1/batch", {"files": files("a.pdf"), "data": {"callback_id": "x" * 256}}, "callback_id"),
+    ("/v1/batch", {"files": files("a.pdf"), "data": {"webhook_url": "ftp://example.com"}}, "webhook_url"),
+    ("/v1/batch", {"files": files("a.pdf"), "data": {"webhook_url": "https://u:p@example.com"}}, "webhook_url"),
+    ("/v1/batch", {"files": files("a.pdf"), "data": {"webhook_url": "https://10.0.0.1/x"}}, "webhook"),
+    ("/v1/batch", {"files": files("a.txt", content=b"text"), "data": {"callback_id": ""}}, "callback_id"),
+]
+
+
+async def test_fields_that_cannot_be_right(batches: BatchHouse) -> None:
     """The message names the field; fields come before files."""
-    detail = told(await batches.post(path, **given), 422, "validation_error")
-    assert named in detail["message"]
+    for path, given, named in WRONG_FIELDS:
+        detail = told(await batches.post(path, **given), 422, "validation_error")
+        assert named in detail["message"]
 
 
 @pytest.mark.parametrize(
@@ -195,10 +194,7 @@ async def test_a_document_that_cannot_be_read(batches: BatchHouse, reason: Reaso
 async def test_the_month_is_used_up(batches: BatchHouse) -> None:
     """Waiting does not help against it, and it is told apart from too many requests."""
     _, key = await batches.account("documentflow.free")
-    store, engine = batches.api.store, batches.api.bench.engine
-    org_id = (await engine.authenticate(key)).org_id
-    month = engine.ctx.now().strftime("%Y-%m")
-    assert await store.write(lambda: quotas.take(org_id, month, 100, 100))
+    await batches.use_up(100, key)
     detail = told(await batches.post("/v1/extract", key=key, files={"file": ("a.pdf", PDF)}), 429, "quota_exceeded")
     assert detail["retry_after"] is None
     assert (await batches.get("/v1/usage", key=key)).json()["percent_used"] == 100
@@ -214,17 +210,15 @@ async def test_too_many_requests(batches: BatchHouse) -> None:
     assert (await batches.post("/v1/batch", key=key, files=files("a.pdf"))).status_code == 429
 
 
-@pytest.mark.parametrize("batch_id", ["nope", "3f0c9a52-6d1e-4b7a-8c44-91e2b7a0d5f6", "%00", "x" * 300, "foreign"])
-@pytest.mark.parametrize(("verb", "tail"), [("GET", ""), ("GET", "/events"), ("GET", "/results"), ("POST", "/cancel")])
-async def test_batches_that_are_not_there(batches: BatchHouse, batch_id: str, verb: str, tail: str) -> None:
+async def test_batches_that_are_not_there(batches: BatchHouse) -> None:
     """Unknown, malformed and somebody else's: the same answer."""
-    key = batches.key
-    if batch_id == "foreign":
-        batch_id = (await batches.submit("a.pdf"))["batch_id"]
-        _, key = await batches.account("documentflow.starter")
-    send = batches.get if verb == "GET" else batches.post
-    answer = await send(f"/v1/batch/{batch_id}{tail}", key=key)
-    assert told(answer, 404, "not_found")["message"] == "There is no such batch"
+    foreign = (await batches.submit("a.pdf"))["batch_id"]
+    _, key = await batches.account("documentflow.starter")
+    for batch_id in ("nope", "3f0c9a52-6d1e-4b7a-8c44-91e2b7a0d5f6", "%00", "x" * 300, foreign):
+        for verb, tail in (("GET", ""), ("GET", "/events"), ("GET", "/results"), ("POST", "/cancel")):
+            send = batches.get if verb == "GET" else batches.post
+            answer = await send(f"/v1/batch/{batch_id}{tail}", key=key)
+            assert told(answer, 404, "not_found")["message"] == "There is no such batch"
 
 
 @pytest.mark.parametrize(("verb", "path", "allow"), [("GET", "/v1/extract", "POST"), ("DELETE", "/v1/usage", "GET")])
@@ -243,7 +237,7 @@ async def test_links_that_are_no_longer_good(batches: BatchHouse) -> None:
     link = (await batches.complete(made["batch_id"]))["download_url"]
     token = link.rpartition("/")[2]
     changed = token[:40] + ("A" if token[40] != "A" else "B") + token[41:]
-    for bad in (changed, token[:-4], "x", "%FF" * 9, token + "A"):
+    for bad in (changed, token[:-4], "x", token + "A"):
         told(await batches.http.get(f"{batches.url}/v1/results/{bad}"), 403, "forbidden")
     secret = batches.api.operator.vault.seal("not a ticket")
     told(await batches.http.get(f"{batches.url}/v1/results/{secret}"), 403, "forbidden")
@@ -288,13 +282,21 @@ async def test_services_that_are_away() -> None:
 
 
 async def test_a_body_that_is_too_large(batches: BatchHouse) -> None:
-    """What says so by itself is refused before it comes, what does not when it has come too far."""
-    huge = {"content-type": "multipart/form-data; boundary=x", "content-length": str(4096 * MB)}
-    request = batches.http.build_request(
-        "POST", f"{batches.url}/v1/batch", headers={**huge, "Authorization": f"Bearer {batches.key}"}, content=b""
-    )
-    request.headers["content-length"] = huge["content-length"]
-    told(await batches.http.send(request), 413, "payload_too_large")
+    """What says so by itself is refused before it comes."""
+    host, _, port = batches.url.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    head = [
+        "POST /v1/batch HTTP/1.1",
+        "Host: x",
+        f"Authorization: Bearer {batches.key}",
+        "Content-Type: multipart/form-data; boundary=x",
+        f"Content-Length: {4096 * MB}",
+    ]
+    writer.write("\r\n".join([*head, "", ""]).encode())
+    answer = (await reader.readuntil(b"}}")).decode()
+    writer.close()
+    assert answer.startswith("HTTP/1.1 413 ")
+    assert '"error":"payload_too_large"' in answer
 
 
 async def test_a_client_that_leaves_in_the_middle(batches: BatchHouse) -> None:

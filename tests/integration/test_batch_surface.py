@@ -54,7 +54,7 @@ async def test_one_file_is_extracted(batches: BatchHouse) -> None:
 async def test_a_batch_from_its_files_to_its_results(batches: BatchHouse) -> None:
     """Broken files among good ones have their errors in place, everything else stands in the order of the request."""
     batches.faults["two.pdf"] = BROKEN
-    batches.outputs["three"] = {"category": "letter", "confidence": 0.5, "words": 3}
+    batches.outputs["three.png"] = {"category": "letter", "confidence": 0.5, "words": 3}
     answer = await batches.post(
         "/v1/batch", files=[*files("one.PDF", "two.pdf"), *files("three", content=PNG)], data={"callback_id": "po-7"}
     )
@@ -277,16 +277,14 @@ async def test_two_batches_that_fit_only_one_by_one(sqlite_url: str) -> None:
     """Exactly one is taken, the other leaves nothing behind."""
     async with open_batch_house(sqlite_url) as house:
         house.silent.add(JobKind.PAGE)
-        for _ in range(19):
-            await house.submit(*(f"{number}.pdf" for number in range(100)))
-        assert (await house.get("/v1/usage")).json()["calls_used"] == 1900
-        sent = [house.post("/v1/batch", files=files(*(f"{number}.pdf" for number in range(60)))) for _ in range(2)]
+        await house.use_up(1995, house.key)
+        sent = [house.post("/v1/batch", files=files(*(f"{number}.pdf" for number in range(3)))) for _ in range(2)]
         answers = sorted(await asyncio.gather(*sent), key=lambda answer: answer.status_code)
         assert [answer.status_code for answer in answers] == [200, 429]
         detail = answers[1].json()["detail"]
         assert (detail["error"], detail["retry_after"]) == ("quota_exceeded", None)
         assert "Retry-After" not in answers[1].headers
-        assert (await house.get("/v1/usage")).json()["calls_used"] == 1960
+        assert (await house.get("/v1/usage")).json()["calls_used"] == 1998
 
 
 def test_types_and_their_blocks() -> None:

@@ -81,7 +81,7 @@ class Gateway:
             event_key="rest.finished",
             request_id=exchange.request_id,
             method=exchange.verb,
-            path=exchange.path,
+            path=exchange.shown_path,
             status=status,
             duration_ms=round((time.perf_counter() - started) * 1000, 2),
             client=exchange.client,
@@ -117,7 +117,9 @@ class Gateway:
             message = f"{exchange.verb} is not served here, only {allow}"
             raise Problem("METHOD_NOT_ALLOWED", message, {"allow": allow.split(", ")}, headers={"allow": allow})
         route, variables = found
-        if not route.public:
+        if route.public:
+            exchange.shown_path = route.template.text  # whoever has the path may do what is done there
+        else:
             exchange.require_credential()
             await self._guard.check(exchange)
         response: Response = await route.endpoint(exchange, variables)

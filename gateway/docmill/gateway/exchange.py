@@ -48,6 +48,8 @@ class Exchange:
         path = _SLASHES.sub("/", scope["raw_path"].decode("ascii"))
         self.path = path
         """Percent-encoded, without doubled slashes: a base address may end with one."""
+        self.shown_path = path
+        """What is written down of it: where the path itself is a secret, less."""
         self.parts = path[1:].split("/")
         """Its segments, still percent-encoded."""
         self.query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
