@@ -330,9 +330,9 @@ async def test_calls_that_services_do_not_know(rest: Rest) -> None:
 
 
 async def test_paths_outside_of_every_surface(rest: Rest, script: Script) -> None:
-    """404 in the envelope of the first surface, without a key and without a question to the services."""
+    """404 in the envelope of the batch surface, without a key and without a question to the services."""
     del rest.http.headers["authorization"]
     for path in ("/", "/api", "/api/v2/flows", "/api/v1x"):
         answer = await rest.http.get(f"http://{rest.address}{path}")
-        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "NOT_FOUND")
+        assert (answer.status_code, answer.json()["detail"]["error"]) == (404, "not_found")
     assert script.seen == []
