@@ -81,7 +81,17 @@ EXPORTS = [
 
 METHODS = {
     "account": {"check_key", "usage", "list_keys", "create_key", "revoke_key"},
-    "batches": {"submit", "get", "list", "watch", "wait_for_completion", "results", "cancel"},
+    "batches": {
+        "submit",
+        "get",
+        "list",
+        "watch",
+        "wait_for_completion",
+        "results",
+        "cancel",
+        "deliveries",
+        "redeliver",
+    },
     "documents": {"upload", "get", "delete"},
     "flows": {"list", "get", "create", "estimate", "run"},
     "runs": {

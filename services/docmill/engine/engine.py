@@ -218,13 +218,13 @@ class Engine:
         """The results file that a token is for, in pieces, each with the id of its batch."""
         return batches.download_results(self.ctx, token)
 
-    async def list_deliveries(self, caller: Caller, run_id: str) -> Sequence[Delivery]:
-        """What was sent, or is to be sent, of a run's end."""
-        return await webhooks.list_deliveries(self.ctx, caller, run_id)
+    async def list_deliveries(self, caller: Caller, run_id: str, batch_id: str = "") -> Sequence[Delivery]:
+        """What was sent, or is to be sent, of the end of a run or a batch."""
+        return await webhooks.list_deliveries(self.ctx, caller, run_id, batch_id)
 
-    async def redeliver(self, caller: Caller, run_id: str, delivery_id: str) -> Delivery:
+    async def redeliver(self, caller: Caller, run_id: str, delivery_id: str, batch_id: str = "") -> Delivery:
         """Send a delivery again."""
-        return await webhooks.redeliver(self.ctx, caller, run_id, delivery_id)
+        return await webhooks.redeliver(self.ctx, caller, run_id, batch_id, delivery_id)
 
     def page_image(self, caller: Caller, run_id: str, number: int, max_side: int = 0) -> AsyncIterator[bytes]:
         """A page's picture as PNG, in pieces."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import reduce
 from typing import TYPE_CHECKING
@@ -38,10 +38,11 @@ def find_gst(sheet: Sheet) -> dict[Path, Found]:
     for party, number in (("issuer", seller), ("recipient", buyer)):
         if number is not None:
             found[party, "gstin"] = number
-    return found | {("placeOfSupply",): place for place in _places(sheet)}
+    place = _place(sheet)
+    return found if place is None else {**found, ("placeOfSupply",): place}
 
 
-def tax_of(gst: dict[Path, Found]) -> Found | None:
+def tax_of(gst: Mapping[Path, Found]) -> Found | None:
     """The taxes of all kinds together; None where there are none."""
     kinds = [gst[name,] for name in ("cgst", "sgst", "igst") if (name,) in gst]
     return reduce(_together, kinds) if kinds else None
@@ -107,10 +108,10 @@ def _distance(label: Span, number: Span) -> float | None:
     return down + aside if -height <= down <= 12 * height and aside <= 25 * height else None
 
 
-def _places(sheet: Sheet) -> Iterator[Found]:
+def _place(sheet: Sheet) -> Found | None:
     for row in sheet.rows:
         match = _SUPPLY.search(row.text)
         if match is not None:
             span = row.span(match.start("place"), match.end("place"))
-            yield Found(match["place"].strip(), (span,), 0.9 * span.confidence)
-            return
+            return Found(match["place"].strip(), (span,), 0.9 * span.confidence)
+    return None

@@ -11,12 +11,14 @@ from typing import Any
 from docmill.client import _convert
 from docmill.client._connection import Connection
 from docmill.client._convert_batches import batch, batch_result, status_number
+from docmill.client._deliveries import delivery
 from docmill.client._documents import AsyncDocuments, discard
 from docmill.client._source import Source
 from docmill.client._watch import BatchWatch
 from docmill.client.batch import Batch, BatchEvent, BatchResult, BatchStatus
+from docmill.client.delivery import Delivery
 from docmill.client.errors import DocmillError, WaitTimeoutError
-from docmill.v1 import batches_pb2
+from docmill.v1 import batches_pb2, webhooks_pb2
 
 __all__ = ["AsyncBatches"]
 
@@ -157,6 +159,18 @@ class AsyncBatches:
         request = batches_pb2.CancelBatchRequest(batch_id=batch_id)
         answer = await self._connection.call(self._connection.batches.CancelBatch, request)
         return batch(answer.batch)
+
+    async def deliveries(self, batch_id: str) -> Sequence[Delivery]:
+        """What was sent, or is to be sent, to the webhook that came with a batch: one delivery, or none."""
+        request = webhooks_pb2.ListDeliveriesRequest(batch_id=batch_id)
+        answer = await self._connection.call(self._connection.webhooks.ListDeliveries, request)
+        return [delivery(each) for each in answer.deliveries]
+
+    async def redeliver(self, batch_id: str, delivery_id: str) -> Delivery:
+        """Send a delivery again, as `runs.redeliver` does."""
+        request = webhooks_pb2.RedeliverRequest(batch_id=batch_id, delivery_id=delivery_id)
+        answer = await self._connection.call(self._connection.webhooks.Redeliver, request)
+        return delivery(answer.delivery)
 
 
 def _entry(line: bytes) -> BatchResult | None:

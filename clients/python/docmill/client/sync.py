@@ -113,6 +113,8 @@ class Batches(Blocking[AsyncBatches]):
     wait_for_completion = blocking(AsyncBatches.wait_for_completion)
     results = iterating(AsyncBatches.results)
     cancel = blocking(AsyncBatches.cancel)
+    deliveries = blocking(AsyncBatches.deliveries)
+    redeliver = blocking(AsyncBatches.redeliver)
 
 
 class Account(Blocking[AsyncAccount]):
