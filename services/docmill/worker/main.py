@@ -20,7 +20,7 @@ from docmill.worker.page_cache import PageCache
 __all__ = ["WorkerSetup", "serve_worker"]
 
 
-_NICENESS = 5  # of a child that reads pages: a third of the weight of a process that somebody waits for
+_NICENESS = 10  # of a child that reads pages: a tenth of the weight of a process that somebody waits for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
