@@ -18,6 +18,7 @@ import pytest
 import requests
 
 from tests.fixtures import documents
+from tests.fixtures.processes import part, peak
 from tests.fixtures.stack import Stack
 
 pytestmark = pytest.mark.xdist_group("stack")
@@ -147,3 +148,18 @@ def test_real_documents_of_all_kinds(stack: Stack, api: requests.Session, tmp_pa
     assert first["tokens_used"] > 0
     assert second["extraction"]["document_type"] == "receipt"
     assert third["error"]["error"] == "invalid_file"
+
+
+def test_a_heavy_batch_takes_little_memory(stack: Stack, api: requests.Session) -> None:
+    """A hundred megabytes in one request cost gateway and services less than 60 MB each, while they pass and are read."""
+    roles = [part(stack.process.pid, f"docmill.role {role}") for role in ("gateway", "services")]
+    small = (ROOT / "examples/invoice.pdf").read_bytes()
+    heavy = [("files", (f"{number}.pdf", small + b"\n%" + os.urandom(9_000_000))) for number in range(12)]
+    before = [peak(process, reset=True) for process in roles]
+    answer = api.post(f"http://{stack.rest}/v1/batch", files=heavy, timeout=100)
+    assert answer.status_code == 200, answer.text
+    results = follow(api, stack, answer.json()["batch_id"])
+    assert [entry["file_index"] for entry in results] == list(range(12))
+    assert all("error" not in entry for entry in results)
+    grown = [peak(process) - was for process, was in zip(roles, before, strict=True)]
+    assert max(grown) < 60 * 1024 * 1024, grown
