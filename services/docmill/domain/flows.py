@@ -175,6 +175,9 @@ def _config(node_type: str, raw: JsonObject, path: str) -> JsonObject:
             _string(config.get("hint", ""), f"{path}.hint")
         case "extract":
             config["schema"] = check_extract_schema(config.get("schema"), f"{path}.schema")
+            more = _object(config.get("byCategory", {}), f"{path}.byCategory")
+            for name, schema in more.items():
+                check_extract_schema(schema, f"{path}.byCategory.{name}")
         case "validate":
             if config.get("onInvalid", "fail") not in ("fail", "warn"):
                 raise invalid(f"{path}.onInvalid", "must be 'fail' or 'warn'")

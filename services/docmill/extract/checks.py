@@ -21,6 +21,8 @@ _TOLERANCE, _PER_LINE = Decimal("0.02"), Decimal("0.01")
 _ROUND_OFF = Decimal("1.00")
 """Invoices in rupees are often rounded to whole ones without a line that says so."""
 _SURE = 0.85
+_NOTHING_SOLD = frozenset({"payslip", "bank statement", "resume", "ticket", "identity"})
+"""Kinds of documents whose amounts are no lines and totals."""
 _TAXES = ("cgst", "sgst", "igst", "vat", "salesTax")
 
 
@@ -36,11 +38,11 @@ class Check:
 
 def check_document(document: Json) -> list[Check]:
     """What does not hold in a document as the flow `universal-extract` gives it."""
+    sold: list[Check] = []
+    if document.get("category") not in _NOTHING_SOLD:
+        sold = [*_lines(document), *_subtotal(document), *_grand_total(document), *_rates(document)]
     return [
-        *_lines(document),
-        *_subtotal(document),
-        *_grand_total(document),
-        *_rates(document),
+        *sold,
         *_gst_split(document),
         *_tax_numbers(document),
         *_payslip(document.get("sections", {}).get("payslip", {})),

@@ -27,6 +27,7 @@ from docmill.extract.singles import (
     find_payment_method,
     find_time,
 )
+from docmill.extract.statements import find_transactions
 from docmill.extract.tables import NUMERIC, Item, Table, find_table
 from docmill.extract.text import squeeze
 from docmill.extract.till import till_items
@@ -144,6 +145,8 @@ class _Reading:
         own = {concept: leaf for concept, leaf in field.columns.items() if concept.startswith("own ")}
         if not own:
             return self._line_items
+        if {"own debit", "own credit"} <= own.keys():
+            return find_transactions(self._sheet)
         phrases: dict[str, frozenset[str]] = dict(column_phrases())
         for concept, leaf in own.items():
             for phrase in {*leaf.phrases, squeeze(" ".join(words_of(leaf.path[-1])))}:

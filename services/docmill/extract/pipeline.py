@@ -144,9 +144,16 @@ class _Job:
         return _Result({"category": found.category, "confidence": found.confidence})
 
     def _extract(self, step: Step) -> _Result:
-        self._schema = step.config["schema"]
+        self._schema = _for_category(step.config, self._category())
         extraction = self._provider(step).extract(self._pages, self._schema, self._variables)
         return _Result(extraction.data, extraction.evidence)
+
+    def _category(self) -> str:
+        """What the document is, as far as an earlier step says."""
+        found = [
+            made["category"] for made in self.artifacts.values() if made["type"] == "categorize" and "category" in made
+        ]
+        return str(found[-1]) if found else ""
 
     def _provider(self, step: Step) -> Extractor:
         reference = step.provider
@@ -183,6 +190,14 @@ class _Job:
         made = [result for result in self._results.values() if id(result.value) not in outputs]
         made = made or list(self._results.values())
         return made[-1:] or [_Result(document_ir(self._pages))]
+
+
+def _for_category(config: JsonObject, category: str) -> JsonObject:
+    """The schema of an extract step, with what is asked of documents of this category only."""
+    schema, more = config["schema"], config.get("byCategory", {}).get(category)
+    if more is None:
+        return schema  # type: ignore[no-any-return]  # the definition was checked
+    return {**schema, "properties": {**schema.get("properties", {}), **more.get("properties", {})}}
 
 
 def _transformed(sources: Sequence[_Result], transform: str | None, fields: Sequence[str]) -> _Result:
