@@ -75,6 +75,7 @@ def test_a_document_becomes_data(rest: Rest, tmp_path: Path) -> None:
     assert [run["id"] for run in rest.get("/runs?limit=2").json()["data"]] == [run_id, waited["id"]]
 
 
+@pytest.mark.program("curl")
 def test_curl(stack: Stack, tmp_path: Path) -> None:
     """What the pages print for curl works with another address, also for a body that curl asks leave to send."""
     content = _large_pdf(2 * MB)
