@@ -25,10 +25,11 @@ from docmill.client._batches import AsyncBatches
 from docmill.client._connection import TLS, Connection
 from docmill.client._deliveries import delivery
 from docmill.client._documents import AsyncDocuments, discard
+from docmill.client._handle import AsyncRunHandle
 from docmill.client._source import Source
 from docmill.client._watch import RunWatch
 from docmill.client.delivery import Delivery
-from docmill.client.errors import ApiError, RunCancelledError, RunFailedError, WaitTimeoutError
+from docmill.client.errors import ApiError, WaitTimeoutError
 from docmill.client.flow import Estimate, Flow, FlowConfig, FlowSummary
 from docmill.client.page import Page
 from docmill.client.run import Priority, Run, RunEvent, RunStatus
@@ -369,42 +370,6 @@ class AsyncRuns:
     def handle(self, run: Run) -> AsyncRunHandle:
         """A handle on a run that was started elsewhere."""
         return AsyncRunHandle(self, run)
-
-
-class AsyncRunHandle:
-    """A run that was started: watch it, wait for it, cancel it."""
-
-    def __init__(self, runs: AsyncRuns, run: Run) -> None:
-        self._runs = runs
-        self.run = run
-        """The run as it was when it was recorded."""
-
-    @property
-    def id(self) -> str:
-        """Id of the run."""
-        return self.run.id
-
-    def watch(
-        self, *, after_sequence: int = 0, on_run: Callable[[Run], None] | None = None
-    ) -> AsyncGenerator[RunEvent, None]:
-        """Its events, see `runs.watch`."""
-        return self._runs.watch(self.id, after_sequence=after_sequence, on_run=on_run)
-
-    async def result(self, *, timeout: float | None = None, evidence: bool = False) -> Run:  # noqa: ASYNC109 - as wait_for_completion
-        """Wait for its output.
-
-        Raises `RunFailedError` or `RunCancelledError` where there is none, `WaitTimeoutError` after `timeout` seconds.
-        """
-        run = await self._runs.wait_for_completion(self.id, timeout=timeout, evidence=evidence)
-        if run.status is RunStatus.FAILED:
-            raise RunFailedError(run)
-        if run.status is RunStatus.CANCELLED:
-            raise RunCancelledError(run)
-        return run
-
-    async def cancel(self) -> Run:
-        """Cancel it, see `runs.cancel`."""
-        return await self._runs.cancel(self.id)
 
 
 def _duration(seconds: float | None) -> duration_pb2.Duration | None:
