@@ -6,10 +6,12 @@ import asyncio
 import os
 import statistics
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from docmill.v1 import runs_pb2
 from tests.bench import _documents, _stack
 from tests.bench._figures import Figure, spread
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from tests.fixtures.stack import Stack
 
 _BAR = 2.0
+_LOOK = 0.25  # seconds between two looks at a run of the flood
+_ENDS = (runs_pb2.RUN_STATUS_SUCCEEDED, runs_pb2.RUN_STATUS_FAILED, runs_pb2.RUN_STATUS_CANCELLED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,12 +59,14 @@ async def _compare(flooder: Api, other: Api, kind: _Kind) -> list[Figure]:
         await other.finish(kind.page)
     idle = [(await other.finish(kind.page)).done_ms for _ in range(kind.asked)]
     document = await flooder.upload(kind.long)
-    flood = asyncio.gather(*(flooder.finish(document) for _ in range(kind.documents)))
+    began = time.perf_counter()
+    flood = asyncio.gather(*[_flooded(flooder, document) for _ in range(kind.documents)])
     amid: list[float] = []
     while not flood.done() and len(amid) < kind.asked:
         amid.append((await other.finish(kind.page)).done_ms)
     still = not flood.done()
-    runs = await flood
+    await flood
+    seconds = time.perf_counter() - began
     pages = kind.documents * kind.pages
     ratio = statistics.median(amid) / statistics.median(idle)
     return [
@@ -73,6 +79,17 @@ async def _compare(flooder: Api, other: Api, kind: _Kind) -> list[Figure]:
         ),
         Figure(
             what=f"The flood of {pages:,} {kind.name} pages meanwhile",
-            measured=f"{pages / max(run.done_ms for run in runs) * 1000:.1f} pages/s",
+            measured=f"{pages / seconds:.1f} pages/s",
         ),
     ]
+
+
+async def _flooded(api: Api, document: str) -> None:
+    """A run that nobody watches: whoever floods would take the cores by looking on from this machine."""
+    run_id = await api.start(document)
+    while True:
+        run = await api.get(run_id)
+        if run.status in _ENDS:
+            break
+        await asyncio.sleep(_LOOK)
+    assert run.status == runs_pb2.RUN_STATUS_SUCCEEDED, run.error

@@ -79,6 +79,7 @@ async def test_an_estimate_tells_what_a_run_would_cost(api: Api, live: dict[str,
         "FIELD_MISSING",
         "source",
     )
+    assert "one of document_id, page_count is required" in info.metadata["reason"]
 
 
 async def test_an_idempotency_key_gives_its_run(api: Api) -> None:

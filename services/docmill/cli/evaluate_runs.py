@@ -1,6 +1,7 @@
 """The runs of one `docmill eval`: bounded in number, with errors that cost their own document only."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -9,22 +10,26 @@ from rich.console import Console
 from rich.progress import Progress
 
 from docmill.client import (
+    ApiError,
     AsyncDocmill,
+    AsyncRunHandle,
     AuthenticationError,
-    ConnectionFailedError,
-    DocmillError,
+    Evidence,
     PermissionDeniedError,
     QueueFullError,
     RateLimitedError,
     Run,
+    RunCancelledError,
+    RunFailedError,
 )
 from docmill.domain.pages import Box
 from docmill.evaluate import DocumentScore, FieldScore, Labelled, Outcome, Place, Produced, Proof, Times
 
 _PICTURE_SIDE = 1600
 """Pixels of the longest side of the page that a piece is cut from."""
-_EVERYONES = (ConnectionFailedError, AuthenticationError, PermissionDeniedError)
+_EVERYONES = (AuthenticationError, PermissionDeniedError)
 """Errors that would meet every document."""
+_FULL = (RateLimitedError, QueueFullError)
 _PATIENCE = 60
 """How often a document waits for room before that counts as its error."""
 
@@ -59,8 +64,61 @@ class Evaluation:
     ) -> dict[tuple[str, str], bytes]:
         """A picture of each miss whose place is known, by path of the document and name of the field."""
         pairs = [(score, result) for score, result in zip(scores, results, strict=True) if result.run_id]
-        found = await self._each("pictures", pairs, self._cut)
-        return {key: picture for pictures in found for key, picture in pictures.items()}
+        found: dict[tuple[str, str], bytes] = {}
+        for pictures in await self._each("pictures", [pair for pair in pairs if _misses(pair[0])], self._pictures):
+            found |= pictures
+        return found
+
+    async def _one(self, document: Labelled) -> Result:
+        """A run, from the document's upload to its output."""
+        run_id = ""
+        try:
+            handle = await self._started(document)
+            run_id = handle.id
+            await handle.result()
+            run = await self._docmill.runs.get(run_id, evidence=True, include=["metrics"])
+        except _EVERYONES:
+            raise
+        except (ApiError, RunFailedError, RunCancelledError) as error:
+            return Result(Produced(error=str(error)), run_id)
+        return Result(_produced(run), run_id)
+
+    async def _started(self, document: Labelled) -> AsyncRunHandle:
+        """A run, as soon as the organization's limits leave room for it."""
+        for _ in range(_PATIENCE):
+            try:
+                return await self._docmill.flows.run(self._flow, document.path, **self._ask)
+            except _FULL as error:
+                await asyncio.sleep(error.retry_after or 1.0)
+        return await self._docmill.flows.run(self._flow, document.path, **self._ask)
+
+    async def _pictures(self, pair: tuple[DocumentScore, Result]) -> dict[tuple[str, str], bytes]:
+        """The pictures of one document's misses; a page without a picture is a report without that picture."""
+        from docmill.evaluate.pictures import crop  # noqa: PLC0415 - Pillow loads for those who want a report
+
+        score, result = pair
+        pages: dict[int, tuple[bytes, tuple[float, float]] | None] = {}
+        found: dict[tuple[str, str], bytes] = {}
+        for value in _misses(score):
+            number = (*value.labelled_at, *value.found_at)[0].page
+            if number not in pages:
+                pages[number] = await self._page(result.run_id, number)
+            page = pages[number]
+            if page is not None:
+                boxes = [
+                    [at.box for at in places if at.page == number] for places in (value.found_at, value.labelled_at)
+                ]
+                found[str(score.document.path), value.name] = crop(*page, *boxes)
+        return found
+
+    async def _page(self, run_id: str, number: int) -> tuple[bytes, tuple[float, float]] | None:
+        """A page's picture, and its size in the unit of its boxes."""
+        try:
+            page = await self._docmill.runs.page(run_id, number)
+            picture = await self._docmill.runs.page_image(run_id, number, max_side=_PICTURE_SIDE)
+        except ApiError:
+            return None
+        return (picture, (page.text.width, page.text.height)) if page.text else None
 
     async def _each(self, what: str, values: Sequence[T], work: Callable[[T], Awaitable[U]]) -> list[U]:
         """`work` on every value, so many at once; the results in the values' order."""
@@ -81,86 +139,34 @@ class Evaluation:
             finally:
                 for taker in takers:
                     taker.cancel()
-                await asyncio.gather(*takers, return_exceptions=True)
+                await asyncio.gather(*takers, return_exceptions=True)  # none outlives the connection
         return [results[index] for index in range(len(values))]
-
-    async def _one(self, document: Labelled) -> Result:
-        try:
-            run = await self._run(document)
-        except _EVERYONES:
-            raise
-        except DocmillError as error:
-            return Result(Produced(error=str(error)))
-        return Result(_produced(run), run.id)
-
-    async def _run(self, document: Labelled) -> Run:
-        """The ended run; where too much is under way already, it is asked for again."""
-        for left in range(_PATIENCE, -1, -1):
-            try:
-                handle = await self._docmill.flows.run(self._flow, document.path, **self._ask)
-                break
-            except (RateLimitedError, QueueFullError) as error:
-                if not left:
-                    raise
-                await asyncio.sleep(error.retry_after or 1.0)
-        async for _ in handle.watch():
-            pass
-        return await self._docmill.runs.get(handle.id, evidence=True, include=["metrics"])
-
-    async def _cut(self, pair: tuple[DocumentScore, Result]) -> dict[tuple[str, str], bytes]:
-        """The pictures of the misses of one document; none where its pages cannot be drawn."""
-        from docmill.evaluate.pictures import crop  # noqa: PLC0415 - Pillow loads for those who want a report
-
-        score, result = pair
-        sheets: dict[int, tuple[bytes, tuple[float, float]]] = {}
-        pictures = {}
-        for value in score.fields:
-            number = _page_of(value)
-            if value.outcome is Outcome.RIGHT or number is None:
-                continue
-            try:
-                if number not in sheets:
-                    sheets[number] = await self._sheet(result.run_id, number)
-            except _EVERYONES:
-                raise
-            except DocmillError:
-                continue
-            sheet, size = sheets[number]
-            found, labelled = _boxes(value.found_at, number), _boxes(value.labelled_at, number)
-            pictures[str(score.document.path), value.name] = crop(sheet, size, found, labelled)
-        return pictures
-
-    async def _sheet(self, run_id: str, number: int) -> tuple[bytes, tuple[float, float]]:
-        """A page's picture, and its size in the unit of its boxes."""
-        page = await self._docmill.runs.page(run_id, number)
-        size = (page.text.width, page.text.height) if page.text else (1.0, 1.0)
-        return await self._docmill.runs.page_image(run_id, number, max_side=_PICTURE_SIDE), size
 
 
 def _produced(run: Run) -> Produced:
-    if run.error is not None or run.output is None:
-        return Produced(error=run.error.message if run.error else f"the run is {run.status}")
-    proofs: dict[str, list[Proof]] = {}
-    for item in run.evidence:
-        place = Place(item.page_number, Box(item.box.x, item.box.y, item.box.w, item.box.h))
-        proofs.setdefault(item.path, []).append(Proof(place, item.confidence))
+    proofs: defaultdict[str, list[Proof]] = defaultdict(list)
+    for one in run.evidence:
+        proofs[one.path].append(Proof(_place(one), one.confidence))
     return Produced(output=run.output, proofs=proofs, times=_times(run))
 
 
+def _place(one: Evidence) -> Place:
+    return Place(one.page_number, Box(one.box.x, one.box.y, one.box.w, one.box.h))
+
+
 def _times(run: Run) -> Times | None:
-    metrics = run.metrics
-    if metrics is None:
+    if run.metrics is None:
         return None
-    extractions = [step.duration_ms for step in metrics.steps if step.node_type == "extract"]
+    extraction = [step.duration_ms for step in run.metrics.steps if step.node_type == "extract"]
     return Times(
-        run=metrics.duration_ms, reading=metrics.engine_ms, extraction=sum(extractions) if extractions else None
+        run=run.metrics.duration_ms,
+        reading=run.metrics.engine_ms,
+        extraction=sum(extraction) if extraction else None,
     )
 
 
-def _page_of(value: FieldScore) -> int | None:
-    """The page that shows a miss best: where it was read, or where it should have been."""
-    return next((place.page for place in (*value.found_at, *value.labelled_at)), None)
-
-
-def _boxes(places: Sequence[Place], page: int) -> list[Box]:
-    return [place.box for place in places if place.page == page]
+def _misses(score: DocumentScore) -> list[FieldScore]:
+    """Values that are not right, of which some place is known."""
+    return [
+        value for value in score.fields if value.outcome is not Outcome.RIGHT and (value.found_at or value.labelled_at)
+    ]

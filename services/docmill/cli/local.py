@@ -23,7 +23,16 @@ async def local_docmill() -> AsyncIterator[Server]:
     """How to reach it; it is stopped and its data deleted at the end of the block."""
     with TemporaryDirectory(prefix="docmill-eval-") as folder:
         ready, log = Path(folder) / "ready.json", Path(folder) / "log"
-        options = ["--data", f"{folder}/data", "--ready-file", ready, "--grpc", "127.0.0.1:0", "--rest", "127.0.0.1:0"]
+        options = [
+            "--data",
+            f"{folder}/data",
+            "--ready-file",
+            str(ready),
+            "--grpc",
+            "127.0.0.1:0",
+            "--rest",
+            "127.0.0.1:0",
+        ]
         with log.open("wb") as out:
             up = subprocess.Popen(  # noqa: ASYNC220 - it is started once
                 [sys.executable, "-c", _UP, "up", *options],

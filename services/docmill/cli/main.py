@@ -2,7 +2,7 @@
 
 Exit codes:
   0    done; every run succeeded
-  1    a run failed or was cancelled, `doctor` found something missing, or `eval --min-f1` a set below it
+  1    a run failed or was cancelled, or `doctor` found something missing
   2    the command line is wrong: an unknown option, a value that cannot be right, a file that is not there
   3    docmill cannot be reached; in operator commands: its database or its bus
   4    the API key is missing or wrong, or lacks a scope
@@ -21,7 +21,7 @@ from importlib.metadata import version
 
 from cyclopts import App, CycloptsError, MissingArgumentError, Parameter, UnknownCommandError
 
-from docmill.cli import accounts, deliveries, evaluate, flows, run, runs, system, usage
+from docmill.cli import accounts, batch, deliveries, evaluate, flows, run, runs, system, usage
 from docmill.cli import credits as credits_
 from docmill.cli.failures import DONE, UsageError, report
 from docmill.cli.options import DOCUMENTS, OPERATION
@@ -54,11 +54,13 @@ app = App(
 
 app.command(run.run, group=DOCUMENTS, version_flags=[])  # --version is the flow's
 app.command(run.watch, group=DOCUMENTS)
+app.command(batch.batch, group=DOCUMENTS)
+app.command(batch.app)
 app.command(run.cancel, group=DOCUMENTS)
+app.command(evaluate.evaluate, name="eval", group=DOCUMENTS, version_flags=[])
 app.command(runs.app)
 app.command(deliveries.app)
 app.command(flows.app)
-app.command(evaluate.evaluate, name="eval", group=DOCUMENTS, version_flags=[])
 app.command(usage.usage, group=DOCUMENTS)
 app.command(system.up, group=OPERATION)
 app.command(system.serve, group=OPERATION)

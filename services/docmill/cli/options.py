@@ -1,14 +1,10 @@
 """Options that many commands share."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from json import JSONDecodeError, loads
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Group, Parameter
-
-from docmill.cli.failures import UsageError
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -59,26 +55,3 @@ def settings_of(data: Path | None, **given: Any) -> "Settings":
     if data is not None:
         given["data"] = data.absolute()
     return load_settings(**given)
-
-
-def pairs(given: Sequence[str] | None, option: str, what: str) -> dict[str, str]:
-    """`name=value` of an option that may be given several times. `what` it is, for the complaint: `a label`."""
-    found: dict[str, str] = {}
-    for pair in given or ():
-        name, equals, value = pair.partition("=")
-        if not name or not equals:
-            raise UsageError(f"{option} {pair!r}: {what} is given as name=value")
-        found[name] = value
-    return found
-
-
-def variables(given: Sequence[str] | None) -> dict[str, Any] | None:
-    """Values of `--var`: JSON, or text where it is none; None where there are none."""
-    return {name: _value(text) for name, text in pairs(given, "--var", "a variable").items()} or None
-
-
-def _value(text: str) -> Any:
-    try:
-        return loads(text)
-    except JSONDecodeError:
-        return text

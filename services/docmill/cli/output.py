@@ -17,16 +17,16 @@ def json_line(value: Any) -> None:
     print(json.dumps(value, ensure_ascii=False), flush=True)
 
 
-def notice(text: str) -> None:
-    """Say something on stderr, as errors are said."""
-    print(f"docmill: {printable(' '.join(text.split()))}", file=sys.stderr, flush=True)
-
-
 def json_pretty(value: Any) -> None:
     """Print JSON for people; programs can read it too."""
     from rich.console import Console  # noqa: PLC0415 - Rich loads when something is printed with it
 
     Console(highlight=False).print_json(json.dumps(value, ensure_ascii=False))
+
+
+def notice(text: str) -> None:
+    """A line for people beside the output: on stderr."""
+    print(printable(text), file=sys.stderr, flush=True)
 
 
 def printable(text: str) -> str:

@@ -59,7 +59,8 @@ class Fields:
 
     def labels(self) -> frozenset[str]:
         """Every label that somebody looks at."""
-        return frozenset(label for one in (*self.fields, *self.tables) for label in one.labels)
+        given = [one.labels for one in self.fields] + [one.labels for one in self.tables]
+        return frozenset(label for labels in given for label in labels)
 
 
 @cache

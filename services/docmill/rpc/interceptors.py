@@ -211,18 +211,24 @@ class Validation(Layer):
         violations = self._validator.collect_violations(request)
         if not violations:
             return
-        found = [_violation(violation.proto) for violation in violations]
+        found = [_violation(violation.proto, request) for violation in violations]
         reason, field, message = _worst(found[0], violations[0].proto.rule_id)
         raise InvalidRequest(reason, message, {"field": field, "reason": found[0].description}, violations=found)
 
 
-def _violation(violation: Any) -> FieldViolation:
-    path = ""
+def _violation(violation: Any, request: Message) -> FieldViolation:
+    path, description = "", violation.message
+    descriptor = request.DESCRIPTOR
     for element in violation.field.elements if violation.field else ():
         subscript = getattr(element, "subscript", None)
         name = f"{element.field_name}[{subscript.value}]" if subscript else element.field_name
         path = f"{path}.{name}" if path else name
-    return FieldViolation(field=path, description=violation.message)
+        if element.field_name in descriptor.oneofs_by_name:  # which ones there are helps more than that there are some
+            choices = [field.name for field in descriptor.oneofs_by_name[element.field_name].fields]
+            description = f"one of {', '.join(choices)} is required"
+        elif element.field_name in descriptor.fields_by_name:
+            descriptor = descriptor.fields_by_name[element.field_name].message_type or descriptor
+    return FieldViolation(field=path, description=description)
 
 
 def _worst(violation: FieldViolation, rule: str) -> tuple[Reason, str, str]:
