@@ -38,7 +38,7 @@ def test_the_commands_are_those_scripts_rely_on() -> None:
         *("flows apply", "up", "serve", "migrate", "config", "doctor", "orgs", "orgs create", "orgs list"),
         *("keys", "keys create", "keys list", "keys revoke", "credits", "credits grant", "credits show"),
         *("deliveries", "deliveries list", "deliveries redeliver", "orgs webhook-secret"),
-        *("orgs set-plan", "usage", "batch", "batches", "batches list", "batches watch", "batches results"),
+        *("orgs set-plan", "usage", "eval", "batch", "batches", "batches list", "batches watch", "batches results"),
         "batches cancel",
     }
 
@@ -72,6 +72,14 @@ def test_help_loads_nothing_heavy() -> None:
         "yaml",
     ]
     code = f"import sys, docmill.cli.main\nprint([m for m in {heavy} if m in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert result.stdout.strip() == "[]"
+
+
+def test_eval_runs_on_the_base_install() -> None:
+    """Against a docmill elsewhere nothing of the extras is needed; pictures of the misses need Pillow."""
+    extras = ["stamina", "PIL", "structlog", "orjson", "numpy"]
+    code = f"import sys, docmill.cli.evaluate_runs, docmill.evaluate\nprint([m for m in {extras} if m in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert result.stdout.strip() == "[]"
 

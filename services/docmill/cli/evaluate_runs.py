@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import stamina
 from rich.console import Console
 from rich.progress import Progress
 
@@ -25,14 +24,12 @@ from docmill.client import (
 )
 from docmill.domain.pages import Box
 from docmill.evaluate import DocumentScore, FieldScore, Labelled, Outcome, Place, Produced, Proof, Times
-from docmill.evaluate.pictures import crop
 
 _PICTURE_SIDE = 1600
 """Pixels of the longest side of the page that a piece is cut from."""
 _EVERYONES = (AuthenticationError, PermissionDeniedError)
 """Errors that would meet every document."""
 _FULL = (RateLimitedError, QueueFullError)
-_WAIT_SECONDS = 10.0
 _PATIENCE = 60
 """How often a document waits for room before that counts as its error."""
 
@@ -88,13 +85,17 @@ class Evaluation:
 
     async def _started(self, document: Labelled) -> AsyncRunHandle:
         """A run, as soon as the organization's limits leave room for it."""
-        async for attempt in stamina.retry_context(on=_FULL, attempts=_PATIENCE, timeout=None, wait_max=_WAIT_SECONDS):
-            with attempt:
+        for _ in range(_PATIENCE):
+            try:
                 return await self._docmill.flows.run(self._flow, document.path, **self._ask)
-        raise AssertionError("the last attempt raises")  # pragma: no cover
+            except _FULL as error:
+                await asyncio.sleep(error.retry_after or 1.0)
+        return await self._docmill.flows.run(self._flow, document.path, **self._ask)
 
     async def _pictures(self, pair: tuple[DocumentScore, Result]) -> dict[tuple[str, str], bytes]:
         """The pictures of one document's misses; a page without a picture is a report without that picture."""
+        from docmill.evaluate.pictures import crop  # noqa: PLC0415 - Pillow loads for those who want a report
+
         score, result = pair
         pages: dict[int, tuple[bytes, tuple[float, float]] | None] = {}
         found: dict[tuple[str, str], bytes] = {}
@@ -138,6 +139,7 @@ class Evaluation:
             finally:
                 for taker in takers:
                     taker.cancel()
+                await asyncio.gather(*takers, return_exceptions=True)  # none outlives the connection
         return [results[index] for index in range(len(values))]
 
 
