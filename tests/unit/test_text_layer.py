@@ -175,6 +175,24 @@ def test_kerning_is_no_blank(tmp_path: Path) -> None:
     assert [[word.text for word in line.words] for line in layer.lines] == [["Verk\u00e4ufer"], ["a", "b"]]
 
 
+def test_raised_letters_belong_to_their_word(tmp_path: Path) -> None:
+    """PDFium breaks the line before them; a cell right below a word stays one of its own."""
+
+    def draw(canvas: Any) -> None:
+        canvas.scale(0.1, 0.1)
+        x = 1000.0
+        for size, raised, text in ((70, 0, "the 30"), (46, 25, "th"), (70, 0, " day")):
+            canvas.setFont("Helvetica", size)
+            for letter in text:
+                canvas.drawString(x, 7000 + raised, letter)
+                x += canvas.stringWidth(letter, "Helvetica", size)
+        canvas.drawString(1000, 6500, "LUR")
+        canvas.drawString(1000, 6440, "Start")
+
+    layer = layer_of(layers.page_pdf(tmp_path / "a.pdf", draw))
+    assert sorted(word.text for line in layer.lines for word in line.words) == ["30th", "LUR", "Start", "day", "the"]
+
+
 def test_word_drawn_letter_by_letter_is_one_word(tmp_path: Path) -> None:
     """Kerning programs place every letter by itself."""
     from reportlab.pdfbase.pdfmetrics import stringWidth

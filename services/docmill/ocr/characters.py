@@ -25,7 +25,9 @@ _APART = 0.5  # of a character's size, between two that belong to different word
 _BESIDE, _OVER = 0.02, -0.02
 _BESIDE_NEXT, _OVER_NEXT = 0.1, -0.25
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
-_KERNED = 0.15  # the same for a blank that PDFium made up between letters of one command: "Ver käufer"
+_LINE_BREAK = 2  # characters of it
+_SHARED = 0.4  # of the smaller height, by characters of one line, raised ones too
+_KERNED = 0.15  # of its size, over a blank that PDFium made up between letters of one command: "Ver käufer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class Characters:
         wide = inside & (gaps > _APART)
         unsure = np.flatnonzero(inside & ~wide & ((gaps > _BESIDE) | (gaps < _OVER)))
         places = np.concatenate([np.flatnonzero(wide), unsure[self._drawn_apart(unsure, gaps[unsure], drawn)]]) + 1
-        kept = ~self._kerned(starts, ends)
+        kept = ~self._joined(starts, ends, drawn)
         starts, ends = starts[np.concatenate([[True], kept])], ends[np.concatenate([kept, [True]])]
         if not places.size:
             return starts, ends
@@ -74,26 +76,43 @@ class Characters:
         self, before: NDArray[np.intp], gaps: NDArray[np.float64], drawn: Sequence[int]
     ) -> NDArray[np.bool_]:
         """Whether each of the characters ends what one command drew, and the next one is none of its letters."""
-        one, other = self.drawn_by(before), self.drawn_by(before + 1)
-        if one == other:
-            return np.zeros(len(before), dtype=np.bool_)
-        order = {text: index for index, text in enumerate(drawn)}
-        steps = np.array([order.get(b, 0) - order.get(a, 0) for a, b in zip(one, other, strict=True)])
+        steps = self._steps(before, before + 1, drawn)
         backwards = [_RIGHT_TO_LEFT.match(self.text[index]) is not None for index in before.tolist()]
         following = np.where(backwards, np.abs(steps), steps) == 1  # PDFium puts them in the order of reading
         far = (gaps > _BESIDE_NEXT) | (gaps < _OVER_NEXT)
         return np.asarray((steps != 0) & (far | ~following), dtype=np.bool_)
 
-    def _kerned(self, starts: NDArray[np.intp], ends: NDArray[np.intp]) -> NDArray[np.bool_]:
-        """For each word but the last, whether the next one is the rest of it."""
+    def _joined(self, starts: NDArray[np.intp], ends: NDArray[np.intp], drawn: Sequence[int]) -> NDArray[np.bool_]:
+        """For each word but the last, whether the next one is the rest of it.
+
+        PDFium made up what stands between: a blank within one command, or a line break before the next one, whose
+        letters are raised ("30th") or turned.
+        """
         before, after = ends[:-1] - 1, starts[1:]
-        gaps = self._gaps(before, after)
-        found = np.flatnonzero((after - before == 2) & (gaps < _KERNED) & (gaps > _OVER))
+        between, gaps = after - before - 1, self._gaps(before, after)
+        broken = (between == _LINE_BREAK) & (gaps < _BESIDE) & self._on_one_line(before, after)
+        found = np.flatnonzero((gaps > _OVER) & (gaps < _KERNED) & ((between == 1) | broken))
         made_up = bulk.generated(bulk.address(self.textpage), (before[found] + 1).tolist())
         found = found[np.equal(made_up, 1)]
-        kerned = np.zeros(len(before), dtype=np.bool_)
-        kerned[found[np.equal(self.drawn_by(before[found]), self.drawn_by(after[found]))]] = True
-        return kerned
+        steps = self._steps(before[found], after[found], drawn)
+        joined = np.zeros(len(before), dtype=np.bool_)
+        joined[found[(steps == 0) | ((steps == 1) & broken[found])]] = True
+        return joined
+
+    def _steps(self, one: NDArray[np.intp], other: NDArray[np.intp], drawn: Sequence[int]) -> NDArray[np.intp]:
+        """How many commands after the one character the other was drawn; 0 if by the same one."""
+        first, second = self.drawn_by(one), self.drawn_by(other)
+        if first == second:
+            return np.zeros(len(one), dtype=np.intp)
+        order = {text: index for index, text in enumerate(drawn)}
+        return np.array([order.get(b, 0) - order.get(a, 0) for a, b in zip(first, second, strict=True)], dtype=np.intp)
+
+    def _on_one_line(self, before: NDArray[np.intp], after: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """Whether characters stand right of others and share enough of their height."""
+        left, bottom, _, top = self.rects.T
+        shared = np.minimum(top[before], top[after]) - np.maximum(bottom[before], bottom[after])
+        smaller = np.minimum(top[before] - bottom[before], top[after] - bottom[after])
+        return np.asarray((left[after] > left[before]) & (shared > _SHARED * smaller), dtype=np.bool_)
 
     def _gaps(self, before: NDArray[np.intp] | slice, after: NDArray[np.intp] | slice) -> NDArray[np.float64]:
         """How far characters stand from others, in their size: negative where they cover each other."""

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 __all__ = ["evenly_lit", "is_faint", "stretched"]
 
 _LIGHT_SIDE = 700  # pixels of the longest side at which the light is looked at
-_SHADOW = 0.05, 0.3  # brightness of the darkest paper, as a share of the brightest; still darker, it is no paper
+_SHADOW = 0.05, 0.22  # brightness of the darkest paper, as a share of the brightest; still darker, it is no paper
 _DARKEST = 40.0  # nothing is lifted as if its paper were darker than this: grain would become ink
 _PAPER = 245.0  # brightness that paper is brought to
 _INK_SIDE = 500  # pixels of the longest side at which contrast is looked at: grain is averaged away
 _INK, _BLANK = 0.1, 95.0  # percentiles of the grey values that stand for ink and for paper
-_FAINT = 4.0, 15.0  # grey levels between them: engines read more by themselves, and less is grain on a blank sheet
+_FAINT = 4.0, 30.0  # grey levels between them: engines read more by themselves, and less is grain on a blank sheet
 
 
 def evenly_lit(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -104,7 +104,7 @@ class _Row:
         smaller, larger = (height, own) if height < own else (own, height)
         if larger > 2 * smaller:  # a large heading beside small print: only at the same middle
             return abs(self.middle - top - height / 2) < smaller / 2
-        return (min(bottom, self.bottom)) - (max(top, self.top)) >= (_SAME_ROW * smaller)
+        return min(bottom, self.bottom) - max(top, self.top) >= _SAME_ROW * smaller
 
     def add(self, word: Word, top: float, bottom: float) -> None:
         """Appends; the row's band follows the mean of its words, so that it neither grows nor drifts."""
@@ -113,9 +113,12 @@ class _Row:
         self.top = (self.top * count + top) / (count + 1)
         self.bottom = (self.bottom * count + bottom) / (count + 1)
         self.height = self.bottom - self.top
-        left, right = word.box.x, word.box.x + word.box.w
-        self.left = min(self.left, left)
-        self.right = max(self.right, right)
+
+    def settle(self) -> None:
+        """Puts the words in order, once all of them were added."""
+        self.words.sort(key=lambda word: word.box.x)
+        self._measure()
+        self.left, self.right = self._lefts[0], self._rights[-1]
 
     def gutters(self, ruler: _Ruler) -> int:
         """Where on the ruler a gutter may begin so that no word of the row stands in it."""
@@ -178,7 +181,7 @@ def _rows(words: Sequence[Word]) -> list[_Row]:
         else:
             rows.append(_Row([word]))
     for row in rows:
-        row.words.sort(key=lambda word: word.box.x)
+        row.settle()
     return sorted(rows, key=lambda row: row.middle)
 
 
