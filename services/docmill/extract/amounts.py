@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Amounts", "find_amounts", "labelled_amounts"]
 
 _LABELS: Mapping[str, Mapping[str, float]] = {
-    "subtotal": {"subtotal": 1.0},
+    "subtotal": {"subtotal": 1.0, "line_sum": 0.8},
     "tax": {"tax": 1.0},
     "total": {"grand_total": 1.0, "total": 0.85, "amount_due": 0.8},
 }
@@ -29,6 +29,8 @@ _TOP = 5  # proposals a field that are tried together
 _MAX_CHANGES = 20  # discounts, shipping and rounding that may stand between the sums
 _HOLDS = 0.5  # what a sum that holds is worth, in scores
 _BREAKS = 0.6
+_SETTLES = 0.4  # what it is worth that cash less change is the total
+_UNNAMED = 0.45  # score of an amount that no word calls the total, but that cash less change
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +53,12 @@ def find_amounts(sheet: Sheet, skip_rows: frozenset[int], line_sum: Decimal | No
     extras = islice(labelled_amounts(sheet, {"discount": 1, "shipping": 1, "rounding": 1}, skip_rows), _MAX_CHANGES)
     amounts = [value for found in extras if (value := _value(found)) is not None]
     changes = {Decimal(0), *amounts, *(-amount for amount in amounts)}
-    proposals["total"] = _favour_final([*proposals["total"], *_rounded(sheet, proposals["total"], skip_rows)])
+    settled = _settled(sheet, skip_rows)
+    totals = [*proposals["total"], *_rounded(sheet, proposals["total"], skip_rows)]
+    proposals["total"] = _favour_final(totals or _unnamed(sheet, settled, proposals["subtotal"]), settled)
     best = max(
         product([None, *proposals["subtotal"]], [None, *proposals["tax"]], [None, *proposals["total"]]),
-        key=lambda triple: _worth(triple, changes, line_sum),
+        key=lambda triple: _worth(triple, changes, line_sum, settled),
     )
     sums_hold = _holds(_values(best), changes) is True
     subtotal, tax, total = (_surer(found) if found and sums_hold else found for found in best)
@@ -65,11 +69,35 @@ def labelled_amounts(sheet: Sheet, weights: Mapping[str, float], skip_rows: froz
     """Amounts that stand by a label of one of the concepts, scored by label, place and form."""
     for label in sheet.labelled(*weights):
         others = sheet.labels_by_row[label.span.row.index]
-        if label.span.row.index in skip_rows or any(other.concept == "not_total" for other in others):
+        if label.span.row.index in skip_rows or any(_speaks_for(sheet, other, label) for other in others):
             continue
         weight = weights[label.concept] * (1.0 if label.own_cell else 0.75)
         for score, money in _beside(sheet, label, others, skip_rows):
             yield Found(money.value, (money.span,), weight * score * _form(money) * money.span.confidence)
+
+
+def _speaks_for(sheet: Sheet, other: Label, label: Label) -> bool:
+    """Whether `Total savings` and the like own the row; not if their number stands before the label already."""
+    numbers = sheet.money_by_row.get(label.span.row.index, ())
+    answered = any(other.span.end <= money.span.first and money.span.end <= label.span.first for money in numbers)
+    return other.concept == "not_total" and not answered
+
+
+def _settled(sheet: Sheet, skip_rows: frozenset[int]) -> set[Decimal]:
+    """What was paid less the change that was given: such a difference is the total, up to cash rounding."""
+    paid, change = (
+        {abs(value) for found in labelled_amounts(sheet, {concept: 1.0}, skip_rows) if (value := _value(found))}
+        for concept in ("paid", "change")
+    )
+    return {gave - back for gave in paid for back in change if gave > back}
+
+
+def _unnamed(sheet: Sheet, settled: set[Decimal], subtotals: Sequence[Found]) -> list[Found]:
+    """Where no word calls an amount the total: the last amount that was settled in cash, else the subtotal."""
+    cash = [money for money in sheet.money if money.is_amount and money.value in settled]
+    if cash:
+        return [Found(cash[-1].value, (cash[-1].span,), _UNNAMED * cash[-1].span.confidence)]
+    return [found.weighted(_UNNAMED) for found in subtotals[:1]]
 
 
 def _beside(
@@ -115,7 +143,7 @@ def _rounded(sheet: Sheet, totals: Sequence[Found], skip_rows: frozenset[int]) -
             yield found
 
 
-def _favour_final(totals: Sequence[Found]) -> list[Found]:
+def _favour_final(totals: Sequence[Found], settled: set[Decimal]) -> list[Found]:
     """Of several totals the invoice's own is the largest (the others are sums of parts), or what cash rounding made of it.
 
     Tills round to five cents and print both; the rounded one is what is paid, whatever word stands by it.
@@ -123,7 +151,7 @@ def _favour_final(totals: Sequence[Found]) -> list[Found]:
     values = [value for found in totals if (value := _value(found)) is not None]
     if not values:
         return []
-    largest = max(values)
+    largest = max((value for value in values if value in settled), default=max(values))
     near = {value for value in values if abs(value - largest) < _ROUNDING}
     rounded = [value for value in near if value % _ROUNDING == 0]
     final = rounded[0] if len(near) > 1 and rounded else largest
@@ -138,7 +166,7 @@ def _favour_final(totals: Sequence[Found]) -> list[Found]:
 _Triple = tuple[Found | None, Found | None, Found | None]  # subtotal, tax, total
 
 
-def _worth(triple: _Triple, changes: set[Decimal], line_sum: Decimal | None) -> float:
+def _worth(triple: _Triple, changes: set[Decimal], line_sum: Decimal | None, settled: set[Decimal]) -> float:
     """Scores of the parts, plus what their sums say."""
     found = [part for part in triple if part is not None]
     if len({part.spans[0].box for part in found}) < len(found):
@@ -151,6 +179,7 @@ def _worth(triple: _Triple, changes: set[Decimal], line_sum: Decimal | None) -> 
         value is not None and abs(value - line_sum) <= _ROUNDING for value in (subtotal, total)
     ):
         worth += 0.2
+    worth += _SETTLES if total in settled else 0.0
     if total is not None and tax is not None and tax * 2 > total:
         worth -= _BREAKS  # no tax is half of the total
     return worth

@@ -24,7 +24,7 @@ __all__ = ["Item", "Table", "find_table"]
 
 NUMERIC = frozenset({"quantity", "unit_price", "line_total", "tax_rate", "discount"})
 _DECIDING = ("line_total", "unit_price", "quantity")
-_STOP = frozenset({"subtotal", "tax", "total", "grand_total", "amount_due", "rounding", "paid"})
+_STOP = frozenset({"subtotal", "tax", "total", "grand_total", "amount_due", "rounding", "paid", "change", "line_sum"})
 _SKIP = frozenset({"not_total"})
 _MAX_ITEMS = 2000
 _OFF_COLUMN = 0.09  # share of the page's width that a number may be off its column's header
