@@ -33,6 +33,9 @@ _SETTLES = 0.4  # what it is worth that cash less change is the total
 _UNNAMED = 0.45  # score of an amount that no word calls the total, but that cash less change
 
 
+_Triple = tuple[Found | None, Found | None, Found | None]  # subtotal, tax, total
+
+
 @dataclass(frozen=True, slots=True)
 class Amounts:
     """The sums of a document; None where nothing was found."""
@@ -55,11 +58,13 @@ def find_amounts(sheet: Sheet, skip_rows: frozenset[int], line_sum: Decimal | No
     changes = {Decimal(0), *amounts, *(-amount for amount in amounts)}
     settled = _settled(sheet, skip_rows)
     totals = [*proposals["total"], *_rounded(sheet, proposals["total"], skip_rows)]
-    proposals["total"] = _favour_final(totals or _unnamed(sheet, settled, proposals["subtotal"]), settled)
+    proposals["total"] = _favour_final(totals, settled)
     best = max(
         product([None, *proposals["subtotal"]], [None, *proposals["tax"]], [None, *proposals["total"]]),
         key=lambda triple: _worth(triple, changes, line_sum, settled),
     )
+    if not totals:
+        best = (*best[:2], _unnamed(sheet, settled, best))
     sums_hold = _holds(_values(best), changes) is True
     subtotal, tax, total = (_surer(found) if found and sums_hold else found for found in best)
     return Amounts(subtotal, tax, total)
@@ -86,18 +91,19 @@ def _speaks_for(sheet: Sheet, other: Label, label: Label) -> bool:
 def _settled(sheet: Sheet, skip_rows: frozenset[int]) -> set[Decimal]:
     """What was paid less the change that was given: such a difference is the total, up to cash rounding."""
     paid, change = (
-        {abs(value) for found in labelled_amounts(sheet, {concept: 1.0}, skip_rows) if (value := _value(found))}
+        {abs(value) for found in labelled_amounts(sheet, {concept: 1.0}, skip_rows) if (value := _value(found)) is not None}
         for concept in ("paid", "change")
     )
     return {gave - back for gave in paid for back in change if gave > back}
 
 
-def _unnamed(sheet: Sheet, settled: set[Decimal], subtotals: Sequence[Found]) -> list[Found]:
-    """Where no word calls an amount the total: the last amount that was settled in cash, else the subtotal."""
+def _unnamed(sheet: Sheet, settled: set[Decimal], best: _Triple) -> Found | None:
+    """Where no word calls an amount the total: the last one that was settled in cash, else a subtotal without tax."""
     cash = [money for money in sheet.money if money.is_amount and money.value in settled]
     if cash:
-        return [Found(cash[-1].value, (cash[-1].span,), _UNNAMED * cash[-1].span.confidence)]
-    return [found.weighted(_UNNAMED) for found in subtotals[:1]]
+        return Found(cash[-1].value, (cash[-1].span,), _UNNAMED * cash[-1].span.confidence)
+    subtotal, tax, _ = best
+    return subtotal.weighted(_UNNAMED) if subtotal is not None and not _value(tax) else None
 
 
 def _beside(
@@ -161,9 +167,6 @@ def _favour_final(totals: Sequence[Found], settled: set[Decimal]) -> list[Found]
         Found(found.value, found.spans, max(boost, found.score)) if found.value == final else found.weighted(0.9)
         for found in totals
     ]
-
-
-_Triple = tuple[Found | None, Found | None, Found | None]  # subtotal, tax, total
 
 
 def _worth(triple: _Triple, changes: set[Decimal], line_sum: Decimal | None, settled: set[Decimal]) -> float:

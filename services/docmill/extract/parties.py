@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 __all__ = ["Party", "find_issuer", "find_recipient"]
 
 _FORM = re.compile(  # legal forms; those of two letters only where a name may end
-    r"\b(?:gmbh(?: ?& ?co\.? ?kg)?|ohg|e\.? ?k|gbr|ltd|limited|llc|llp|inc|corp(?:oration)?|plc|company|pty|pvt|"
+    r"\b(?:gmbh(?: ?& ?co\.? ?kg)?|ohg|e\.? ?k|gbr|ltd|limited|llc|llp|corp(?:oration)?|plc|company(?! (?:reg|no|number))|pty|pvt|"
     r"sdn\.? ?(?:bhd|8hd)|bhd|enterprise|s\.?a\.?r\.?l|s\.?a\.?s(?:\.?u)?|s\.?r\.?l|s\.?p\.?a|s\.?n\.?c|v\.?o\.?f|"
-    r"lda|unipessoal|eurl|(?:ag|kg|ug|co|s\.?a|s\.?l(?:\.?u)?|b\.?v|n\.?v|s/b)(?=\.?\s*(?:$|[(&,-])))(?:\.|\b)(?!@)",
+    r"lda|unipessoal|eurl|(?:ag|kg|ug|co|inc|s\.?a|s\.?l(?:\.?u)?|b\.?v|n\.?v|s/b)(?=\.?\s*(?:$|[(&,-])))(?:\.|\b)(?!@)",
     re.IGNORECASE,
 )
 _KIND = re.compile(
