@@ -36,7 +36,7 @@ _STREET = re.compile(
     r"\blane\b|\bdrive\b|\bblvd|\bboulevard|\bway\b|\bsquare\b|\bsuite\b|\bfloor\b|\bunit\b|\bp\.?o\.? box|\brue\b|\bchemin\b|"
     r"\bplace\b|\bquai\b|\bcalle\b|\bavda|\bavenida|\bplaza\b|\bpaseo\b|\bcamino\b|\bvia\b|\bviale\b|\bpiazza\b|\bcorso\b|"
     r"straat\b|laan\b|plein\b|\bgracht|\brua\b|\btravessa\b|\blargo\b|\bjalan\b|\bjln\b|\bjin\b|\btaman\b|\btmn\b|\blot\b|\bno\.? ?\d|"
-    r"\blorong\b|\bpersiaran\b|\bkawasan\b|\bbandar\b|\bkampung\b|\bmall\b|\bplot\b|\bsector\b|\bnagar\b|\bbuilding\b|\bbatu\b)",
+    r"\blorong\b|\bpersiaran\b|\blebuh\b|\blevel\b|\bblock\b|\bblok\b|\bmukim\b|\bseksyen\b|\bjl\b|\bground floor\b|\bkawasan\b|\bbandar\b|\bkampung\b|\bmall\b|\bplot\b|\bsector\b|\bnagar\b|\bbuilding\b|\bbatu\b)",
     re.IGNORECASE,
 )
 _HOUSE = re.compile(
@@ -63,6 +63,16 @@ _TITLE = frozenset(
 )  # fmt: skip
 _STOPPING = frozenset({"phone", "fax", "email", "tax_id", "registration", "iban", "invoice_number", "date", "buyer", "ship_to",
                        "order_number", "customer_number", "due_date", "time", "total", "payment_method"})  # fmt: skip
+_INLINE = frozenset({"phone", "fax", "email", "tax_id", "registration", "iban"})
+_TRADE = re.compile(  # what a name ends with; a line that starts so goes on with the name above it
+    r"(?:enterprise|stationery|trading|restaurant|restoran|hardware|services?|solutions?|holdings?|industries|marketing|"
+    r"supply|supplies|suppliers|bistro|cafe|caf\u00e9|bakery|confectionery|pharmacy|store|stores|shop|house|company|group|"
+    r"international|products?|food|foods|electrical|motors?|auto|books?|gift)\b|[&(+]",
+    re.IGNORECASE,
+)
+_OPEN = re.compile(r"\([^)]*$")
+_GOES_ON = re.compile(r"(?:&|\+|\b(?:of|the|and|und|et|y|e|en))$|\([^)]*$", re.IGNORECASE)
+_KEY_VALUE = re.compile(r"^[^:]{2,30}? ?: ?\S|^[^\W\d]{2,}\.?$")
 _RETURN_LINE = re.compile(r"\s*(?:[·•|*]|\s[-\u2013\u2014]\s|\s/\s)\s*")
 _REGISTRATION = re.compile(
     r"\s*\(?(?:co\.? ?(?:reg\.? ?)?no\.? ?:? ?)?\d{4,}\s?-?\s?[A-Z]\)?$", re.IGNORECASE
@@ -164,7 +174,10 @@ def _best_lines(
                 continue
             score = _name_score(sheet, cell, _order(sheet, cell))
             if score > best[0]:
-                best = (score, list(block.cells[position:]))
+                start = position
+                while start > 0 and _wraps(sheet, block.cells[start - 1], block.cells[start]):
+                    start -= 1
+                best = (score, list(block.cells[start:]))
     return best[1]
 
 
@@ -222,13 +235,15 @@ def _name_and_address(
     if len(pieces) > 1 and _is_address(" ".join(piece.text for piece in pieces[1:])):
         return _found([pieces[0]], 0.8), _found(pieces[1:], 0.75)
     confidence = 0.85 if _FORM.search(first.text) else 0.7
+    first = _before_labels(sheet, first)
     name_lines = [first]
     rest = list(lines[1:])
     beside = next((cell for cell in first.row.cells if cell.first == first.end), None)
     if beside is not None and _only_form(beside.text):
         name_lines.append(beside)
-    elif rest and _only_form(rest[0].text):
-        name_lines.append(rest.pop(0))
+    else:
+        while rest and (_only_form(rest[0].text) or _wraps(sheet, name_lines[-1], rest[0])):
+            name_lines.append(_before_labels(sheet, rest.pop(0)))
     address = _address_lines(sheet, rest)
     if not address:
         address = _address_elsewhere(sheet, first, blocks)
@@ -261,24 +276,37 @@ def _address_lines(sheet: Sheet, lines: Sequence[Span]) -> list[Span]:
     """Lines that look like an address, and those between them, up to the first that is something else."""
     taken: list[Span] = []
     looked = 0
+    closed = False
     for line in lines:
         labels = [label for label in sheet.labels_by_row.get(line.row.index, ()) if label.span.overlaps(line)]
         heads = any(label.own_cell and label.concept in _STOPPING for label in labels)
+        heads = heads or sum(character.isalpha() for character in line.text) < 3  # a number of some kind
         if heads or "@" in line.text or squeeze(line.text) in _TITLE or any(d.span.overlaps(line) for d in sheet.days):
-            if taken:
+            closed = any(_is_address(cell.text) for cell in taken)
+            if closed:
                 break
+            taken = []
             looked += 1
-            if looked > 2:
+            if looked > 3:
                 break
             continue
-        taken.append(line)
+        taken.append(_before_labels(sheet, _after_label(sheet, line)))
         if len(taken) >= _MAX_ADDRESS:
             break
-    while taken and not _is_address(taken[-1].text):
+    spare = 1 if closed else 0  # the last line before a telephone number still belongs to the address
+    while len(taken) > spare and not any(_is_address(cell.text) for cell in taken[-1 - spare :]):
         taken.pop()
     while taken and not _is_address(taken[0].text) and not _HOUSE.search(taken[0].text):
         taken.pop(0)
     return taken
+
+
+def _after_label(sheet: Sheet, cell: Span) -> Span:
+    """The cell without a word for `address` in front."""
+    for label in sheet.labels_by_row.get(cell.row.index, ()):
+        if label.concept == "address" and label.span.first == cell.first and label.span.end < cell.end:
+            return Span(cell.row, label.span.end, cell.end)
+    return cell
 
 
 def _address_elsewhere(sheet: Sheet, name: Span, blocks: Sequence[Block]) -> list[Span]:
@@ -297,6 +325,27 @@ def _is_address(text: str) -> bool:
     has_digit = any(character.isdigit() for character in text)
     return bool((has_digit and (_STREET.search(text) or _POSTCODE.search(text))) or _PLACE.search(text) or
                 (_STREET.search(text) and "," in text))  # fmt: skip
+
+
+def _wraps(sheet: Sheet, above: Span, below: Span) -> bool:
+    """Whether a name goes on in the line under it."""
+    tall = [max(token.box.h for token in cell.tokens) for cell in (above, below)]
+    close = below.row.index - above.row.index == 1 and max(tall) < 1.35 * min(tall)
+    complete = _FORM.search(above.text) and not _OPEN.search(above.text)
+    if not close or below.row.page != above.row.page or complete:
+        return False
+    names = all(_name_score(sheet, cell, _order(sheet, cell)) > 0 or _only_form(cell.text) for cell in (above, below))
+    return names and bool(_TRADE.match(below.text) or _GOES_ON.search(above.text) or _only_form(below.text))
+
+
+def _before_labels(sheet: Sheet, cell: Span) -> Span:
+    """The cell up to the first label of something else in it: `Mill Ltd. Company No. 123`, `2 Mill Road, Tel. 555`."""
+    ends = [
+        label.span.first
+        for label in sheet.labels_by_row.get(cell.row.index, ())
+        if label.concept in _INLINE and cell.first < label.span.first < cell.end
+    ]
+    return Span(cell.row, cell.first, min(ends, default=cell.end))
 
 
 def _found(spans: Sequence[Span], score: float, separator: str = ", ") -> Found:
