@@ -91,7 +91,11 @@ def _speaks_for(sheet: Sheet, other: Label, label: Label) -> bool:
 def _settled(sheet: Sheet, skip_rows: frozenset[int]) -> set[Decimal]:
     """What was paid less the change that was given: such a difference is the total, up to cash rounding."""
     paid, change = (
-        {abs(value) for found in labelled_amounts(sheet, {concept: 1.0}, skip_rows) if (value := _value(found)) is not None}
+        {
+            abs(value)
+            for found in labelled_amounts(sheet, {concept: 1.0}, skip_rows)
+            if (value := _value(found)) is not None
+        }
         for concept in ("paid", "change")
     )
     return {gave - back for gave in paid for back in change if gave > back}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from docmill.extract.blocks import Block, blocks_of
 from docmill.extract.candidates import Found, Sheet, find_emails, find_phones, find_tax_ids
 from docmill.extract.relations import relation
 from docmill.extract.text import squeeze
-from docmill.extract.tokens import Span
+from docmill.extract.tokens import Row, Span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,7 +24,7 @@ __all__ = ["Party", "find_issuer", "find_recipient"]
 _FORM = re.compile(  # legal forms; those of two letters only where a name may end
     r"\b(?:gmbh(?: ?& ?co\.? ?kg)?|ohg|e\.? ?k|gbr|ltd|limited|llc|llp|corp(?:oration)?|plc|company(?! (?:reg|no|number))|pty|pvt|"
     r"sdn\.? ?(?:bhd|8hd)|bhd|enterprise|s\.?a\.?r\.?l|s\.?a\.?s(?:\.?u)?|s\.?r\.?l|s\.?p\.?a|s\.?n\.?c|v\.?o\.?f|"
-    r"lda|unipessoal|eurl|(?:ag|kg|ug|co|inc|s\.?a|s\.?l(?:\.?u)?|b\.?v|n\.?v|s/b)(?=\.?\s*(?:$|[(&,-])))(?:\.|\b)(?!@)",
+    r"lda|unipessoal|eurl|(?:ag|kg|ug|co|inc|s\.?a|s\.?l(?:\.?u)?|b\.?v|n\.?v|[s5]/b)(?=\.?\s*(?:$|[(&,-])))(?:\.|\b)(?!@)",
     re.IGNORECASE,
 )
 _KIND = re.compile(
@@ -70,6 +71,9 @@ _TRADE = re.compile(  # what a name ends with; a line that starts so goes on wit
     r"international|products?|food|foods|electrical|motors?|auto|books?|gift)\b|[&(+]",
     re.IGNORECASE,
 )
+_OWNER = 0.9  # an owner's name stands for the shop's only where there is no other
+_MISREAD = re.compile(r"(?<= )5/B$|(?<=SDN )8HD$|(?<=SDN\. )8HD$")
+_OWNED = re.compile(r"(?:own(?:ed|er)?|operated|managed|dimiliki) (?:by|oleh)\b\s*:?\s*", re.IGNORECASE)
 _OPEN = re.compile(r"\([^)]*$")
 _GOES_ON = re.compile(r"(?:&|\+|\b(?:of|the|and|und|et|y|e|en))$|\([^)]*$", re.IGNORECASE)
 _KEY_VALUE = re.compile(r"^[^:]{2,30}? ?: ?\S|^[^\W\d]{2,}\.?$")
@@ -79,6 +83,7 @@ _REGISTRATION = re.compile(
 )  # `(519537-X)`
 _HEAD = 0.42  # share of the first page that may be letterhead
 _MAX_HEAD_ROWS = 14
+_BANNER_ROWS = 4
 _MAX_ADDRESS = 6
 
 
@@ -95,7 +100,7 @@ class Party:
 
 def find_issuer(sheet: Sheet) -> Party:
     """The seller: a block labelled so, or the letterhead, or the head of a receipt; never the buyer's block."""
-    blocks = blocks_of(sheet.first_page_rows)
+    blocks = blocks_of(sheet.first_page_rows, lambda row: _banner(sheet, row))
     buyers = [*_labelled(sheet, blocks, "buyer"), *_labelled(sheet, blocks, "ship_to")]
     sellers = _labelled(sheet, blocks, "seller")
     lines = _best_lines(sheet, blocks, sellers, buyers)
@@ -109,6 +114,18 @@ def find_issuer(sheet: Sheet) -> Party:
         email=_email(sheet),
         tax_id=_tax_id(sheet),
     )
+
+
+def _banner(sheet: Sheet, row: Row) -> Sequence[Span]:
+    """The cells of a row, or the whole of one at the top whose few words are set apart: `THREE   OAKS`."""
+    cells = row.cells
+    if len(cells) == 1 or row.index - sheet.rows[0].index >= _BANNER_ROWS or row.index in sheet.labels_by_row:
+        return cells
+    gaps = [after.box.x - before.box.right for before, after in pairwise(cells)]
+    words = all(token.text.replace("&", "a").isalpha() for token in row.tokens)
+    apart = max(gaps) < 3 * row.height and max(gaps) < 2.5 * min(gaps)
+    titled = any(squeeze(cell.text) in _TITLE for cell in cells)
+    return (row.whole,) if words and apart and not titled else cells
 
 
 def find_recipient(sheet: Sheet) -> Party:
@@ -204,6 +221,8 @@ def _name_score(sheet: Sheet, cell: Span, order: int) -> float:
     score = 1.0 - 0.06 * min(order, _MAX_HEAD_ROWS)
     if _only_form(text):
         return 0.0  # the end of the name above it
+    above = sheet.rows[cell.row.index - 1].text if cell.row.index else ""
+    score -= _OWNER if _OWNED.match(text) or _OWNED.fullmatch(above.strip()) else 0.0
     score += 0.9 if _FORM.search(text) else 0.3 if _KIND.search(text) else 0.0
     usual = median(row.height for row in sheet.first_page_rows)
     score += 0.35 * min(max(token.box.h for token in cell.tokens) / usual - 1.0, 2.0)
@@ -248,8 +267,14 @@ def _name_and_address(
     if not address:
         address = _address_elsewhere(sheet, first, blocks)
     name = _found(name_lines, confidence, separator=" ")
-    name = replace(name, value=_REGISTRATION.sub("", str(name.value)).strip(" ,;:-"))
+    name = replace(name, value=_clean_name(str(name.value)))
     return name, _found(address, 0.75) if address else None
+
+
+def _clean_name(text: str) -> str:
+    """Without who owns it, registration numbers and what was cut off; a legal form that OCR misread is put right."""
+    text = _OPEN.sub("", _REGISTRATION.sub("", _OWNED.sub("", text)))
+    return _MISREAD.sub(lambda form: form.group().replace("5", "S").replace("8", "B"), text).strip(" ,;:-")
 
 
 def _pieces(cell: Span) -> list[Span]:
@@ -293,7 +318,9 @@ def _address_lines(sheet: Sheet, lines: Sequence[Span]) -> list[Span]:
         taken.append(_before_labels(sheet, _after_label(sheet, line)))
         if len(taken) >= _MAX_ADDRESS:
             break
-    spare = 1 if closed else 0  # the last line before a telephone number still belongs to the address
+    spare = int(
+        closed and not any(character.isdigit() for character in taken[-1].text)
+    )  # the last line before a telephone number still belongs to the address
     while len(taken) > spare and not any(_is_address(cell.text) for cell in taken[-1 - spare :]):
         taken.pop()
     while taken and not _is_address(taken[0].text) and not _HOUSE.search(taken[0].text):
