@@ -6,6 +6,7 @@ every other field of a schema is looked for by its own words. A value that no wo
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from docmill.extract.candidates import Found, Sheet
 from docmill.extract.fields import LeafField, TableField, bind
 from docmill.extract.generic import find_generic
 from docmill.extract.labels import column_phrases, words_of
-from docmill.extract.parties import Party, find_issuer, find_recipient
+from docmill.extract.parties import Party, buyer_cells, find_issuer, find_recipient
 from docmill.extract.singles import (
     find_currency,
     find_date,
@@ -27,6 +28,7 @@ from docmill.extract.singles import (
     find_time,
 )
 from docmill.extract.tables import NUMERIC, Item, Table, find_table
+from docmill.extract.tax_ids import TaxIds
 from docmill.extract.text import squeeze
 from docmill.extract.till import till_items
 
@@ -36,6 +38,9 @@ if TYPE_CHECKING:
     from docmill.domain.models import JsonObject
 
 __all__ = ["LayoutExtractor"]
+
+
+_UNNAMED_DUE = 0.8  # how sure a sum is that only follows from what is not printed
 
 
 class LayoutExtractor:
@@ -107,14 +112,19 @@ class _Reading:
             "subtotal": lambda: self._amounts.subtotal,
             "tax": lambda: self._amounts.tax,
             "total": lambda: self._amounts.total,
-            "amount_due": lambda: self._labelled("amount_due"),
+            "amount_due": lambda: self._amount_due,
+            "prepaid": lambda: _positive(self._labelled("prepaid")),
+            "line_sum": lambda: self._line_sum,
             "discount": lambda: self._labelled("discount"),
             "shipping": lambda: self._labelled("shipping"),
             "issuer_name": lambda: self._issuer.name,
             "issuer_address": lambda: self._issuer.address,
             "issuer_phone": lambda: self._issuer.phone,
             "issuer_email": lambda: self._issuer.email,
-            "issuer_tax_id": lambda: self._issuer.tax_id,
+            "issuer_tax_id": lambda: self._tax_ids.issuer(),
+            "issuer_vat_id": lambda: self._tax_ids.issuer_vat_id(),
+            "issuer_tax_number": lambda: self._tax_ids.issuer_tax_number(),
+            "recipient_vat_id": lambda: self._tax_ids.recipient_vat_id(),
             "recipient_name": lambda: self._recipient.name,
             "recipient_address": lambda: self._recipient.address,
         }
@@ -154,6 +164,26 @@ class _Reading:
         found = labelled_amounts(self._sheet, {concept: 1.0}, self._table_rows)
         return max(found, key=lambda amount: amount.score, default=None)
 
+    @property
+    def _amount_due(self) -> Found | None:
+        """By its label; where nothing was paid before, the total is what is due."""
+        labelled = self._labelled("amount_due")
+        paid = any(self._labelled(concept) for concept in ("prepaid", "paid"))
+        total = self._amounts.total
+        return labelled or (total.weighted(_UNNAMED_DUE) if total is not None and not paid else None)
+
+    @property
+    def _line_sum(self) -> Found | None:
+        """By its label; without discounts and charges it is the subtotal."""
+        labelled = self._labelled("line_sum")
+        changed = any(self._labelled(concept) for concept in ("discount", "shipping"))
+        subtotal = self._amounts.subtotal
+        return labelled or (subtotal.weighted(_UNNAMED_DUE) if subtotal is not None and not changed else None)
+
+    @cached_property
+    def _tax_ids(self) -> TaxIds:
+        return TaxIds(self._sheet, buyer_cells(self._sheet) if self._sheet.rows else ())
+
     @cached_property
     def _issuer(self) -> Party:
         return find_issuer(self._sheet) if self._sheet.rows else Party()
@@ -179,6 +209,11 @@ def _shaped(found: Found, leaf: LeafField) -> Any:
             return text if isinstance(text, str) and text else None
         case _:
             return None
+
+
+def _positive(found: Found | None) -> Found | None:
+    """What is taken off is often printed with a minus."""
+    return replace(found, value=abs(found.value)) if found is not None and isinstance(found.value, Decimal) else None
 
 
 def _number(value: Decimal) -> int | float:

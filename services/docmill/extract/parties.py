@@ -9,7 +9,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from docmill.extract.blocks import Block, blocks_of
-from docmill.extract.candidates import Found, Sheet, find_emails, find_phones, find_tax_ids
+from docmill.extract.candidates import Found, Sheet, find_emails, find_phones
 from docmill.extract.relations import relation
 from docmill.extract.text import squeeze
 from docmill.extract.tokens import Row, Span
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from docmill.extract.labels import Label
 
-__all__ = ["Party", "find_issuer", "find_recipient"]
+__all__ = ["Party", "buyer_cells", "find_issuer", "find_recipient"]
 
 _FORM = re.compile(  # legal forms; those of two letters only where a name may end
     r"\b(?:gmbh(?: ?& ?co\.? ?kg)?|ohg|e\.? ?k|gbr|ltd|limited|llc|llp|corp(?:oration)?|plc|company(?! (?:reg|no|number))|pty|pvt|"
@@ -76,7 +76,7 @@ _MISREAD = re.compile(r"(?<= )5/B$|(?<=SDN )8HD$|(?<=SDN\. )8HD$")
 _OWNED = re.compile(r"(?:own(?:ed|er)?|operated|managed|dimiliki) (?:by|oleh)\b\s*:?\s*", re.IGNORECASE)
 _OPEN = re.compile(r"\([^)]*$")
 _GOES_ON = re.compile(r"(?:&|\+|\b(?:of|the|and|und|et|y|e|en))$|\([^)]*$", re.IGNORECASE)
-_KEY_VALUE = re.compile(r"^[^:]{2,30}? ?: ?\S|^[^\W\d]{2,}\.?$")
+_KEY_VALUE = re.compile(r"^[^:]{2,30}? ?: ?\S")
 _RETURN_LINE = re.compile(r"\s*(?:[·•|*]|\s[-\u2013\u2014]\s|\s/\s)\s*")
 _REGISTRATION = re.compile(
     r"\s*\(?(?:co\.? ?(?:reg\.? ?)?no\.? ?:? ?)?\d{4,}\s?-?\s?[A-Z]\)?$", re.IGNORECASE
@@ -95,7 +95,6 @@ class Party:
     address: Found | None = None
     phone: Found | None = None
     email: Found | None = None
-    tax_id: Found | None = None
 
 
 def find_issuer(sheet: Sheet) -> Party:
@@ -112,7 +111,6 @@ def find_issuer(sheet: Sheet) -> Party:
         address=address,
         phone=_phone(sheet),
         email=_email(sheet),
-        tax_id=_tax_id(sheet),
     )
 
 
@@ -129,13 +127,37 @@ def _banner(sheet: Sheet, row: Row) -> Sequence[Span]:
 
 
 def find_recipient(sheet: Sheet) -> Party:
-    """The buyer: the block labelled so."""
+    """The buyer: the block labelled so, else the one in the window of the envelope."""
     blocks = blocks_of(sheet.first_page_rows)
-    for lines in _labelled(sheet, blocks, "buyer"):
+    for lines in [*_labelled(sheet, blocks, "buyer"), *_in_window(sheet, blocks)]:
         name, address = _name_and_address(sheet, lines, blocks)
-        if name is not None:
+        if name is not None and any(character.isalpha() for character in str(name.value)):
             return Party(name=name, address=address)
     return Party()
+
+
+def buyer_cells(sheet: Sheet) -> list[list[Span]]:
+    """The cells of the blocks that a word for the buyer heads."""
+    return _labelled(sheet, blocks_of(sheet.first_page_rows), "buyer")
+
+
+def _in_window(sheet: Sheet, blocks: Sequence[Block]) -> Iterator[list[Span]]:
+    """Blocks under the sender's line (`Name · Street 1 · 12345 City`), as DIN 5008 and its like have it."""
+    for block in blocks:
+        for position, cell in enumerate(block.cells):
+            pieces = _pieces(cell)
+            if len(pieces) < 2 or not _is_address(" ".join(piece.text for piece in pieces[1:])):
+                continue
+            after = list(block.cells[position + 1 :]) or next(
+                (list(b.cells) for b in blocks if b.page == block.page and _right_under(cell, b)), []
+            )
+            if after and _name_score(sheet, after[0], 0) > 0 and any(_POSTCODE.search(c.text) for c in after[1:]):
+                yield after
+
+
+def _right_under(cell: Span, block: Block) -> bool:
+    gap = block.box.y - cell.box.bottom
+    return 0 <= gap < 4 * cell.row.height and abs(block.box.x - cell.box.x) < 3 * cell.row.height
 
 
 def _labelled(sheet: Sheet, blocks: Sequence[Block], concept: str) -> list[list[Span]]:
@@ -151,8 +173,28 @@ def _labelled(sheet: Sheet, blocks: Sequence[Block], concept: str) -> list[list[
         lines = [rest] if rest is not None else []
         lines.extend(_under(label, rest or cell, blocks))
         if lines:
-            found.append(lines)
+            found.append(_from_name(sheet, lines, blocks))
     return found
+
+
+def _from_name(sheet: Sheet, lines: list[Span], blocks: Sequence[Block]) -> list[Span]:
+    """From the name on: what stands by a word for it (`Name: Mill Ltd.`), else after numbers with words of their own."""
+    for position, line in enumerate(lines[:_MAX_ADDRESS]):
+        labels = sheet.labels_by_row.get(line.row.index, ())
+        named = next((label for label in labels if label.concept == "name" and label.span.first == line.first), None)
+        if named is not None and named.span.end < line.end and line.row.tokens[named.span.end - 1].text.endswith(":"):
+            return [Span(line.row, named.span.end, line.end), *lines[position + 1 :]]
+        beside = next((cell for cell in line.row.cells if cell.first == line.end), None)
+        if named is not None and named.span.end == line.end and beside is not None:
+            column = next((b.cells for b in blocks if any(cell.overlaps(beside) for cell in b.cells)), (beside,))
+            return [cell for cell in column if cell.row.index >= line.row.index]
+        if not _KEY_VALUE.match(line.text) and not _mostly_digits(line.text) and not (beside is not None and beside.text.startswith(":")):
+            return lines[position:]
+    return lines
+
+
+def _mostly_digits(text: str) -> bool:
+    return sum(character.isdigit() for character in text) > sum(character.isalpha() for character in text)
 
 
 def _under(label: Label, head: Span, blocks: Sequence[Block]) -> Iterator[Span]:
@@ -385,10 +427,6 @@ def _found(spans: Sequence[Span], score: float, separator: str = ", ") -> Found:
 
 def _phone(sheet: Sheet) -> Found | None:
     return _labelled_value(sheet, "phone", [span for row in sheet.first_page_rows for span in find_phones(row)])
-
-
-def _tax_id(sheet: Sheet) -> Found | None:
-    return _labelled_value(sheet, "tax_id", [span for row in sheet.first_page_rows for span in find_tax_ids(row)])
 
 
 def _labelled_value(sheet: Sheet, concept: str, spans: Sequence[Span]) -> Found | None:

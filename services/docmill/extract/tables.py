@@ -57,7 +57,7 @@ class Table:
     headers: frozenset[int]
     """Indexes of the header rows: their words are no labels of single values."""
     body: frozenset[int]
-    """Indexes of the rows between header and sums."""
+    """Indexes of the rows from the header to the last amount."""
 
 
 def find_table(sheet: Sheet, phrases: Phrases, numeric: frozenset[str] = NUMERIC) -> Table | None:
@@ -162,7 +162,8 @@ def _read(
     if not deciding:
         return None
     items = _items(sheet, body, columns, deciding, numeric)
-    return Table(items, header_rows, frozenset(body)) if items else None
+    last = max((index for index in body if _has_amount(sheet, [index])), default=0)
+    return Table(items, header_rows, frozenset(index for index in body if index <= last)) if items else None
 
 
 def _columns_by_row(body: Sequence[int], best: _Header, headers: Sequence[_Header]) -> dict[int, Sequence[Column]]:
