@@ -13,6 +13,7 @@ from docmill.extract.relations import relation
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from docmill.domain.pages import Box
     from docmill.extract.labels import Label
     from docmill.extract.money import Money
 
@@ -29,6 +30,8 @@ _TOP = 5  # proposals a field that are tried together
 _MAX_CHANGES = 20  # discounts, shipping and rounding that may stand between the sums
 _HOLDS = 0.5  # what a sum that holds is worth, in scores
 _BREAKS = 0.6
+_COLUMNS = frozenset({"subtotal", "tax", "total", "grand_total", "discount", "shipping"})
+_SUMMARY = 3  # so many of them beside each other head a table of sums
 _SETTLES = 0.4  # what it is worth that cash less change is the total
 _UNNAMED = 0.45  # score of an amount that no word calls the total, but that cash less change
 
@@ -127,6 +130,9 @@ def _beside(
         yield relation(label, money.span, others=others) * (0.85 if unclaimed else 1.0), money
     if amounts:
         return
+    if len({other.concept for other in others if other.concept in _COLUMNS}) >= _SUMMARY:
+        yield from _bottom_line(sheet, label)
+        return
     for row in sheet.rows[label.span.row.index + 1 : label.span.row.index + 3]:
         if row.index in skip_rows:
             break
@@ -134,6 +140,25 @@ def _beside(
             score = relation(label, money.span)
             if money.is_amount and score > 0:
                 yield score * 0.9, money
+
+
+def _bottom_line(sheet: Sheet, label: Label) -> Iterator[tuple[float, Money]]:
+    """Of a table of sums (a row for each tax rate) the last amount under `label`: the sum of those above it, or alone."""
+    column: list[Money] = []
+    for row in sheet.rows[label.span.row.index + 1 :]:
+        amounts = [money for money in sheet.money_by_row.get(row.index, ()) if money.is_amount]
+        if row.page != label.span.row.page or len(amounts) < 2:
+            break
+        nearest = min(amounts, key=lambda money: _apart(label.span.box, money.span.box))
+        if _apart(label.span.box, nearest.span.box) < 3 * label.span.row.height:
+            column.append(nearest)
+    if column:
+        adds_up = len(column) == 1 or column[-1].value == sum(money.value for money in column[:-1])
+        yield (0.9 if adds_up else 0.45), column[-1]
+
+
+def _apart(one: Box, other: Box) -> float:
+    return min(abs(one.x - other.x), abs(one.right - other.right), abs(one.center[0] - other.center[0]))
 
 
 def _form(money: Money) -> float:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["LayoutExtractor"]
 
 
+_BORROWED = 0.5  # how sure an order's number is the document's
 _UNNAMED_DUE = 0.8  # how sure a sum is that only follows from what is not printed
 
 
@@ -100,7 +101,7 @@ class _Reading:
     def _finders(self) -> Mapping[str, Callable[[], Found | None]]:
         sheet, skip = self._sheet, self._table_rows
         return {
-            "invoice_number": lambda: find_number(sheet, skip_rows=skip),
+            "invoice_number": lambda: self._document_number,
             "order_number": lambda: find_number(sheet, "order_number", skip),
             "customer_number": lambda: find_number(sheet, "customer_number", skip),
             "date": lambda: find_date(sheet, skip_rows=skip),
@@ -121,10 +122,10 @@ class _Reading:
             "issuer_address": lambda: self._issuer.address,
             "issuer_phone": lambda: self._issuer.phone,
             "issuer_email": lambda: self._issuer.email,
-            "issuer_tax_id": lambda: self._tax_ids.issuer(),
-            "issuer_vat_id": lambda: self._tax_ids.issuer_vat_id(),
-            "issuer_tax_number": lambda: self._tax_ids.issuer_tax_number(),
-            "recipient_vat_id": lambda: self._tax_ids.recipient_vat_id(),
+            "issuer_tax_id": self._tax_ids.issuer,
+            "issuer_vat_id": self._tax_ids.issuer_vat_id,
+            "issuer_tax_number": self._tax_ids.issuer_tax_number,
+            "recipient_vat_id": self._tax_ids.recipient_vat_id,
             "recipient_name": lambda: self._recipient.name,
             "recipient_address": lambda: self._recipient.address,
         }
@@ -163,6 +164,13 @@ class _Reading:
     def _labelled(self, concept: str) -> Found | None:
         found = labelled_amounts(self._sheet, {concept: 1.0}, self._table_rows)
         return max(found, key=lambda amount: amount.score, default=None)
+
+    @property
+    def _document_number(self) -> Found | None:
+        """The invoice's own; a document without one goes by its order or booking."""
+        found = find_number(self._sheet, skip_rows=self._table_rows)
+        order = find_number(self._sheet, "order_number", self._table_rows) if found is None else None
+        return found or (order.weighted(_BORROWED) if order is not None else None)
 
     @property
     def _amount_due(self) -> Found | None:

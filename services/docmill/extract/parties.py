@@ -188,7 +188,11 @@ def _from_name(sheet: Sheet, lines: list[Span], blocks: Sequence[Block]) -> list
         if named is not None and named.span.end == line.end and beside is not None:
             column = next((b.cells for b in blocks if any(cell.overlaps(beside) for cell in b.cells)), (beside,))
             return [cell for cell in column if cell.row.index >= line.row.index]
-        if not _KEY_VALUE.match(line.text) and not _mostly_digits(line.text) and not (beside is not None and beside.text.startswith(":")):
+        if (
+            not _KEY_VALUE.match(line.text)
+            and not _mostly_digits(line.text)
+            and not (beside is not None and beside.text.startswith(":"))
+        ):
             return lines[position:]
     return lines
 

@@ -51,7 +51,7 @@ class TaxIds:
     def issuer_vat_id(self) -> Found | None:
         """In the form of a VAT number, else by a word for VAT or GST."""
         return self._first(lambda _, text: is_vat_id(text)) or self._first(
-            lambda label, text: bool(_VAT_WORDS.search(label.phrase)) and not _NO_VAT.search(label.phrase)
+            lambda label, _: bool(_VAT_WORDS.search(label.phrase)) and not _NO_VAT.search(label.phrase)
         )
 
     def issuer_tax_number(self) -> Found | None:
