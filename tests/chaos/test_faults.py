@@ -48,8 +48,8 @@ def watch_through(stack: Stack, document: Path, strike: Callable[[], object], *,
         for event in handle.watch():
             seen.append(event)
             if not struck and sum(event.kind == "page.done" for event in seen) == STRIKE_AT:
-                struck = datetime.now(UTC)
                 strike()
+                struck = datetime.now(UTC)
         run = handle.result(timeout=30)
         assert struck
         assert [event.sequence for event in seen] == list(range(1, run.last_sequence + 1))

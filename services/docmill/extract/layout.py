@@ -17,6 +17,7 @@ from docmill.extract.amounts import Amounts, find_amounts, labelled_amounts
 from docmill.extract.candidates import Found, Sheet
 from docmill.extract.fields import LeafField, TableField, bind
 from docmill.extract.generic import find_generic
+from docmill.extract.gst import find_gst, tax_of
 from docmill.extract.labels import column_phrases, words_of
 from docmill.extract.parties import Party, buyer_cells, find_issuer, find_recipient
 from docmill.extract.singles import (
@@ -27,6 +28,7 @@ from docmill.extract.singles import (
     find_payment_method,
     find_time,
 )
+from docmill.extract.statements import find_transactions
 from docmill.extract.tables import NUMERIC, Item, Table, find_table
 from docmill.extract.tax_ids import TaxIds
 from docmill.extract.text import squeeze
@@ -111,7 +113,7 @@ class _Reading:
             "payment_method": lambda: find_payment_method(sheet),
             "iban": lambda: find_iban(sheet),
             "subtotal": lambda: self._amounts.subtotal,
-            "tax": lambda: self._amounts.tax,
+            "tax": lambda: tax_of(self._gst) or self._amounts.tax,
             "total": lambda: self._amounts.total,
             "amount_due": lambda: self._amount_due,
             "prepaid": lambda: _positive(self._labelled("prepaid")),
@@ -128,6 +130,12 @@ class _Reading:
             "recipient_vat_id": self._tax_ids.recipient_vat_id,
             "recipient_name": lambda: self._recipient.name,
             "recipient_address": lambda: self._recipient.address,
+            "issuer_gstin": lambda: self._gst.get(("issuer", "gstin")),
+            "recipient_gstin": lambda: self._gst.get(("recipient", "gstin")),
+            "cgst": lambda: self._gst.get(("cgst",)),
+            "sgst": lambda: self._gst.get(("sgst",)),
+            "igst": lambda: self._gst.get(("igst",)),
+            "place_of_supply": lambda: self._gst.get(("placeOfSupply",)),
         }
 
     @cached_property
@@ -148,6 +156,8 @@ class _Reading:
         own = {concept: leaf for concept, leaf in field.columns.items() if concept.startswith("own ")}
         if not own:
             return self._line_items
+        if {"own debit", "own credit"} <= own.keys():
+            return find_transactions(self._sheet)
         phrases: dict[str, frozenset[str]] = dict(column_phrases())
         for concept, leaf in own.items():
             for phrase in {*leaf.phrases, squeeze(" ".join(words_of(leaf.path[-1])))}:
@@ -191,6 +201,10 @@ class _Reading:
     @cached_property
     def _tax_ids(self) -> TaxIds:
         return TaxIds(self._sheet, buyer_cells(self._sheet) if self._sheet.rows else ())
+
+    @cached_property
+    def _gst(self) -> Mapping[tuple[str, ...], Found]:
+        return find_gst(self._sheet)
 
     @cached_property
     def _issuer(self) -> Party:
