@@ -15,6 +15,7 @@ from docmill.domain.pages import Box, Page
 from docmill.extract import Evidence, Extraction
 from docmill.extract.amounts import Amounts, find_amounts, labelled_amounts
 from docmill.extract.candidates import Found, Sheet
+from docmill.extract.confidence import confidence
 from docmill.extract.fields import LeafField, TableField, bind
 from docmill.extract.generic import find_generic
 from docmill.extract.gst import find_gst, tax_of
@@ -51,11 +52,15 @@ class LayoutExtractor:
 
     name = "layout"
 
+    def __init__(self, confidence: Callable[[str, float], float] = confidence) -> None:
+        """`confidence` turns a kind of field and a score into the confidence of the value."""
+        self._confidence = confidence
+
     def extract(self, pages: Sequence[Page], schema: JsonObject, variables: JsonObject) -> Extraction:
         """Data that fits `schema`, in its order; `variables` play no part here."""
         del variables
         binding = bind(schema)
-        reading = _Reading(Sheet(pages))
+        reading = _Reading(Sheet(pages), self._confidence)
         data: dict[str, Any] = {}
         evidence: list[Evidence] = []
         for leaf in binding.leaves:
@@ -63,7 +68,7 @@ class LayoutExtractor:
             value = _shaped(found, leaf) if found is not None else None
             if found is not None and value is not None:
                 _put(data, leaf.path, value)
-                evidence.append(_evidence(leaf.path, found))
+                evidence.append(_evidence(leaf.path, found, self._confidence(leaf.meaning, found.score)))
         for table in binding.tables:
             rows, proofs = reading.rows(table)
             if rows:
@@ -75,8 +80,9 @@ class LayoutExtractor:
 class _Reading:
     """What was found in one document; each finder runs once, when a field first asks for it."""
 
-    def __init__(self, sheet: Sheet) -> None:
+    def __init__(self, sheet: Sheet, confidence: Callable[[str, float], float]) -> None:
         self._sheet = sheet
+        self._confidence = confidence
 
     def value(self, leaf: LeafField) -> Found | None:
         """The value of a field: by its meaning, or by its own words."""
@@ -94,7 +100,13 @@ class _Reading:
                 value = _shaped(found, leaf) if found is not None else None
                 if found is not None and value is not None:
                     row[leaf.path[-1]] = value
-                    evidence.append(_evidence((*field.path, str(len(rows)), leaf.path[-1]), found))
+                    evidence.append(
+                        _evidence(
+                            (*field.path, str(len(rows)), leaf.path[-1]),
+                            found,
+                            self._confidence("line_items", found.score),
+                        )
+                    )
             if row:
                 rows.append(row)
         return rows, evidence
@@ -259,7 +271,7 @@ def _in_order(data: dict[str, Any], schema: JsonObject) -> dict[str, Any]:
     }
 
 
-def _evidence(path: tuple[str, ...], found: Found) -> Evidence:
+def _evidence(path: tuple[str, ...], found: Found, confidence: float) -> Evidence:
     """Words on one page: those of a value that spans two pages are shown where it starts."""
     page = found.spans[0].row.page
     spans = [span for span in found.spans if span.row.page == page]
@@ -269,7 +281,7 @@ def _evidence(path: tuple[str, ...], found: Found) -> Evidence:
         page=page,
         box=_rounded(Box.around([span.source for span in spans])),
         words=tuple(token.text for span in spans for token in span.tokens),
-        confidence=round(max(0.0, min(0.99, found.score)), 4),
+        confidence=confidence,
     )
 
 

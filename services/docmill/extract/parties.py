@@ -314,7 +314,7 @@ def _name_and_address(
         address = _address_elsewhere(sheet, first, blocks)
     name = _found(name_lines, confidence, separator=" ")
     name = replace(name, value=_clean_name(str(name.value)))
-    return name, _found(address, 0.75) if address else None
+    return name, _found(address, 0.8 if _complete(address) else 0.6) if address else None
 
 
 def _clean_name(text: str) -> str:
@@ -398,6 +398,10 @@ def _is_address(text: str) -> bool:
     has_digit = any(character.isdigit() for character in text)
     return bool((has_digit and (_STREET.search(text) or _POSTCODE.search(text))) or _PLACE.search(text) or
                 (_STREET.search(text) and "," in text))  # fmt: skip
+
+
+def _complete(lines: Sequence[Span]) -> bool:
+    return len(lines) > 1 and any(_POSTCODE.search(line.text) for line in lines)
 
 
 def _wraps(sheet: Sheet, above: Span, below: Span) -> bool:

@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from docmill.extract.candidates import Found, Sheet, find_tax_ids
+from docmill.extract.gstin import fault_of
 from docmill.extract.relations import relation
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from docmill.extract.labels import Label
     from docmill.extract.tokens import Span
 
-__all__ = ["TaxIds", "gstin_holds", "is_vat_id"]
+__all__ = ["TaxIds", "is_vat_id"]
 
 _VAT = {
     "AT": r"U\d{8}", "BE": r"[01]?\d{9}", "BG": r"\d{9,10}", "CH": r"E?\d{9}(?:MWST|TVA|IVA)?", "CY": r"\d{8}[A-Z]",
@@ -28,8 +29,6 @@ _VAT = {
     "MT": r"\d{8}", "NL": r"\d{9}B\d{2}", "NO": r"\d{9}(?:MVA)?", "PL": r"\d{10}", "PT": r"\d{9}", "RO": r"\d{2,10}",
     "SE": r"\d{12}", "SI": r"\d{8}", "SK": r"\d{10}", "XI": r"\d{9}",
 }  # fmt: skip
-_GSTIN = re.compile(r"\d{2}[A-Z]{5}\d{4}[A-Z][A-Z\d]Z[A-Z\d]")
-_DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _VAT_WORDS = re.compile(r"vat|gst|ust|uid|tva|iva|btw|umsatz|abn|trn|sst|mwst")
 _NO_VAT = re.compile(r"siret|siren|steuern|steuernr|stnr|kvk|ein$|tin$")
 _MIN_RELATION = 0.5
@@ -80,7 +79,7 @@ class TaxIds:
 
     def _sureness(self, span: Span) -> float:
         text = _plain(span.text)
-        return 0.97 if gstin_holds(text) or is_vat_id(text) else 0.85
+        return 0.97 if is_vat_id(text) else 0.85
 
     def _is_buyers(self, label: Label, span: Span) -> bool:
         row = label.span.row
@@ -93,20 +92,9 @@ class TaxIds:
 
 
 def is_vat_id(text: str) -> bool:
-    """Whether `text` (letters and digits only) has the form of a country's VAT number, or is a GSTIN."""
+    """Whether `text` (letters and digits only) has the form of a country's VAT number, or is a sound GSTIN."""
     rule = _VAT.get(text[:2])
-    return bool(rule and re.fullmatch(rule, text[2:])) or gstin_holds(text)
-
-
-def gstin_holds(text: str) -> bool:
-    """Whether `text` is an Indian GSTIN with the right check character (Luhn mod 36)."""
-    if not _GSTIN.fullmatch(text):
-        return False
-    total = 0
-    for position, character in enumerate(text[:14]):
-        product = _DIGITS.index(character) * (1 + position % 2)
-        total += product // 36 + product % 36
-    return _DIGITS[(36 - total % 36) % 36] == text[14]
+    return bool(rule and re.fullmatch(rule, text[2:])) or not fault_of(text)
 
 
 def _plain(text: str) -> str:
