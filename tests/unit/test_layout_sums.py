@@ -89,3 +89,13 @@ def test_a_surer_reading_has_no_less_confidence() -> None:
     unnamed = page_of("Corner Shop", "Tea\t\t8.00", "Cash\t\t10.00", "Change\t\t2.00")
     sure, unsure = (LayoutExtractor().extract([page], asked, {}).evidence[0].confidence for page in (named, unnamed))
     assert 0 < unsure < sure < 1
+
+
+def test_a_hint_says_what_a_property_means_or_is_labelled_with() -> None:
+    """`x-docmill` helps where names do not: `means` is a name that is known, `labels` are words on the page."""
+    asked = {
+        "betrag1": {"type": "number", "x-docmill": {"means": "grand total"}},
+        "ref": {"type": "string", "x-docmill": {"labels": ["Our sign"]}},
+        "odd": {"type": "string", "x-docmill": "nonsense"},
+    }
+    assert data_of(asked, "Corner Shop", "Our sign: AB-77", "Grand total\t\t8.00") == {"betrag1": 8, "ref": "AB-77"}
