@@ -13,13 +13,14 @@ from docmill.extract.relations import relation
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from docmill.domain.pages import Box
     from docmill.extract.labels import Label
     from docmill.extract.money import Money
 
 __all__ = ["Amounts", "find_amounts", "labelled_amounts"]
 
 _LABELS: Mapping[str, Mapping[str, float]] = {
-    "subtotal": {"subtotal": 1.0},
+    "subtotal": {"subtotal": 1.0, "line_sum": 0.8},
     "tax": {"tax": 1.0},
     "total": {"grand_total": 1.0, "total": 0.85, "amount_due": 0.8},
 }
@@ -29,6 +30,13 @@ _TOP = 5  # proposals a field that are tried together
 _MAX_CHANGES = 20  # discounts, shipping and rounding that may stand between the sums
 _HOLDS = 0.5  # what a sum that holds is worth, in scores
 _BREAKS = 0.6
+_COLUMNS = frozenset({"subtotal", "tax", "total", "grand_total", "discount", "shipping"})
+_SUMMARY = 3  # so many of them beside each other head a table of sums
+_SETTLES = 0.4  # what it is worth that cash less change is the total
+_UNNAMED = 0.45  # score of an amount that no word calls the total, but that cash less change
+
+
+_Triple = tuple[Found | None, Found | None, Found | None]  # subtotal, tax, total
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +59,15 @@ def find_amounts(sheet: Sheet, skip_rows: frozenset[int], line_sum: Decimal | No
     extras = islice(labelled_amounts(sheet, {"discount": 1, "shipping": 1, "rounding": 1}, skip_rows), _MAX_CHANGES)
     amounts = [value for found in extras if (value := _value(found)) is not None]
     changes = {Decimal(0), *amounts, *(-amount for amount in amounts)}
-    proposals["total"] = _favour_final([*proposals["total"], *_rounded(sheet, proposals["total"], skip_rows)])
+    settled = _settled(sheet, skip_rows)
+    totals = [*proposals["total"], *_rounded(sheet, proposals["total"], skip_rows)]
+    proposals["total"] = _favour_final(totals, settled)
     best = max(
         product([None, *proposals["subtotal"]], [None, *proposals["tax"]], [None, *proposals["total"]]),
-        key=lambda triple: _worth(triple, changes, line_sum),
+        key=lambda triple: _worth(triple, changes, line_sum, settled),
     )
+    if not totals:
+        best = (*best[:2], _unnamed(sheet, settled, best))
     sums_hold = _holds(_values(best), changes) is True
     subtotal, tax, total = (_surer(found) if found and sums_hold else found for found in best)
     return Amounts(subtotal, tax, total)
@@ -65,11 +77,40 @@ def labelled_amounts(sheet: Sheet, weights: Mapping[str, float], skip_rows: froz
     """Amounts that stand by a label of one of the concepts, scored by label, place and form."""
     for label in sheet.labelled(*weights):
         others = sheet.labels_by_row[label.span.row.index]
-        if label.span.row.index in skip_rows or any(other.concept == "not_total" for other in others):
+        if label.span.row.index in skip_rows or any(_speaks_for(sheet, other, label) for other in others):
             continue
         weight = weights[label.concept] * (1.0 if label.own_cell else 0.75)
         for score, money in _beside(sheet, label, others, skip_rows):
             yield Found(money.value, (money.span,), weight * score * _form(money) * money.span.confidence)
+
+
+def _speaks_for(sheet: Sheet, other: Label, label: Label) -> bool:
+    """Whether `Total savings` and the like own the row; not if their number stands before the label already."""
+    numbers = sheet.money_by_row.get(label.span.row.index, ())
+    answered = any(other.span.end <= money.span.first and money.span.end <= label.span.first for money in numbers)
+    return other.concept == "not_total" and not answered
+
+
+def _settled(sheet: Sheet, skip_rows: frozenset[int]) -> set[Decimal]:
+    """What was paid less the change that was given: such a difference is the total, up to cash rounding."""
+    paid, change = (
+        {
+            abs(value)
+            for found in labelled_amounts(sheet, {concept: 1.0}, skip_rows)
+            if (value := _value(found)) is not None
+        }
+        for concept in ("paid", "change")
+    )
+    return {gave - back for gave in paid for back in change if gave > back}
+
+
+def _unnamed(sheet: Sheet, settled: set[Decimal], best: _Triple) -> Found | None:
+    """Where no word calls an amount the total: the last one that was settled in cash, else a subtotal without tax."""
+    cash = [money for money in sheet.money if money.is_amount and money.value in settled]
+    if cash:
+        return Found(cash[-1].value, (cash[-1].span,), _UNNAMED * cash[-1].span.confidence)
+    subtotal, tax, _ = best
+    return subtotal.weighted(_UNNAMED) if subtotal is not None and not _value(tax) else None
 
 
 def _beside(
@@ -89,6 +130,9 @@ def _beside(
         yield relation(label, money.span, others=others) * (0.85 if unclaimed else 1.0), money
     if amounts:
         return
+    if len({other.concept for other in others if other.concept in _COLUMNS}) >= _SUMMARY:
+        yield from _bottom_line(sheet, label)
+        return
     for row in sheet.rows[label.span.row.index + 1 : label.span.row.index + 3]:
         if row.index in skip_rows:
             break
@@ -96,6 +140,25 @@ def _beside(
             score = relation(label, money.span)
             if money.is_amount and score > 0:
                 yield score * 0.9, money
+
+
+def _bottom_line(sheet: Sheet, label: Label) -> Iterator[tuple[float, Money]]:
+    """Of a table of sums (a row for each tax rate) the last amount under `label`: the sum of those above it, or alone."""
+    column: list[Money] = []
+    for row in sheet.rows[label.span.row.index + 1 :]:
+        amounts = [money for money in sheet.money_by_row.get(row.index, ()) if money.is_amount]
+        if row.page != label.span.row.page or len(amounts) < 2:
+            break
+        nearest = min(amounts, key=lambda money: _apart(label.span.box, money.span.box))
+        if _apart(label.span.box, nearest.span.box) < 3 * label.span.row.height:
+            column.append(nearest)
+    if column:
+        adds_up = len(column) == 1 or column[-1].value == sum(money.value for money in column[:-1])
+        yield (0.9 if adds_up else 0.45), column[-1]
+
+
+def _apart(one: Box, other: Box) -> float:
+    return min(abs(one.x - other.x), abs(one.right - other.right), abs(one.center[0] - other.center[0]))
 
 
 def _form(money: Money) -> float:
@@ -115,7 +178,7 @@ def _rounded(sheet: Sheet, totals: Sequence[Found], skip_rows: frozenset[int]) -
             yield found
 
 
-def _favour_final(totals: Sequence[Found]) -> list[Found]:
+def _favour_final(totals: Sequence[Found], settled: set[Decimal]) -> list[Found]:
     """Of several totals the invoice's own is the largest (the others are sums of parts), or what cash rounding made of it.
 
     Tills round to five cents and print both; the rounded one is what is paid, whatever word stands by it.
@@ -123,7 +186,7 @@ def _favour_final(totals: Sequence[Found]) -> list[Found]:
     values = [value for found in totals if (value := _value(found)) is not None]
     if not values:
         return []
-    largest = max(values)
+    largest = max((value for value in values if value in settled), default=max(values))
     near = {value for value in values if abs(value - largest) < _ROUNDING}
     rounded = [value for value in near if value % _ROUNDING == 0]
     final = rounded[0] if len(near) > 1 and rounded else largest
@@ -135,10 +198,7 @@ def _favour_final(totals: Sequence[Found]) -> list[Found]:
     ]
 
 
-_Triple = tuple[Found | None, Found | None, Found | None]  # subtotal, tax, total
-
-
-def _worth(triple: _Triple, changes: set[Decimal], line_sum: Decimal | None) -> float:
+def _worth(triple: _Triple, changes: set[Decimal], line_sum: Decimal | None, settled: set[Decimal]) -> float:
     """Scores of the parts, plus what their sums say."""
     found = [part for part in triple if part is not None]
     if len({part.spans[0].box for part in found}) < len(found):
@@ -151,6 +211,7 @@ def _worth(triple: _Triple, changes: set[Decimal], line_sum: Decimal | None) -> 
         value is not None and abs(value - line_sum) <= _ROUNDING for value in (subtotal, total)
     ):
         worth += 0.2
+    worth += _SETTLES if total in settled else 0.0
     if total is not None and tax is not None and tax * 2 > total:
         worth -= _BREAKS  # no tax is half of the total
     return worth

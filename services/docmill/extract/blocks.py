@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from docmill.domain.pages import Box
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from docmill.extract.tokens import Row, Span
 
@@ -35,13 +35,13 @@ class Block:
         return self.cells[0].row.page
 
 
-def blocks_of(rows: Iterable[Row]) -> list[Block]:
-    """The blocks of the rows, by their first cell."""
+def blocks_of(rows: Iterable[Row], cells_of: Callable[[Row], Sequence[Span]] = lambda row: row.cells) -> list[Block]:
+    """The blocks of the rows, by their first cell. `cells_of` may join cells that gaps only seem to part."""
     blocks: list[list[Span]] = []
     open_blocks: list[list[Span]] = []
     for row in rows:
         still_open: list[list[Span]] = []
-        for cell in row.cells:
+        for cell in cells_of(row):
             home = next((block for block in open_blocks if _continues(block[-1], cell)), None)
             if home is None:
                 home = []

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Binding", "LeafField", "TableField", "bind"]
 
+HINTS = "x-docmill"
+"""Key of a property's hints: `{"means": "vendor name"}` or `{"labels": ["Our ref."]}`."""
+
 _LABEL_WORDS = 5  # longer titles and descriptions are sentences, not labels
 
 
@@ -39,7 +42,9 @@ class LeafField:
             str(self.schema.get("title", "")),
             str(self.schema.get("description", "")),
         ]
-        return tuple(dict.fromkeys(squeeze(text) for text in texts if 0 < len(text.split()) <= _LABEL_WORDS))
+        hinted = [str(label) for label in _hints(self.schema).get("labels", ())]
+        short = [text for text in texts if 0 < len(text.split()) <= _LABEL_WORDS]
+        return tuple(dict.fromkeys(squeeze(text) for text in (*hinted, *short)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,7 @@ def bind(schema: JsonObject) -> Binding:
             if isinstance(items, Mapping) and items.get("type") == "object":
                 tables.append(TableField(path, _columns(items, path)))
         else:
-            leaves.append(LeafField(path, node, _meaning(path)))
+            leaves.append(LeafField(path, node, _hinted(node, path)))
     return Binding(leaves, tables)
 
 
@@ -97,6 +102,19 @@ def _columns(items: JsonObject, path: tuple[str, ...]) -> dict[str, LeafField]:
             concept = f"own {name}"
         columns[concept] = LeafField((*path, name), child, concept)
     return columns
+
+
+def _hints(node: JsonObject) -> Mapping[str, Any]:
+    """What `x-docmill` of a property says; anything but an object says nothing."""
+    hints = node.get(HINTS)
+    return hints if isinstance(hints, Mapping) else {}
+
+
+def _hinted(node: JsonObject, path: tuple[str, ...]) -> str:
+    """The meaning that a hint gives; with labels of its own a property means what they say, else its name counts."""
+    hints = _hints(node)
+    named = " ".join(words_of(str(hints.get("means", ""))))
+    return property_fields().get(named, "") if hints.keys() & {"means", "labels"} else _meaning(path)
 
 
 def _meaning(path: tuple[str, ...]) -> str:

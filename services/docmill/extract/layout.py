@@ -6,6 +6,7 @@ every other field of a schema is looked for by its own words. A value that no wo
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -14,11 +15,12 @@ from docmill.domain.pages import Box, Page
 from docmill.extract import Evidence, Extraction
 from docmill.extract.amounts import Amounts, find_amounts, labelled_amounts
 from docmill.extract.candidates import Found, Sheet
+from docmill.extract.confidence import confidence
 from docmill.extract.fields import LeafField, TableField, bind
 from docmill.extract.generic import find_generic
 from docmill.extract.gst import find_gst, tax_of
 from docmill.extract.labels import column_phrases, words_of
-from docmill.extract.parties import Party, find_issuer, find_recipient
+from docmill.extract.parties import Party, buyer_cells, find_issuer, find_recipient
 from docmill.extract.singles import (
     find_currency,
     find_date,
@@ -29,6 +31,7 @@ from docmill.extract.singles import (
 )
 from docmill.extract.statements import find_transactions
 from docmill.extract.tables import NUMERIC, Item, Table, find_table
+from docmill.extract.tax_ids import TaxIds
 from docmill.extract.text import squeeze
 from docmill.extract.till import till_items
 
@@ -40,16 +43,24 @@ if TYPE_CHECKING:
 __all__ = ["LayoutExtractor"]
 
 
+_BORROWED = 0.5  # how sure an order's number is the document's
+_UNNAMED_DUE = 0.8  # how sure a sum is that only follows from what is not printed
+
+
 class LayoutExtractor:
     """Implements `docmill.extract.Extractor`."""
 
     name = "layout"
 
+    def __init__(self, confidence: Callable[[str, float], float] = confidence) -> None:
+        """`confidence` turns a kind of field and a score into the confidence of the value."""
+        self._confidence = confidence
+
     def extract(self, pages: Sequence[Page], schema: JsonObject, variables: JsonObject) -> Extraction:
         """Data that fits `schema`, in its order; `variables` play no part here."""
         del variables
         binding = bind(schema)
-        reading = _Reading(Sheet(pages))
+        reading = _Reading(Sheet(pages), self._confidence)
         data: dict[str, Any] = {}
         evidence: list[Evidence] = []
         for leaf in binding.leaves:
@@ -57,7 +68,7 @@ class LayoutExtractor:
             value = _shaped(found, leaf) if found is not None else None
             if found is not None and value is not None:
                 _put(data, leaf.path, value)
-                evidence.append(_evidence(leaf.path, found))
+                evidence.append(_evidence(leaf.path, found, self._confidence(leaf.meaning, found.score)))
         for table in binding.tables:
             rows, proofs = reading.rows(table)
             if rows:
@@ -69,8 +80,9 @@ class LayoutExtractor:
 class _Reading:
     """What was found in one document; each finder runs once, when a field first asks for it."""
 
-    def __init__(self, sheet: Sheet) -> None:
+    def __init__(self, sheet: Sheet, confidence: Callable[[str, float], float]) -> None:
         self._sheet = sheet
+        self._confidence = confidence
 
     def value(self, leaf: LeafField) -> Found | None:
         """The value of a field: by its meaning, or by its own words."""
@@ -88,7 +100,13 @@ class _Reading:
                 value = _shaped(found, leaf) if found is not None else None
                 if found is not None and value is not None:
                     row[leaf.path[-1]] = value
-                    evidence.append(_evidence((*field.path, str(len(rows)), leaf.path[-1]), found))
+                    evidence.append(
+                        _evidence(
+                            (*field.path, str(len(rows)), leaf.path[-1]),
+                            found,
+                            self._confidence("line_items", found.score),
+                        )
+                    )
             if row:
                 rows.append(row)
         return rows, evidence
@@ -97,7 +115,7 @@ class _Reading:
     def _finders(self) -> Mapping[str, Callable[[], Found | None]]:
         sheet, skip = self._sheet, self._table_rows
         return {
-            "invoice_number": lambda: find_number(sheet, skip_rows=skip),
+            "invoice_number": lambda: self._document_number,
             "order_number": lambda: find_number(sheet, "order_number", skip),
             "customer_number": lambda: find_number(sheet, "customer_number", skip),
             "date": lambda: find_date(sheet, skip_rows=skip),
@@ -109,14 +127,19 @@ class _Reading:
             "subtotal": lambda: self._amounts.subtotal,
             "tax": lambda: tax_of(self._gst) or self._amounts.tax,
             "total": lambda: self._amounts.total,
-            "amount_due": lambda: self._labelled("amount_due"),
+            "amount_due": lambda: self._amount_due,
+            "prepaid": lambda: _positive(self._labelled("prepaid")),
+            "line_sum": lambda: self._line_sum,
             "discount": lambda: self._labelled("discount"),
             "shipping": lambda: self._labelled("shipping"),
             "issuer_name": lambda: self._issuer.name,
             "issuer_address": lambda: self._issuer.address,
             "issuer_phone": lambda: self._issuer.phone,
             "issuer_email": lambda: self._issuer.email,
-            "issuer_tax_id": lambda: self._issuer.tax_id,
+            "issuer_tax_id": self._tax_ids.issuer,
+            "issuer_vat_id": self._tax_ids.issuer_vat_id,
+            "issuer_tax_number": self._tax_ids.issuer_tax_number,
+            "recipient_vat_id": self._tax_ids.recipient_vat_id,
             "recipient_name": lambda: self._recipient.name,
             "recipient_address": lambda: self._recipient.address,
             "issuer_gstin": lambda: self._gst.get(("issuer", "gstin")),
@@ -164,6 +187,33 @@ class _Reading:
         found = labelled_amounts(self._sheet, {concept: 1.0}, self._table_rows)
         return max(found, key=lambda amount: amount.score, default=None)
 
+    @property
+    def _document_number(self) -> Found | None:
+        """The invoice's own; a document without one goes by its order or booking."""
+        found = find_number(self._sheet, skip_rows=self._table_rows)
+        order = find_number(self._sheet, "order_number", self._table_rows) if found is None else None
+        return found or (order.weighted(_BORROWED) if order is not None else None)
+
+    @property
+    def _amount_due(self) -> Found | None:
+        """By its label; where nothing was paid before, the total is what is due."""
+        labelled = self._labelled("amount_due")
+        paid = any(self._labelled(concept) for concept in ("prepaid", "paid"))
+        total = self._amounts.total
+        return labelled or (total.weighted(_UNNAMED_DUE) if total is not None and not paid else None)
+
+    @property
+    def _line_sum(self) -> Found | None:
+        """By its label; without discounts and charges it is the subtotal."""
+        labelled = self._labelled("line_sum")
+        changed = any(self._labelled(concept) for concept in ("discount", "shipping"))
+        subtotal = self._amounts.subtotal
+        return labelled or (subtotal.weighted(_UNNAMED_DUE) if subtotal is not None and not changed else None)
+
+    @cached_property
+    def _tax_ids(self) -> TaxIds:
+        return TaxIds(self._sheet, buyer_cells(self._sheet) if self._sheet.rows else ())
+
     @cached_property
     def _gst(self) -> Mapping[tuple[str, ...], Found]:
         return find_gst(self._sheet)
@@ -195,6 +245,11 @@ def _shaped(found: Found, leaf: LeafField) -> Any:
             return None
 
 
+def _positive(found: Found | None) -> Found | None:
+    """What is taken off is often printed with a minus."""
+    return replace(found, value=abs(found.value)) if found is not None and isinstance(found.value, Decimal) else None
+
+
 def _number(value: Decimal) -> int | float:
     """A JSON number: whole ones without a fraction."""
     return int(value) if value == value.to_integral_value() else float(value)
@@ -216,7 +271,7 @@ def _in_order(data: dict[str, Any], schema: JsonObject) -> dict[str, Any]:
     }
 
 
-def _evidence(path: tuple[str, ...], found: Found) -> Evidence:
+def _evidence(path: tuple[str, ...], found: Found, confidence: float) -> Evidence:
     """Words on one page: those of a value that spans two pages are shown where it starts."""
     page = found.spans[0].row.page
     spans = [span for span in found.spans if span.row.page == page]
@@ -226,7 +281,7 @@ def _evidence(path: tuple[str, ...], found: Found) -> Evidence:
         page=page,
         box=_rounded(Box.around([span.source for span in spans])),
         words=tuple(token.text for span in spans for token in span.tokens),
-        confidence=round(max(0.0, min(0.99, found.score)), 4),
+        confidence=confidence,
     )
 
 

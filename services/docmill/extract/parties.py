@@ -4,71 +4,47 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING
 
 from docmill.extract.blocks import Block, blocks_of
-from docmill.extract.candidates import Found, Sheet, find_emails, find_phones, find_tax_ids
+from docmill.extract.candidates import Found, Sheet, find_emails, find_phones
+from docmill.extract.party_words import (
+    FORM,
+    GOES_ON,
+    HOUSE,
+    KEY_VALUE,
+    KIND,
+    OPEN,
+    OWNED,
+    POSTCODE,
+    RETURN_LINE,
+    TITLE,
+    TRADE,
+    clean_name,
+    is_address,
+    mostly_digits,
+    only_form,
+)
 from docmill.extract.relations import relation
 from docmill.extract.text import squeeze
-from docmill.extract.tokens import Span
+from docmill.extract.tokens import Row, Span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from docmill.extract.labels import Label
 
-__all__ = ["Party", "find_issuer", "find_recipient"]
+__all__ = ["Party", "buyer_cells", "find_issuer", "find_recipient"]
 
-_FORM = re.compile(  # legal forms; those of two letters only where a name may end
-    r"\b(?:gmbh(?: ?& ?co\.? ?kg)?|ohg|e\.? ?k|gbr|ltd|limited|llc|llp|inc|corp(?:oration)?|plc|company|pty|pvt|"
-    r"sdn\.? ?(?:bhd|8hd)|bhd|enterprise|s\.?a\.?r\.?l|s\.?a\.?s(?:\.?u)?|s\.?r\.?l|s\.?p\.?a|s\.?n\.?c|v\.?o\.?f|"
-    r"lda|unipessoal|eurl|(?:ag|kg|ug|co|s\.?a|s\.?l(?:\.?u)?|b\.?v|n\.?v|s/b)(?=\.?\s*(?:$|[(&,-])))(?:\.|\b)(?!@)",
-    re.IGNORECASE,
-)
-_KIND = re.compile(
-    r"\b(?:restaurant|restoran|ristorante|store|shop|market|supermarket|supermarkt|hotel|cafe|bakery|trading|pharmacy|mart|"
-    r"services?|solutions|group|hardware|stationery)\b",
-    re.IGNORECASE,
-)
-_STREET = re.compile(
-    r"(?:stra(?:ß|ss)e|str\.|weg|platz|allee|gasse|ring\b|damm\b|ufer\b|\bstreet|\bst\.?\b|\broad\b|\brd\.?\b|\bavenue|\bave\b|"
-    r"\blane\b|\bdrive\b|\bblvd|\bboulevard|\bway\b|\bsquare\b|\bsuite\b|\bfloor\b|\bunit\b|\bp\.?o\.? box|\brue\b|\bchemin\b|"
-    r"\bplace\b|\bquai\b|\bcalle\b|\bavda|\bavenida|\bplaza\b|\bpaseo\b|\bcamino\b|\bvia\b|\bviale\b|\bpiazza\b|\bcorso\b|"
-    r"straat\b|laan\b|plein\b|\bgracht|\brua\b|\btravessa\b|\blargo\b|\bjalan\b|\bjln\b|\bjin\b|\btaman\b|\btmn\b|\blot\b|\bno\.? ?\d|"
-    r"\blorong\b|\bpersiaran\b|\bkawasan\b|\bbandar\b|\bkampung\b|\bmall\b|\bplot\b|\bsector\b|\bnagar\b|\bbuilding\b|\bbatu\b)",
-    re.IGNORECASE,
-)
-_HOUSE = re.compile(
-    r"[^\W\d]{3,}\.?,? \d{1,4} ?[A-Za-z]?,?$|^\d{1,4}[A-Za-z]?,? [^\W\d]{3,}"
-)  # `Am Markt 5`, `12 Mill Hill`
-_POSTCODE = re.compile(
-    r"(?<!\d)(?:\d{5}(?:-\d{4})?|\d{4} ?[A-Z]{2}|\d{4}-\d{3}|[A-Z]{1,2}-?\d{4,5}|\d{4}|\d{6})\b[ ,]+[^\W\d]|\b[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}\b"
-    r"|\b[A-Z]{2} \d{5}(?:-\d{4})?\b|[^\W\d],? \d{5,6}\b"
-)
-_PLACE = re.compile(
-    r"\b(?:selangor|johor|kuala lumpur|penang|pulau pinang|malaysia|perak|melaka|sabah|sarawak|kedah|pahang|wilayah|"
-    r"germany|deutschland|france|espa(?:ñ|n)a|spain|italia|italy|nederland|netherlands|portugal|united kingdom|uk|usa|"
-    r"united states|india|switzerland|schweiz|suisse|österreich|austria|belgi[eë]|belgique|ireland|canada|singapore|australia)\b",
-    re.IGNORECASE,
-)
-_TITLE = frozenset(
-    squeeze(title)
-    for title in (
-        "invoice", "tax invoice", "rechnung", "facture", "factura", "fattura", "factuur", "fatura", "receipt", "bill",
-        "cash receipt", "cash bill", "simplified tax invoice", "quittung", "kassenbon", "credit note", "official receipt",
-        "gutschrift", "avoir", "bon", "ticket", "scontrino", "original", "copy", "duplicate", "page", "pro forma invoice",
-        "proforma invoice", "statement", "welcome", "commercial invoice", "sales invoice", "recibo", "guest check",
-    )
-)  # fmt: skip
 _STOPPING = frozenset({"phone", "fax", "email", "tax_id", "registration", "iban", "invoice_number", "date", "buyer", "ship_to",
                        "order_number", "customer_number", "due_date", "time", "total", "payment_method"})  # fmt: skip
-_RETURN_LINE = re.compile(r"\s*(?:[·•|*]|\s[-\u2013\u2014]\s|\s/\s)\s*")
-_REGISTRATION = re.compile(
-    r"\s*\(?(?:co\.? ?(?:reg\.? ?)?no\.? ?:? ?)?\d{4,}\s?-?\s?[A-Z]\)?$", re.IGNORECASE
-)  # `(519537-X)`
+_INLINE = frozenset({"phone", "fax", "email", "tax_id", "registration", "iban"})
+_OWNER = 0.9  # an owner's name stands for the shop's only where there is no other
 _HEAD = 0.42  # share of the first page that may be letterhead
 _MAX_HEAD_ROWS = 14
+_BANNER_ROWS = 4
 _MAX_ADDRESS = 6
 
 
@@ -80,12 +56,11 @@ class Party:
     address: Found | None = None
     phone: Found | None = None
     email: Found | None = None
-    tax_id: Found | None = None
 
 
 def find_issuer(sheet: Sheet) -> Party:
     """The seller: a block labelled so, or the letterhead, or the head of a receipt; never the buyer's block."""
-    blocks = blocks_of(sheet.first_page_rows)
+    blocks = blocks_of(sheet.first_page_rows, lambda row: _banner(sheet, row))
     buyers = [*_labelled(sheet, blocks, "buyer"), *_labelled(sheet, blocks, "ship_to")]
     sellers = _labelled(sheet, blocks, "seller")
     lines = _best_lines(sheet, blocks, sellers, buyers)
@@ -97,18 +72,53 @@ def find_issuer(sheet: Sheet) -> Party:
         address=address,
         phone=_phone(sheet),
         email=_email(sheet),
-        tax_id=_tax_id(sheet),
     )
 
 
+def _banner(sheet: Sheet, row: Row) -> Sequence[Span]:
+    """The cells of a row, or the whole of one at the top whose few words are set apart: `THREE   OAKS`."""
+    cells = row.cells
+    if len(cells) == 1 or row.index - sheet.rows[0].index >= _BANNER_ROWS or row.index in sheet.labels_by_row:
+        return cells
+    gaps = [after.box.x - before.box.right for before, after in pairwise(cells)]
+    words = all(token.text.replace("&", "a").isalpha() for token in row.tokens)
+    apart = max(gaps) < 3 * row.height and max(gaps) < 2.5 * min(gaps)
+    titled = any(squeeze(cell.text) in TITLE for cell in cells)
+    return (row.whole,) if words and apart and not titled else cells
+
+
 def find_recipient(sheet: Sheet) -> Party:
-    """The buyer: the block labelled so."""
+    """The buyer: the block labelled so, else the one in the window of the envelope."""
     blocks = blocks_of(sheet.first_page_rows)
-    for lines in _labelled(sheet, blocks, "buyer"):
+    for lines in [*_labelled(sheet, blocks, "buyer"), *_in_window(sheet, blocks)]:
         name, address = _name_and_address(sheet, lines, blocks)
-        if name is not None:
+        if name is not None and any(character.isalpha() for character in str(name.value)):
             return Party(name=name, address=address)
     return Party()
+
+
+def buyer_cells(sheet: Sheet) -> list[list[Span]]:
+    """The cells of the blocks that a word for the buyer heads."""
+    return _labelled(sheet, blocks_of(sheet.first_page_rows), "buyer")
+
+
+def _in_window(sheet: Sheet, blocks: Sequence[Block]) -> Iterator[list[Span]]:
+    """Blocks under the sender's line (`Name · Street 1 · 12345 City`), as DIN 5008 and its like have it."""
+    for block in blocks:
+        for position, cell in enumerate(block.cells):
+            pieces = _pieces(cell)
+            if len(pieces) < 2 or not is_address(" ".join(piece.text for piece in pieces[1:])):
+                continue
+            after = list(block.cells[position + 1 :]) or next(
+                (list(b.cells) for b in blocks if b.page == block.page and _right_under(cell, b)), []
+            )
+            if after and _name_score(sheet, after[0], 0) > 0 and any(POSTCODE.search(c.text) for c in after[1:]):
+                yield after
+
+
+def _right_under(cell: Span, block: Block) -> bool:
+    gap = block.box.y - cell.box.bottom
+    return 0 <= gap < 4 * cell.row.height and abs(block.box.x - cell.box.x) < 3 * cell.row.height
 
 
 def _labelled(sheet: Sheet, blocks: Sequence[Block], concept: str) -> list[list[Span]]:
@@ -124,8 +134,28 @@ def _labelled(sheet: Sheet, blocks: Sequence[Block], concept: str) -> list[list[
         lines = [rest] if rest is not None else []
         lines.extend(_under(label, rest or cell, blocks))
         if lines:
-            found.append(lines)
+            found.append(_from_name(sheet, lines, blocks))
     return found
+
+
+def _from_name(sheet: Sheet, lines: list[Span], blocks: Sequence[Block]) -> list[Span]:
+    """From the name on: what stands by a word for it (`Name: Mill Ltd.`), else after numbers with words of their own."""
+    for position, line in enumerate(lines[:_MAX_ADDRESS]):
+        labels = sheet.labels_by_row.get(line.row.index, ())
+        named = next((label for label in labels if label.concept == "name" and label.span.first == line.first), None)
+        if named is not None and named.span.end < line.end and line.row.tokens[named.span.end - 1].text.endswith(":"):
+            return [Span(line.row, named.span.end, line.end), *lines[position + 1 :]]
+        beside = next((cell for cell in line.row.cells if cell.first == line.end), None)
+        if named is not None and named.span.end == line.end and beside is not None:
+            column = next((b.cells for b in blocks if any(cell.overlaps(beside) for cell in b.cells)), (beside,))
+            return [cell for cell in column if cell.row.index >= line.row.index]
+        if (
+            not KEY_VALUE.match(line.text)
+            and not mostly_digits(line.text)
+            and not (beside is not None and beside.text.startswith(":"))
+        ):
+            return lines[position:]
+    return lines
 
 
 def _under(label: Label, head: Span, blocks: Sequence[Block]) -> Iterator[Span]:
@@ -164,7 +194,10 @@ def _best_lines(
                 continue
             score = _name_score(sheet, cell, _order(sheet, cell))
             if score > best[0]:
-                best = (score, list(block.cells[position:]))
+                start = position
+                while start > 0 and _wraps(sheet, block.cells[start - 1], block.cells[start]):
+                    start -= 1
+                best = (score, list(block.cells[start:]))
     return best[1]
 
 
@@ -181,7 +214,7 @@ def _name_score(sheet: Sheet, cell: Span, order: int) -> float:
     """How much a cell looks like the name of a company; 0 when it cannot be one."""
     text = cell.text
     letters = sum(character.isalpha() for character in text)
-    if letters < 3 or order >= _MAX_HEAD_ROWS * 2 or squeeze(text) in _TITLE or letters < 0.5 * len(squeeze(text)):
+    if letters < 3 or order >= _MAX_HEAD_ROWS * 2 or squeeze(text) in TITLE or letters < 0.5 * len(squeeze(text)):
         return 0.0
     labels = [label for label in sheet.labels_by_row.get(cell.row.index, ()) if label.span.overlaps(cell)]
     if any(label.span.first == cell.first and _is_label(label, cell) for label in labels):
@@ -189,17 +222,19 @@ def _name_score(sheet: Sheet, cell: Span, order: int) -> float:
     if any(day.span.overlaps(cell) for day in sheet.days) or "@" in text or "www" in text.lower():
         return 0.0
     score = 1.0 - 0.06 * min(order, _MAX_HEAD_ROWS)
-    if _only_form(text):
+    if only_form(text):
         return 0.0  # the end of the name above it
-    score += 0.9 if _FORM.search(text) else 0.3 if _KIND.search(text) else 0.0
+    above = sheet.rows[cell.row.index - 1].text if cell.row.index else ""
+    score -= _OWNER if OWNED.match(text) or OWNED.fullmatch(above.strip()) else 0.0
+    score += 0.9 if FORM.search(text) else 0.3 if KIND.search(text) else 0.0
     usual = median(row.height for row in sheet.first_page_rows)
     score += 0.35 * min(max(token.box.h for token in cell.tokens) / usual - 1.0, 2.0)
     pieces = _pieces(cell)
-    if len(pieces) > 2 and _is_address(" ".join(piece.text for piece in pieces[1:])):
+    if len(pieces) > 2 and is_address(" ".join(piece.text for piece in pieces[1:])):
         score += 0.6  # the sender's line above the window of an envelope
     elif len(cell.tokens) > 8:
         score -= 0.4
-    if _is_address(text) and not _FORM.search(text):
+    if is_address(text) and not FORM.search(text):
         score -= 0.8
     return max(score, 0.0)
 
@@ -207,7 +242,7 @@ def _name_score(sheet: Sheet, cell: Span, order: int) -> float:
 def _is_label(label: Label, cell: Span) -> bool:
     """Whether the cell starts with a label, and not with a name that has the same word: `Lieferant GmbH`."""
     return label.concept != "total" and (
-        label.span.end == cell.end or label.span.tokens[-1].text.endswith(":") or not _FORM.search(cell.text)
+        label.span.end == cell.end or label.span.tokens[-1].text.endswith(":") or not FORM.search(cell.text)
     )
 
 
@@ -219,22 +254,24 @@ def _name_and_address(
         return None, None
     first = lines[0]
     pieces = _pieces(first)
-    if len(pieces) > 1 and _is_address(" ".join(piece.text for piece in pieces[1:])):
+    if len(pieces) > 1 and is_address(" ".join(piece.text for piece in pieces[1:])):
         return _found([pieces[0]], 0.8), _found(pieces[1:], 0.75)
-    confidence = 0.85 if _FORM.search(first.text) else 0.7
+    confidence = 0.85 if FORM.search(first.text) else 0.7
+    first = _before_labels(sheet, first)
     name_lines = [first]
     rest = list(lines[1:])
     beside = next((cell for cell in first.row.cells if cell.first == first.end), None)
-    if beside is not None and _only_form(beside.text):
+    if beside is not None and only_form(beside.text):
         name_lines.append(beside)
-    elif rest and _only_form(rest[0].text):
-        name_lines.append(rest.pop(0))
+    else:
+        while rest and (only_form(rest[0].text) or _wraps(sheet, name_lines[-1], rest[0])):
+            name_lines.append(_before_labels(sheet, rest.pop(0)))
     address = _address_lines(sheet, rest)
     if not address:
         address = _address_elsewhere(sheet, first, blocks)
     name = _found(name_lines, confidence, separator=" ")
-    name = replace(name, value=_REGISTRATION.sub("", str(name.value)).strip(" ,;:-"))
-    return name, _found(address, 0.75) if address else None
+    name = replace(name, value=clean_name(str(name.value)))
+    return name, _found(address, 0.8 if _complete(address) else 0.6) if address else None
 
 
 def _pieces(cell: Span) -> list[Span]:
@@ -242,7 +279,7 @@ def _pieces(cell: Span) -> list[Span]:
     text = cell.row.text[cell.row.start_of(cell.first) : cell.row.end_of(cell.end - 1)]
     offset = cell.row.start_of(cell.first)
     spans, start = [], 0
-    for match in _RETURN_LINE.finditer(text):
+    for match in RETURN_LINE.finditer(text):
         if match.start() > start:
             spans.append(cell.row.span(offset + start, offset + match.start()))
         start = match.end()
@@ -251,34 +288,43 @@ def _pieces(cell: Span) -> list[Span]:
     return spans
 
 
-def _only_form(text: str) -> bool:
-    """`CO. (M) SDN. BHD.` alone on a line ends the name above it."""
-    rest = squeeze(_FORM.sub("", text))
-    return rest != squeeze(text) and len(re.sub(r"\d", "", rest)) <= 3
-
-
 def _address_lines(sheet: Sheet, lines: Sequence[Span]) -> list[Span]:
     """Lines that look like an address, and those between them, up to the first that is something else."""
     taken: list[Span] = []
     looked = 0
+    closed = False
     for line in lines:
         labels = [label for label in sheet.labels_by_row.get(line.row.index, ()) if label.span.overlaps(line)]
         heads = any(label.own_cell and label.concept in _STOPPING for label in labels)
-        if heads or "@" in line.text or squeeze(line.text) in _TITLE or any(d.span.overlaps(line) for d in sheet.days):
-            if taken:
+        heads = heads or sum(character.isalpha() for character in line.text) < 3  # a number of some kind
+        if heads or "@" in line.text or squeeze(line.text) in TITLE or any(d.span.overlaps(line) for d in sheet.days):
+            closed = any(is_address(cell.text) for cell in taken)
+            if closed:
                 break
+            taken = []
             looked += 1
-            if looked > 2:
+            if looked > 3:
                 break
             continue
-        taken.append(line)
+        taken.append(_before_labels(sheet, _after_label(sheet, line)))
         if len(taken) >= _MAX_ADDRESS:
             break
-    while taken and not _is_address(taken[-1].text):
+    spare = int(
+        closed and not any(character.isdigit() for character in taken[-1].text)
+    )  # the last line before a telephone number still belongs to the address
+    while len(taken) > spare and not any(is_address(cell.text) for cell in taken[-1 - spare :]):
         taken.pop()
-    while taken and not _is_address(taken[0].text) and not _HOUSE.search(taken[0].text):
+    while taken and not is_address(taken[0].text) and not HOUSE.search(taken[0].text):
         taken.pop(0)
     return taken
+
+
+def _after_label(sheet: Sheet, cell: Span) -> Span:
+    """The cell without a word for `address` in front."""
+    for label in sheet.labels_by_row.get(cell.row.index, ()):
+        if label.concept == "address" and label.span.first == cell.first and label.span.end < cell.end:
+            return Span(cell.row, label.span.end, cell.end)
+    return cell
 
 
 def _address_elsewhere(sheet: Sheet, name: Span, blocks: Sequence[Block]) -> list[Span]:
@@ -288,15 +334,34 @@ def _address_elsewhere(sheet: Sheet, name: Span, blocks: Sequence[Block]) -> lis
         near = -name.row.height < gap < 4 * name.row.height and abs(block.box.x - name.box.x) < 4 * name.row.height
         if block.page == name.row.page and near and block.cells[0] is not name:
             lines = _address_lines(sheet, [cell for cell in block.cells if cell.row.index > name.row.index])
-            if any(_POSTCODE.search(line.text) for line in lines):
+            if any(POSTCODE.search(line.text) for line in lines):
                 return lines
     return []
 
 
-def _is_address(text: str) -> bool:
-    has_digit = any(character.isdigit() for character in text)
-    return bool((has_digit and (_STREET.search(text) or _POSTCODE.search(text))) or _PLACE.search(text) or
-                (_STREET.search(text) and "," in text))  # fmt: skip
+def _complete(lines: Sequence[Span]) -> bool:
+    return len(lines) > 1 and any(POSTCODE.search(line.text) for line in lines)
+
+
+def _wraps(sheet: Sheet, above: Span, below: Span) -> bool:
+    """Whether a name goes on in the line under it."""
+    tall = [max(token.box.h for token in cell.tokens) for cell in (above, below)]
+    close = below.row.index - above.row.index == 1 and max(tall) < 1.35 * min(tall)
+    complete = FORM.search(above.text) and not OPEN.search(above.text)
+    if not close or below.row.page != above.row.page or complete:
+        return False
+    names = all(_name_score(sheet, cell, _order(sheet, cell)) > 0 or only_form(cell.text) for cell in (above, below))
+    return names and bool(TRADE.match(below.text) or GOES_ON.search(above.text) or only_form(below.text))
+
+
+def _before_labels(sheet: Sheet, cell: Span) -> Span:
+    """The cell up to the first label of something else in it: `Mill Ltd. Company No. 123`, `2 Mill Road, Tel. 555`."""
+    ends = [
+        label.span.first
+        for label in sheet.labels_by_row.get(cell.row.index, ())
+        if label.concept in _INLINE and cell.first < label.span.first < cell.end
+    ]
+    return Span(cell.row, cell.first, min(ends, default=cell.end))
 
 
 def _found(spans: Sequence[Span], score: float, separator: str = ", ") -> Found:
@@ -309,10 +374,6 @@ def _found(spans: Sequence[Span], score: float, separator: str = ", ") -> Found:
 
 def _phone(sheet: Sheet) -> Found | None:
     return _labelled_value(sheet, "phone", [span for row in sheet.first_page_rows for span in find_phones(row)])
-
-
-def _tax_id(sheet: Sheet) -> Found | None:
-    return _labelled_value(sheet, "tax_id", [span for row in sheet.first_page_rows for span in find_tax_ids(row)])
 
 
 def _labelled_value(sheet: Sheet, concept: str, spans: Sequence[Span]) -> Found | None:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 __all__ = ["below", "relation", "right_of"]
 
+_SUMS = frozenset({"total", "grand_total", "subtotal", "amount_due"})
+_ADDITIONS = frozenset({"tax", "tax_id", "due_date", "discount", "shipping", "rounding"})
 _BELOW_ROWS = 2.6  # heights that may lie between a label and the value under it
 
 
@@ -55,6 +57,21 @@ def below(label: Span, value: Span) -> float:
 def _claimed(label: Label, value: Span, others: Sequence[Label]) -> bool:
     """Whether another label, of another meaning, stands between."""
     return any(
-        other.concept != label.concept and label.span.end <= other.span.first and other.span.end <= value.first
+        other.concept != label.concept
+        and label.span.end <= other.span.first
+        and other.span.end <= value.first
+        and not _says_more(label, other)
         for other in others
+    )
+
+
+def _says_more(label: Label, other: Label) -> bool:
+    """Whether `other` goes on with the words of `label`, as in `Total incl. GST 6%`: one label, not two."""
+    between = label.span.row.tokens[label.span.end : other.span.first]
+    same_cell = any(cell.overlaps(label.span) and cell.overlaps(other.span) for cell in label.span.row.cells)
+    return (
+        same_cell
+        and label.concept in _SUMS
+        and other.concept in _ADDITIONS
+        and not any(character.isdigit() for token in between if "%" not in token.text for character in token.text)
     )

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["find_currency", "find_date", "find_iban", "find_number", "find_payment_method", "find_time"]
 
-_TITLES = frozenset({"invoice", "rechnung", "facture", "factura", "fattura", "factuur", "fatura", "inv"})
+_TITLES = frozenset(
+    {"invoice", "rechnung", "facture", "factura", "fattura", "factuur", "fatura", "inv", "handelsrechnung"}
+)
 _OTHER_DATES = frozenset({"due_date", "other_date"})
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")
 _IBAN_RUN = range(15, 35)  # characters, ISO 13616

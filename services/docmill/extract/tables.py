@@ -24,7 +24,7 @@ __all__ = ["Item", "Table", "find_table"]
 
 NUMERIC = frozenset({"quantity", "unit_price", "line_total", "tax_rate", "discount"})
 _DECIDING = ("line_total", "unit_price", "quantity")
-_STOP = frozenset({"subtotal", "tax", "total", "grand_total", "amount_due", "rounding", "paid"})
+_STOP = frozenset({"subtotal", "tax", "total", "grand_total", "amount_due", "rounding", "paid", "change", "line_sum"})
 _SKIP = frozenset({"not_total"})
 _MAX_ITEMS = 2000
 _OFF_COLUMN = 0.09  # share of the page's width that a number may be off its column's header
@@ -57,7 +57,7 @@ class Table:
     headers: frozenset[int]
     """Indexes of the header rows: their words are no labels of single values."""
     body: frozenset[int]
-    """Indexes of the rows between header and sums."""
+    """Indexes of the rows from the header to the last amount."""
 
 
 def find_table(sheet: Sheet, phrases: Phrases, numeric: frozenset[str] = NUMERIC) -> Table | None:
@@ -70,7 +70,8 @@ def find_table(sheet: Sheet, phrases: Phrases, numeric: frozenset[str] = NUMERIC
         return None
     best = max(headers, key=lambda header: (len(header.columns), -header.rows[0].index))
     tables = [header for header in headers if _same(header, best)]
-    return _read(sheet, best, tables, numeric)
+    others = frozenset(header.rows[0].index for header in headers) - {header.rows[0].index for header in tables}
+    return _read(sheet, best, tables, others, numeric)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,16 +151,19 @@ def _same(header: _Header, best: _Header) -> bool:
     }
 
 
-def _read(sheet: Sheet, best: _Header, headers: Sequence[_Header], numeric: frozenset[str]) -> Table | None:
+def _read(
+    sheet: Sheet, best: _Header, headers: Sequence[_Header], others: frozenset[int], numeric: frozenset[str]
+) -> Table | None:
     header_rows = frozenset(row.index for header in headers for row in header.rows)
-    body = _body(sheet, best, header_rows)
+    body = _body(sheet, best, header_rows, others)
     columns = _columns_by_row(body, best, headers)
     concepts = [column.concept for column in best.columns]
     deciding = next((c for c in _DECIDING if c in concepts), next((c for c in concepts if c in numeric), ""))
     if not deciding:
         return None
     items = _items(sheet, body, columns, deciding, numeric)
-    return Table(items, header_rows, frozenset(body)) if items else None
+    last = max((index for index in body if _has_amount(sheet, [index])), default=0)
+    return Table(items, header_rows, frozenset(index for index in body if index <= last)) if items else None
 
 
 def _columns_by_row(body: Sequence[int], best: _Header, headers: Sequence[_Header]) -> dict[int, Sequence[Column]]:
@@ -169,8 +173,8 @@ def _columns_by_row(body: Sequence[int], best: _Header, headers: Sequence[_Heade
     return {row: headers[index].columns if index >= 0 else best.columns for row, index in zip(body, above, strict=True)}
 
 
-def _body(sheet: Sheet, header: _Header, header_rows: frozenset[int]) -> list[int]:
-    """Rows from the header to the sums; on later pages from the repeated header or the first row in the columns."""
+def _body(sheet: Sheet, header: _Header, header_rows: frozenset[int], others: frozenset[int]) -> list[int]:
+    """Rows from the header to the sums or the header of another table (`others`); on later pages from the repeated header or the first row in the columns."""
     body: list[int] = []
     last = header.rows[-1]
     ended = 0  # page whose table has ended; its rest is footer
@@ -184,6 +188,8 @@ def _body(sheet: Sheet, header: _Header, header_rows: frozenset[int]) -> list[in
         if row.page > last.page + 1:
             break  # a page without a row of the table lies between
         item = _looks_like_item(sheet, row, header)
+        if row.index in others and _has_amount(sheet, body):
+            break
         if row.page != last.page and not item:
             continue
         if row.page == last.page and body and row.box.y - last.box.bottom > _FAR * row.height and not item:
@@ -199,11 +205,15 @@ def _body(sheet: Sheet, header: _Header, header_rows: frozenset[int]) -> list[in
 
 
 def _is_sum(sheet: Sheet, row: Row, body: Sequence[int]) -> bool:
-    """A row that starts with a word for sums and shows at most a rate and two amounts, or comes after items."""
+    """A row that starts with a word for sums and shows at most a rate and two amounts, or comes after amounts."""
     labels = [label for label in sheet.labels_by_row[row.index] if label.own_cell and label.concept in _STOP]
     first_cell = row.cells[0]
     leads = any(label.span.first == first_cell.first or label.span.row.text.count(GAP) <= 2 for label in labels)
-    return leads and (bool(body) or any(money.is_amount for money in sheet.money_by_row.get(row.index, ())))
+    return leads and _has_amount(sheet, [*body, row.index])
+
+
+def _has_amount(sheet: Sheet, rows: Sequence[int]) -> bool:
+    return any(money.is_amount for index in rows for money in sheet.money_by_row.get(index, ()))
 
 
 def _looks_like_item(sheet: Sheet, row: Row, header: _Header) -> bool:
@@ -221,6 +231,7 @@ def _items(
 ) -> list[Item]:
     items: list[Item] = []
     waiting: list[Span] = []  # words above an item that starts later
+    early: dict[str, Found] = {}  # values of a row whose deciding number was printed a little lower
     first_words_come_first = False
     for index in body:
         item = _row_item(sheet, sheet.rows[index], columns[index], numeric)
@@ -228,13 +239,17 @@ def _items(
         if starts:
             if waiting and (first_words_come_first or not items):
                 item.words[:0] = waiting
+            for concept, value in early.items():
+                item.values.setdefault(concept, value)
             items.append(item)
-            waiting = []
+            waiting, early = [], {}
         elif not items:
             first_words_come_first = True
             waiting.extend(item.words)
+            early.update(item.values)
         elif first_words_come_first:
             waiting.extend(item.words)
+            early.update(item.values)
         elif _adjoins(items[-1], item):
             items[-1].words.extend(item.words)
             for concept, value in item.values.items():

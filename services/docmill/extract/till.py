@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["till_items"]
 
-_STOP = frozenset({"subtotal", "total", "grand_total", "amount_due", "tax", "paid", "rounding", "not_total"})
+_STOP = frozenset({"subtotal", "total", "grand_total", "amount_due", "tax", "paid", "change", "rounding", "not_total"})
 _NO_ITEM = frozenset(
     {"date", "time", "phone", "fax", "tax_id", "registration", "invoice_number", "discount", "shipping"}
 )

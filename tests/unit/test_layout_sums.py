@@ -1,0 +1,101 @@
+"""The layout provider: sums that only their neighbours explain, parties in forms, and whose tax number it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from docmill.extract.layout import LayoutExtractor
+from tests.unit.layouts import page_of
+
+TEXT, NUMBER = {"type": "string"}, {"type": "number"}
+
+
+def data_of(properties: dict[str, Any], *lines: str) -> dict[str, Any]:
+    """What the provider reads from one page of these lines."""
+    return LayoutExtractor().extract([page_of(*lines)], {"type": "object", "properties": properties}, {}).data
+
+
+def test_words_that_go_on_with_a_label_claim_no_amount() -> None:
+    """`Total with GST @ 6%` is one label; the tax in it is not what the amount is."""
+    data = data_of({"total": NUMBER}, "Corner Shop", "Tea\t\t8.00", "Total with GST @ 6%\t\t8.48")
+    assert data == {"total": 8.48}
+
+
+def test_a_number_of_its_own_frees_the_rest_of_the_row() -> None:
+    """`Total saving 0.00` has its number; the total on the same row is another."""
+    data = data_of({"total": NUMBER}, "Corner Shop", "Tea\t\t8.00", "Total saving\t0.00\tTotal\t8.00")
+    assert data == {"total": 8}
+
+
+def test_cash_less_change_is_the_total_where_no_word_says_so() -> None:
+    """Some tills print a subtotal, the cash and the change, and no total."""
+    lines = ("Corner Shop", "Tea\t\t8.00", "Subtotal\t\t8.00", "Cash\t\t10.00", "Change\t\t2.00")
+    assert data_of({"total": NUMBER}, *lines) == {"total": 8}
+
+
+def test_a_table_of_sums_is_read_at_its_bottom() -> None:
+    """A row for each rate, then the sums: the last one is the document's."""
+    lines = (
+        "Net\tVAT\tTotal", "100.00\t19.00\t119.00", "200.00\t14.00\t214.00", "300.00\t33.00\t333.00",
+    )  # fmt: skip
+    assert data_of({"subtotal": NUMBER, "tax": NUMBER, "total": NUMBER}, *lines) == {
+        "subtotal": 300, "tax": 33, "total": 333,
+    }  # fmt: skip
+
+
+def test_what_was_paid_before_and_what_is_due() -> None:
+    """Prepayments are printed with a minus; the data has the amount."""
+    lines = ("Gesamtbetrag\t\t119,00", "Erhaltene Anzahlungen\t\t-19,00", "Zahlbetrag\t\t100,00")
+    asked = {"total": NUMBER, "prepaid": NUMBER, "amountDue": NUMBER}
+    assert data_of(asked, *lines) == {"total": 119, "prepaid": 19, "amountDue": 100}
+
+
+def test_a_vat_number_is_no_tax_number() -> None:
+    """Both stand on German invoices, in any order."""
+    lines = ("Muster GmbH", "Steuernummer: 201/113/40209", "USt-IdNr: DE136695976")
+    asked = {"seller": {"type": "object", "properties": {"vatId": TEXT, "taxNumber": TEXT}}}
+    assert data_of(asked, *lines)["seller"] == {"vatId": "DE136695976", "taxNumber": "201/113/40209"}
+
+
+def test_parties_in_a_form_have_the_name_by_its_word() -> None:
+    """`Name: Muster GmbH` under `Verkäufer`: the value is the name, not the word."""
+    party = {"type": "object", "properties": {"name": TEXT}}
+    lines = ("Verkäufer", "Name: Muster GmbH", "", "Käufer", "Name: Beispiel AG")
+    assert data_of({"seller": party, "buyer": party}, *lines) == {
+        "seller": {"name": "Muster GmbH"}, "buyer": {"name": "Beispiel AG"},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("lines", "name"),
+    [
+        (("NORTH STAR HARDWARE", "ENTERPRISE (EAST", "SIDE) SDN BHD", "NO 5, JALAN TEH"), "NORTH STAR HARDWARE ENTERPRISE (EAST SIDE) SDN BHD"),
+        (("MAPLE TRADING SDN BHD COMPANY NO 12345-X", "NO 5, JALAN TEH"), "MAPLE TRADING SDN BHD"),
+        (("MAPLE TRADING", "COMPANY REG. NO. : 12345-X", "NO 5, JALAN TEH"), "MAPLE TRADING"),
+    ],
+)  # fmt: skip
+def test_a_shops_name_ends_where_the_company_does(lines: tuple[str, ...], name: str) -> None:
+    """Names go on over lines; registration numbers are no part of them."""
+    asked = {"merchant": {"type": "object", "properties": {"name": TEXT}}}
+    assert data_of(asked, *lines)["merchant"]["name"] == name
+
+
+def test_a_surer_reading_has_no_less_confidence() -> None:
+    """The total by `Grand total` is surer than one that only cash and change explain."""
+    asked = {"type": "object", "properties": {"total": NUMBER}}
+    named = page_of("Corner Shop", "Tea\t\t8.00", "Grand total\t\t8.00")
+    unnamed = page_of("Corner Shop", "Tea\t\t8.00", "Cash\t\t10.00", "Change\t\t2.00")
+    sure, unsure = (LayoutExtractor().extract([page], asked, {}).evidence[0].confidence for page in (named, unnamed))
+    assert 0 < unsure < sure < 1
+
+
+def test_a_hint_says_what_a_property_means_or_is_labelled_with() -> None:
+    """`x-docmill` helps where names do not: `means` is a name that is known, `labels` are words on the page."""
+    asked = {
+        "betrag1": {"type": "number", "x-docmill": {"means": "grand total"}},
+        "ref": {"type": "string", "x-docmill": {"labels": ["Our sign"]}},
+        "odd": {"type": "string", "x-docmill": "nonsense"},
+    }
+    assert data_of(asked, "Corner Shop", "Our sign: AB-77", "Grand total\t\t8.00") == {"betrag1": 8, "ref": "AB-77"}
