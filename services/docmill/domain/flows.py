@@ -173,6 +173,8 @@ def _config(node_type: str, raw: JsonObject, path: str) -> JsonObject:
             config["categories"] = _categories(config.get("categories"), f"{path}.categories")
         case "extract":
             config["schema"] = check_extract_schema(config.get("schema"), f"{path}.schema")
+            if not isinstance(config.get("useEmbedded", True), bool):
+                raise invalid(f"{path}.useEmbedded", "must be true or false")
         case "validate":
             if config.get("onInvalid", "fail") not in ("fail", "warn"):
                 raise invalid(f"{path}.onInvalid", "must be 'fail' or 'warn'")

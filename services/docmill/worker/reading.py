@@ -18,6 +18,7 @@ from docmill.worker import faults
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from docmill.domain.einvoices import EmbeddedFile
     from docmill.ocr.documents import OpenDocument
     from docmill.ocr.reader import Picture, ReadPage
     from docmill.worker.child import Task
@@ -169,7 +170,10 @@ class Reading:
         return {}, file.getvalue()
 
     def document(self, request: dict[str, Any], body: bytes) -> Reply:
-        """See `docmill.extract.pipeline.run_document`; the output's JSON is the body."""
+        """See `docmill.extract.pipeline.run_document`; the output's JSON is the body.
+
+        `path` is there if the document may carry an electronic invoice and the flow wants it read.
+        """
         from docmill.extract.pipeline import outcome_to_json, run_document
         from docmill.ocr.codec import page_from_json
 
@@ -177,9 +181,16 @@ class Reading:
         for size in request["sizes"]:
             pages.append(None if size is None else page_from_json(body[start : start + size]))
             start += size or 0
-        outcome = run_document(request["definition"], pages, request["variables"], request["output_schema"])
+        files = self._xml_files(request.get("path", ""), request.get("media_type", ""))
+        outcome = run_document(
+            request["definition"], pages, request["variables"], request["output_schema"], files=files
+        )
         steps = [(step.step_id, step.node_type, step.duration_ms) for step in outcome.steps]
         return {"steps": steps}, outcome_to_json(outcome)
+
+    def _xml_files(self, path: str, media_type: str) -> Sequence[EmbeddedFile]:
+        """Where an electronic invoice may be; none if the request names no document."""
+        return self._document_at(path, media_type).xml_files() if path else ()
 
     def _document_at(self, path: str, media_type: str) -> OpenDocument:
         """The document, kept open until another one is asked for: its pages usually come in a row."""

@@ -1,0 +1,130 @@
+"""Where pages show a value: as a number, a day or words in any way of writing."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from docmill.domain.pages import Box
+from docmill.extract.dates import find_days
+from docmill.extract.money import find_currencies, find_money
+from docmill.extract.text import squeeze, squeeze_words
+from docmill.extract.tokens import rows_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from docmill.domain.pages import Page
+    from docmill.extract.tokens import Row, Span
+
+__all__ = ["Place", "Shown", "around"]
+
+_SHORTEST = 2  # characters of a text that is looked for
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Words of one page."""
+
+    page: int
+    """1-based."""
+    box: Box
+    words: tuple[str, ...]
+
+
+class Shown:
+    """What some pages show; looked through when first asked."""
+
+    def __init__(self, pages: Sequence[Page]) -> None:
+        self._pages = pages
+        self.empty = not any(page.lines for page in pages)
+        """There is nothing to compare with."""
+
+    def find(self, value: str | Decimal | date) -> list[Place]:
+        """Every place that shows the value, in reading order."""
+        if isinstance(value, Decimal):
+            return self._numbers.get(abs(value), [])
+        if isinstance(value, date):
+            return self._days.get(value, []) or self.words(value.strftime("%Y%m%d"))
+        return self.words(value)
+
+    def words(self, text: str) -> list[Place]:
+        """Where whole words are those of `text`, whatever case, accents, punctuation and blanks."""
+        wanted = squeeze(text)
+        if len(wanted) < _SHORTEST:
+            return [place for place in self._single if squeeze(place.words[0]) == wanted] if wanted else []
+        return next((found for sequence in self._sequences if (found := sequence.find(wanted))), [])
+
+    def currency(self, code: str) -> list[Place]:
+        """Where an amount is in that currency, by sign or code."""
+        return [_place(span) for row in self._rows for found, span, _ in find_currencies(row) if found == code]
+
+    @cached_property
+    def _rows(self) -> Sequence[Row]:
+        return rows_of(self._pages)
+
+    @cached_property
+    def _numbers(self) -> dict[Decimal, list[Place]]:
+        found: dict[Decimal, list[Place]] = defaultdict(list)
+        for money in find_money(self._rows):
+            found[abs(money.value)].append(_place(money.span))
+        return found
+
+    @cached_property
+    def _days(self) -> dict[date, list[Place]]:
+        found: dict[date, list[Place]] = defaultdict(list)
+        for day in find_days(self._rows):
+            found[day.value].append(_place(day.span))
+        return found
+
+    @cached_property
+    def _single(self) -> list[Place]:
+        return [Place(page.number, word.box, (word.text,)) for page in self._pages for word in page.words]
+
+    @cached_property
+    def _sequences(self) -> list[_Sequence]:
+        """The words in lines, as they were read, and in rows across the page: what wraps is whole in one of them."""
+        by_rows = [Place(row.page, token.source, (token.text,)) for row in self._rows for token in row.tokens]
+        return [_Sequence(self._single), _Sequence(by_rows)]
+
+
+class _Sequence:
+    """Words squeezed into one text."""
+
+    def __init__(self, words: Sequence[Place]) -> None:
+        self._words = words
+        self._text, self._owners, borders = squeeze_words([place.words[0] for place in words])
+        self._borders = sorted(borders)
+
+    def find(self, wanted: str) -> list[Place]:
+        """Every place of a squeezed text that begins and ends where words do, on one page."""
+        found = []
+        at = self._text.find(wanted)
+        while at >= 0:
+            end = at + len(wanted)
+            if self._is_border(at) and self._is_border(end):
+                words = self._words[self._owners[at] : self._owners[end - 1] + 1]
+                if words[0].page == words[-1].page:
+                    found.append(around(words))
+            at = self._text.find(wanted, at + 1)
+        return found
+
+    def _is_border(self, offset: int) -> bool:
+        index = bisect_left(self._borders, offset)
+        return index < len(self._borders) and self._borders[index] == offset
+
+
+def around(places: Sequence[Place]) -> Place:
+    """One place that holds those of the first one's page."""
+    page = places[0].page
+    here = [place for place in places if place.page == page]
+    return Place(page, Box.around([place.box for place in here]), tuple(word for place in here for word in place.words))
+
+
+def _place(span: Span) -> Place:
+    return Place(span.row.page, span.source, tuple(token.text for token in span.tokens))
