@@ -6,6 +6,7 @@ to expand or to fetch, and no package more to trust (lxml would bring a second p
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NoReturn
@@ -38,16 +39,29 @@ class Element:
     text: str = ""
     """Character data of the element itself, without surrounding blanks."""
     children: list[Element] = field(default_factory=list)
+    _steps: dict[Element, str] = field(default_factory=dict)
+    """Of each child, made when first asked for: an invoice may have thousands of lines."""
 
     @property
     def xpath(self) -> str:
         """Where it stands, with the file's own prefixes; a position where siblings have the same name."""
-        name = f"{self.prefix}:{self.name}" if self.prefix else self.name
         if self.parent is None:
-            return f"/{name}"
-        alike = [child for child in self.parent.children if child.name == self.name and child.prefix == self.prefix]
-        position = f"[{alike.index(self) + 1}]" if len(alike) > 1 else ""
-        return f"{self.parent.xpath}/{name}{position}"
+            return f"/{self._qualified}"
+        return f"{self.parent.xpath}/{self.parent._step_to(self)}"  # noqa: SLF001 - of another element
+
+    @property
+    def _qualified(self) -> str:
+        return f"{self.prefix}:{self.name}" if self.prefix else self.name
+
+    def _step_to(self, child: Element) -> str:
+        if not self._steps:
+            alike: dict[str, list[Element]] = defaultdict(list)
+            for each in self.children:
+                alike[each._qualified].append(each)
+            for name, same in alike.items():
+                for position, each in enumerate(same, start=1):
+                    self._steps[each] = f"{name}[{position}]" if len(same) > 1 else name
+        return self._steps[child]
 
     def all(self, path: str) -> list[Element]:
         """The descendants at a path of local names such as `Party/PartyName/Name`."""

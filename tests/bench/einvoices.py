@@ -21,7 +21,14 @@ from docmill.ocr.reader import PageReader
 
 TEXT, NUMBER = {"type": "string"}, {"type": "number"}
 _AMOUNTS = ("line_total", "net_total", "tax_total", "grand_total", "prepaid", "due_amount")
-_ITEM = {"description": TEXT, "quantity": NUMBER, "unit": TEXT, "unit_price": NUMBER, "vat_rate": NUMBER, "amount": NUMBER}
+_ITEM = {
+    "description": TEXT,
+    "quantity": NUMBER,
+    "unit": TEXT,
+    "unit_price": NUMBER,
+    "vat_rate": NUMBER,
+    "amount": NUMBER,
+}
 _FIELDS = {
     **dict.fromkeys(
         ("invoice_number", "document_type_code", "issue_date", "seller_name", "seller_address", "seller_tax_number",
@@ -54,16 +61,20 @@ def main(folder: Path) -> None:
         items = truth.pop("line_items", [])
         fields = {name: _same(name, outcome.output.get(name), value) for name, value in truth.items()}
         lines = [_item_is_right(line, outcome.output.get("line_items", [])) for line in items]
-        wrong = [f"{name}: {outcome.output.get(name)!r}, not {truth[name]!r}" for name, right in fields.items() if not right]
+        wrong = [
+            f"{name}: {outcome.output.get(name)!r}, not {truth[name]!r}" for name, right in fields.items() if not right
+        ]
         if truth:
             scores = statistics.mean(fields.values()), statistics.mean(lines) if lines else 1.0
             by_invoice[str(truth["invoice_number"])].append(scores)
         grounded = [evidence.grounded for evidence in outcome.evidence]
         print(f"{path.name}: {sum(fields.values())}/{len(fields)} fields, {sum(lines)}/{len(lines)} lines, {spent:.1f} ms,"
               f" {sum(grounded)}/{len(grounded)} grounded")  # fmt: skip
-        for line in (*wrong, *outcome.warnings):
+        missed = [f"line: {line}" for line, right in zip(items, lines, strict=True) if not right]
+        for line in (*wrong, *missed, *outcome.warnings):
             print(f"    {line}")
-    print(f"{len(by_invoice)} invoices: fields {_average(by_invoice, 0):.4f}, line items {_average(by_invoice, 1):.4f}")
+    if by_invoice:
+        print(f"{len(by_invoice)} invoices: fields {_average(by_invoice, 0):.4f}, lines {_average(by_invoice, 1):.4f}")
     print(f"{len(times)} documents: median {statistics.median(times):.1f} ms, slowest {max(times):.1f} ms of CPU")
 
 

@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from docmill.extract.einvoice.places import Place, Shown, around
+from docmill.extract.einvoice.places import Place, Shown, around, nearest
 from docmill.extract.text import squeeze
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Comparison:
         self._proofs = {evidence.path: evidence for evidence in seen.evidence}
         self._invoice = invoice
         self._line: Place | None = None
-        self._lines: list[Place] = []
+        self._lines: set[Place] = set()
         self.warnings: list[str] = []
         if self._shown.empty:
             self.warnings.append(
@@ -71,7 +71,7 @@ class Comparison:
         found = self._shown.find(description.value) if description is not None else []
         self._line = next((place for place in found if place not in self._lines), None)
         if self._line is not None:
-            self._lines.append(self._line)
+            self._lines.add(self._line)
 
     def end_lines(self) -> None:
         """The values that follow are of the whole invoice."""
@@ -101,7 +101,7 @@ class Comparison:
         return place
 
     def _seen_value(self, path: tuple[str, ...]) -> Any:
-        if "/".join(path) and any(part.isdigit() for part in path):
+        if any(part.isdigit() for part in path):
             return None  # rows of the page need not be those of the XML
         return self.seen_at(path)[0]
 
@@ -115,7 +115,7 @@ class Comparison:
         if not places:
             return None
         if self._line is not None:
-            return self._line if leaf.meaning == "description" else _nearest(places, self._line)
+            return self._line if leaf.meaning == "description" else nearest(places, self._line)
         return places[-1] if isinstance(leaf.value.value, Decimal) else places[0]  # totals stand below what they sum up
 
     def _parts(self, elements: Sequence[Element]) -> Place | None:
@@ -124,7 +124,7 @@ class Comparison:
         for element in elements:
             places = self._shown.words(element.text)
             if places:
-                found.append(_nearest(places, found[0]) if found else places[0])
+                found.append(nearest(places, found[0]) if found else places[0])
             elif not (len(element.text) == _COUNTRY_CODE and element.text.isalpha()):
                 return None
         return around(found) if found else None
@@ -144,7 +144,9 @@ class _Sheet:
                 root = root.parent
             self._index = {element: index for index, element in enumerate(root.leaves())}
         found = [place for element in value.elements if (place := self._of(element)) is not None]
-        return around(found) if found else None
+        if not found or (isinstance(value.value, str) and squeeze(value.value) != squeeze("".join(_words(found)))):
+            return None  # an attribute: the words are those of another value
+        return around(found)
 
     def _of(self, element: Element) -> Place | None:
         index = self._index.get(element, len(self._lines))
@@ -156,12 +158,8 @@ class _Sheet:
         return Place(page, box, tuple(word.text for word in words))
 
 
-def _nearest(places: Sequence[Place], to: Place) -> Place:
-    x, y = to.box.center
-    return min(
-        places,
-        key=lambda place: (abs(place.page - to.page), abs(place.box.center[1] - y), abs(place.box.center[0] - x)),
-    )
+def _words(places: Sequence[Place]) -> list[str]:
+    return [word for place in places for word in place.words]
 
 
 def _same(seen: Any, said: Any) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date
@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from docmill.domain.pages import Page
-    from docmill.extract.tokens import Row, Span
+    from docmill.extract.tokens import Row, Span, Token
 
-__all__ = ["Place", "Shown", "around"]
+__all__ = ["Place", "Shown", "around", "nearest"]
 
+_WRAPS = 6  # rows that a text in a column may go on for
+_LONGEST_WORD = 40
 _SHORTEST = 2  # characters of a text that is looked for
 
 
@@ -57,8 +59,21 @@ class Shown:
         """Where whole words are those of `text`, whatever case, accents, punctuation and blanks."""
         wanted = squeeze(text)
         if len(wanted) < _SHORTEST:
-            return [place for place in self._single if squeeze(place.words[0]) == wanted] if wanted else []
-        return next((found for sequence in self._sequences if (found := sequence.find(wanted))), [])
+            return self._short.get(wanted, [])
+        return next((found for sequence in self._sequences if (found := sequence.find(wanted))), None) or self._wrapped(
+            wanted
+        )
+
+    def _wrapped(self, wanted: str) -> list[Place]:
+        """Text that goes on in the rows below, at its own left edge, beside other columns."""
+        found = []
+        for length in range(1, min(len(wanted), _LONGEST_WORD) + 1):
+            for index, first in self._starts.get(wanted[:length], ()):
+                tokens = _followed(wanted, self._rows[index : index + _WRAPS], first)
+                if tokens:
+                    words = tuple(token.text for token in tokens)
+                    found.append(Place(self._rows[index].page, Box.around([token.source for token in tokens]), words))
+        return found
 
     def currency(self, code: str) -> list[Place]:
         """Where an amount is in that currency, by sign or code."""
@@ -85,6 +100,24 @@ class Shown:
     @cached_property
     def _single(self) -> list[Place]:
         return [Place(page.number, word.box, (word.text,)) for page in self._pages for word in page.words]
+
+    @cached_property
+    def _short(self) -> dict[str, list[Place]]:
+        """Words that are too short to be looked for in others."""
+        found: dict[str, list[Place]] = defaultdict(list)
+        for place in self._single:
+            if len(text := squeeze(place.words[0])) < _SHORTEST:
+                found[text].append(place)
+        return found
+
+    @cached_property
+    def _starts(self) -> dict[str, list[tuple[int, int]]]:
+        """Row and token of each squeezed word."""
+        found: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        for index, row in enumerate(self._rows):
+            for first, token in enumerate(row.tokens):
+                found[squeeze(token.text)].append((index, first))
+        return found
 
     @cached_property
     def _sequences(self) -> list[_Sequence]:
@@ -117,6 +150,35 @@ class _Sequence:
     def _is_border(self, offset: int) -> bool:
         index = bisect_left(self._borders, offset)
         return index < len(self._borders) and self._borders[index] == offset
+
+
+def _followed(wanted: str, rows: Sequence[Row], first: int) -> list[Token]:
+    """The tokens that spell `wanted`, from the token `first` of the first row on; none if it breaks off."""
+    left, height = rows[0].tokens[first].box.x, rows[0].height
+    taken: list[Token] = []
+    for row in rows:
+        if row.page != rows[0].page:
+            break
+        tokens = row.tokens[first:] if row is rows[0] else [t for t in row.tokens if t.box.x > left - height]
+        if not taken or (tokens and tokens[0].box.x < left + height):
+            for token in tokens:
+                text = squeeze(token.text)
+                if text and not wanted.startswith(text):
+                    break
+                wanted = wanted[len(text) :]
+                taken.append(token)
+                if not wanted:
+                    return taken
+    return []
+
+
+def nearest(places: Sequence[Place], to: Place) -> Place:
+    """The one that stands nearest to another, above all in height; `places` are in the order of their pages."""
+    start = bisect_left(places, to.page, key=lambda place: place.page)
+    end = bisect_right(places, to.page, key=lambda place: place.page)
+    x, y = to.box.center
+    here = places[start:end] or places[max(start - 1, 0) : start + 1]
+    return min(here, key=lambda place: (abs(place.box.center[1] - y), abs(place.box.center[0] - x)))
 
 
 def around(places: Sequence[Place]) -> Place:
