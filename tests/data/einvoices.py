@@ -32,9 +32,17 @@ def cii(invoice: Generated, profile: str = "en16931", *, first: bool = False, **
     namespace = "urn:ferd:CrossIndustryDocument:invoice:1p0" if first else f"{_CII}:CrossIndustryInvoice:100"
     version = ("12", "15") if first else ("100", "100")
     supply, head = ("ApplicableSupplyChainTrade", "") if first else ("ApplicableHeaderTrade", "Header")
-    lines = "" if profile in WITHOUT_LINES else "".join(_cii_line(n, item, first) for n, item in enumerate(truth["lineItems"], 1))
+    lines = (
+        ""
+        if profile in WITHOUT_LINES
+        else "".join(_cii_line(n, item, first) for n, item in enumerate(truth["lineItems"], 1))
+    )
     street, place = truth["vendor"]["address"].split(", ", 1)
-    address = "" if profile == "minimum" else f"<ram:LineOne>{escape(street)}</ram:LineOne><ram:CityName>{escape(place)}</ram:CityName>"
+    address = (
+        ""
+        if profile == "minimum"
+        else f"<ram:LineOne>{escape(street)}</ram:LineOne><ram:CityName>{escape(place)}</ram:CityName>"
+    )
     trade = f"{'Specified' if first else ''}SupplyChainTradeTransaction"
     settlement = f"""<ram:{supply}Settlement><ram:InvoiceCurrencyCode>EUR</ram:InvoiceCurrencyCode>
 <ram:SpecifiedTradeSettlement{head}MonetarySummation>
@@ -76,7 +84,9 @@ def _cii_line(number: int, item: Mapping[str, Any], first: bool) -> str:  # noqa
 </ram:IncludedSupplyChainTradeLineItem>"""
 
 
-def ubl(invoice: Generated, root: str = "Invoice", *, customization: str = PROFILES["xrechnung"], **changed: Any) -> bytes:
+def ubl(
+    invoice: Generated, root: str = "Invoice", *, customization: str = PROFILES["xrechnung"], **changed: Any
+) -> bytes:
     """`invoice` as UBL; `root` is Invoice or CreditNote."""
     truth = {**invoice.truth, **changed}
     quantity = "InvoicedQuantity" if root == "Invoice" else "CreditedQuantity"

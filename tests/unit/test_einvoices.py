@@ -17,7 +17,9 @@ from tests.data.einvoices import PROFILES, WITHOUT_LINES, cii, ubl
 from tests.data.invoices import generate_invoice
 
 INVOICE = generate_invoice(5, "en", "classic")
-SCHEMA = next(flow for flow in builtin_flows() if (flow.id, flow.version) == ("invoice-extractor", "1.2.0")).output_schema
+SCHEMA = next(
+    flow for flow in builtin_flows() if (flow.id, flow.version) == ("invoice-extractor", "1.2.0")
+).output_schema
 TEXT = {"type": "string"}
 
 
