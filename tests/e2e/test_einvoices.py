@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from docmill.client import Docmill, RunFailedError
+from docmill.client import Docmill, InvalidArgumentError
 from tests.data.einvoices import cii, ubl, with_files
 from tests.data.invoices import generate_invoice
 
@@ -51,5 +51,5 @@ def test_a_pdf_says_by_a_warning_what_its_page_does_not_show(client: Docmill, tm
 def test_other_xml_fails_and_says_what_is_read(client: Docmill, tmp_path: Path) -> None:
     """Not with a crash, and not in silence."""
     path = saved(tmp_path / "order.xml", b"<?xml version='1.0'?><order/>")
-    with pytest.raises(RunFailedError, match="only invoices are read"):
+    with pytest.raises(InvalidArgumentError, match="only invoices are read"):
         client.flows.run("invoice-extractor", path).result(timeout=60)

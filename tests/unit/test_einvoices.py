@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from docmill.domain.einvoices import EmbeddedFile
+from docmill.domain.einvoices import EmbeddedFile, unreadable
 from docmill.domain.errors import InvalidArgument, WorkFailed
 from docmill.domain.flows import parse_definition
 from docmill.engine.flow_files import builtin_flows
@@ -126,6 +126,15 @@ def test_a_changed_line_is_a_warning() -> None:
     assert any("do not" in warning or "does not add up" in warning for warning in outcome.warnings)
 
 
+def test_an_invoice_of_another_document_does_not_flood_its_run() -> None:
+    """Many differences are counted, long values cut."""
+    items = [dict(INVOICE.truth["lineItems"][0], description=f"Thing {n} " + "x" * 5000) for n in range(300)]
+    outcome = extract(embedded(cii(INVOICE, lineItems=items)))
+    assert len(outcome.output["lineItems"]) == 300
+    assert "200 more values differ" in outcome.warnings[-1]
+    assert max(map(len, outcome.warnings)) < 600
+
+
 def test_sums_that_do_not_add_up_cost_confidence() -> None:
     """An XML that contradicts itself is not certain, where its amounts are concerned."""
     outcome = extract(embedded(cii(INVOICE, total=INVOICE.truth["total"] + 1)))
@@ -224,6 +233,15 @@ def test_a_file_of_the_standards_name_counts_before_others() -> None:
     assert any("twice" in warning for warning in twice.warnings)
     spoiled = extract(embedded(BOMB), embedded(GOOD, "zugferd-invoice.xml"))
     assert spoiled.output == with_country(INVOICE.truth)
+
+
+def test_files_that_could_not_be_looked_into_are_mentioned() -> None:
+    """The page is read, and nobody believes that there was no invoice in it."""
+    outcome = extract(unreadable("it takes too much memory"))
+    assert outcome.output == INVOICE.truth
+    assert outcome.warnings == (
+        "Whether the document carries an electronic invoice is not known: it takes too much memory",
+    )
 
 
 def test_pages_without_text_are_said_not_to_be_compared() -> None:

@@ -42,7 +42,7 @@ def check(path: Path) -> PageSize:
     if not is_invoice_root(root.namespace, root.name):
         raise MediaError(
             Reason.MEDIA_UNSUPPORTED,
-            f"The XML file is a '{root.name}'; of XML, only invoices are read: CII (Factur-X, ZUGFeRD, XRechnung) and"
+            f"The root of the XML file is '{root.name[:200]}'; of XML, only invoices are read: CII (Factur-X, ZUGFeRD, XRechnung) and"
             " UBL (Invoice, CreditNote)",
             {"detected": "application/xml", "root": root.name[:200]},
         )

@@ -16,7 +16,7 @@ from docmill.domain.einvoices import MAY_CARRY_XML
 from docmill.domain.errors import NotFound, Reason
 from docmill.domain.messages import DocumentFacts, JobMessage, PageFacts, ProbeFacts
 from docmill.domain.models import JobKind
-from docmill.worker import facts
+from docmill.worker import facts, faults
 from docmill.worker.cache import DocumentCache
 from docmill.worker.frames import Frame
 from docmill.worker.outages import asking_for
@@ -34,6 +34,8 @@ __all__ = [
     "handlers_of",
 ]
 
+_PDF = "application/pdf"
+_UNBEARABLE = frozenset({Reason.WORKER_MEMORY, Reason.WORKER_CRASHED})
 _FETCHES = 8  # pages of one document at the same time
 
 
@@ -159,12 +161,21 @@ class DocumentHandler:
         }
         body = b"".join(page for page in pages if page is not None)
         async with self._original(job) as where:
-            reply = await ask({**request, **where}, body, seconds=self._timeout)
+            reply = await self._run(ask, request, where, body)
         key = f"runs/{job.run_id}/output.json"
         outcome = Outcome(document=DocumentFacts(output_key=key, steps=facts.step_facts(reply.header)))
         with asking_for(key):
             await self._blobs.put(key, reply.body)
         return outcome
+
+    async def _run(self, ask: Ask, request: dict[str, Any], where: dict[str, str], body: bytes) -> Frame:
+        """The flow over the pages; once more without the files in a PDF if they are what a child cannot bear."""
+        try:
+            return await ask({**request, **where}, body, seconds=self._timeout)
+        except faults.TryAgain as error:
+            if where.get("media_type") != _PDF or error.reason not in _UNBEARABLE:
+                raise
+            return await ask({**request, "files_problem": error.message}, body, seconds=self._timeout)
 
     @asynccontextmanager
     async def _original(self, job: JobMessage) -> AsyncIterator[dict[str, str]]:

@@ -10,7 +10,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from docmill.domain.errors import Reason, WorkFailed
+from docmill.domain.errors import MediaError, Reason, WorkFailed
 from docmill.ocr import EngineUnavailable
 from docmill.ocr.limits import MediaLimits
 from docmill.worker import faults
@@ -172,7 +172,8 @@ class Reading:
     def document(self, request: dict[str, Any], body: bytes) -> Reply:
         """See `docmill.extract.pipeline.run_document`; the output's JSON is the body.
 
-        `path` is there if the document may carry an electronic invoice and the flow wants it read.
+        `path` is there if the document may carry an electronic invoice and the flow wants it read; `files_problem`
+        if an attempt to do that went wrong.
         """
         from docmill.extract.pipeline import outcome_to_json, run_document
         from docmill.ocr.codec import page_from_json
@@ -181,16 +182,25 @@ class Reading:
         for size in request["sizes"]:
             pages.append(None if size is None else page_from_json(body[start : start + size]))
             start += size or 0
-        files = self._xml_files(request.get("path", ""), request.get("media_type", ""))
+        files = self._xml_files(request)
         outcome = run_document(
             request["definition"], pages, request["variables"], request["output_schema"], files=files
         )
         steps = [(step.step_id, step.node_type, step.duration_ms) for step in outcome.steps]
         return {"steps": steps}, outcome_to_json(outcome)
 
-    def _xml_files(self, path: str, media_type: str) -> Sequence[EmbeddedFile]:
+    def _xml_files(self, request: dict[str, Any]) -> Sequence[EmbeddedFile]:
         """Where an electronic invoice may be; none if the request names no document."""
-        return self._document_at(path, media_type).xml_files() if path else ()
+        from docmill.domain.einvoices import unreadable
+
+        if problem := request.get("files_problem"):
+            return (unreadable(problem),)
+        if not request.get("path"):
+            return ()
+        try:
+            return self._document_at(request["path"], request["media_type"]).xml_files()
+        except MediaError as error:
+            return (unreadable(error.message),)
 
     def _document_at(self, path: str, media_type: str) -> OpenDocument:
         """The document, kept open until another one is asked for: its pages usually come in a row."""

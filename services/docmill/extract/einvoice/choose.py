@@ -29,7 +29,9 @@ def choose(files: Sequence[EmbeddedFile]) -> tuple[Invoice | None, list[str]]:
                 raise NotAnInvoice(file.problem)
             found.append((file, read_invoice(file.data)))
         except NotAnInvoice as error:
-            if _rank(file) < len(_NAMES) or not file.name:
+            if file.name == "*":
+                notes.append(f"Whether the document carries an electronic invoice is not known: {error}")
+            elif _rank(file) < len(_NAMES) or not file.name:
                 notes.append(f"The electronic invoice{_named(file)} was not used: {error}")
     if not found:
         return None, notes

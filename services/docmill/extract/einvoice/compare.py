@@ -23,6 +23,7 @@ __all__ = ["Comparison", "Leaf"]
 _NOT_FOR_READERS = {"document_type_code", "unit", "tax_rate", "position", "payment_terms", "payment_method", "details",
                     "buyer_reference", "code"}  # fmt: skip
 """Codes, and texts that a page words as it likes: their absence from the page is no mismatch."""
+_MOST_WARNINGS, _LONGEST = 100, 200  # of a document; characters of a value in one
 _COUNTRY_CODE = 2  # letters; pages name the country, or leave it out
 
 
@@ -59,11 +60,19 @@ class Comparison:
         self._invoice = invoice
         self._line: Place | None = None
         self._lines: set[Place] = set()
-        self.warnings: list[str] = []
+        self._warnings: list[str] = []
         if self._shown.empty:
-            self.warnings.append(
+            self._warnings.append(
                 "No page shows any text: the electronic invoice could not be compared with what people see"
             )
+
+    @property
+    def warnings(self) -> list[str]:
+        """As many as people read, and how many more there are."""
+        more = len(self._warnings) - _MOST_WARNINGS
+        return self._warnings[:_MOST_WARNINGS] + (
+            [f"{more} more values differ from what the pages show"] if more > 0 else []
+        )
 
     def begin_line(self, line: Mapping[str, Value]) -> None:
         """The values that follow are of this line item: they stand near its description."""
@@ -97,7 +106,9 @@ class Comparison:
             instead = (
                 "which no page shows" if seen is None or proof is None else f"the page shows {' '.join(proof.words)}"
             )
-            self.warnings.append(f"{leaf.pointer}: the {self._invoice.syntax} file says {leaf.text}, {instead}")
+            self._warnings.append(
+                f"{leaf.pointer}: the {self._invoice.syntax} file says {_cut(leaf.text)}, {_cut(instead)}"
+            )
         return place
 
     def _seen_value(self, path: tuple[str, ...]) -> Any:
@@ -156,6 +167,10 @@ class _Sheet:
         words = line.words[-len(element.text.split()) :]
         box = line.box.around([word.box for word in words])
         return Place(page, box, tuple(word.text for word in words))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 def _words(places: Sequence[Place]) -> list[str]:
