@@ -11,6 +11,8 @@ import statistics
 import sys
 import time
 from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
@@ -43,43 +45,58 @@ SCHEMA = {"type": "object", "properties": _FIELDS}
 FLOW = {"steps": [{"id": "fields", "nodeType": "extract", "config": {"schema": SCHEMA}}]}
 
 
-def main(folder: Path) -> None:
-    """Prints a line for each document and the averages for each invoice."""
+@dataclass
+class _Scored:
+    """One document."""
+
+    invoice: str
+    fields: list[bool]
+    lines: list[bool]
+    spent_ms: float
+    remarks: list[str]
+
+
+def main(folder: Path) -> Iterator[str]:
+    """A line for each document, and the averages for each invoice."""
     reader = PageReader()
-    by_invoice: dict[str, list[tuple[float, float]]] = defaultdict(list)
-    times: list[float] = []
+    by_invoice: dict[str, list[_Scored]] = defaultdict(list)
+    times = []
     for path in sorted(folder.glob("*.pdf")):
-        labels = json.loads(path.with_suffix(".json").read_text("utf-8"))
-        with open_document(path, "application/pdf") as document:
-            pages = [reader.read(document, n + 1, {"mode": "text-layer"}).page for n in range(document.page_count)]
-            for _ in range(2):  # the second time everything is loaded
-                started = time.process_time()
-                outcome = run_document(FLOW, pages, {}, SCHEMA, files=document.xml_files())
-                spent = (time.process_time() - started) * 1000
-        times.append(spent)
-        truth = {**labels.get("fields", {}), **labels.get("fields_norm", {})}
-        items = truth.pop("line_items", [])
-        fields = {name: _same(name, outcome.output.get(name), value) for name, value in truth.items()}
-        lines = [_item_is_right(line, outcome.output.get("line_items", [])) for line in items]
-        wrong = [
-            f"{name}: {outcome.output.get(name)!r}, not {truth[name]!r}" for name, right in fields.items() if not right
-        ]
-        if truth:
-            scores = statistics.mean(fields.values()), statistics.mean(lines) if lines else 1.0
-            by_invoice[str(truth["invoice_number"])].append(scores)
-        grounded = [evidence.grounded for evidence in outcome.evidence]
-        print(f"{path.name}: {sum(fields.values())}/{len(fields)} fields, {sum(lines)}/{len(lines)} lines, {spent:.1f} ms,"
-              f" {sum(grounded)}/{len(grounded)} grounded")  # fmt: skip
-        missed = [f"line: {line}" for line, right in zip(items, lines, strict=True) if not right]
-        for line in (*wrong, *missed, *outcome.warnings):
-            print(f"    {line}")
-    if by_invoice:
-        print(f"{len(by_invoice)} invoices: fields {_average(by_invoice, 0):.4f}, lines {_average(by_invoice, 1):.4f}")
-    print(f"{len(times)} documents: median {statistics.median(times):.1f} ms, slowest {max(times):.1f} ms of CPU")
+        scored = _score(path, reader)
+        times.append(scored.spent_ms)
+        if scored.fields:
+            by_invoice[scored.invoice].append(scored)
+        yield f"{path.name}: {_share(scored.fields)} fields, {_share(scored.lines)} lines, {scored.spent_ms:.1f} ms"
+        yield from (f"    {remark}" for remark in scored.remarks)
+    fields = [statistics.mean(statistics.mean(each.fields) for each in files) for files in by_invoice.values()]
+    with_lines = [[each.lines for each in files if each.lines] for files in by_invoice.values()]
+    lines = [statistics.mean(map(statistics.mean, each)) for each in with_lines if each]
+    if fields and lines:
+        yield f"{len(fields)} invoices: fields {statistics.mean(fields):.4f}, lines {statistics.mean(lines):.4f}"
+    yield f"{len(times)} documents: median {statistics.median(times):.1f} ms, slowest {max(times):.1f} ms of CPU"
 
 
-def _average(scores: dict[str, list[tuple[float, float]]], which: int) -> float:
-    return statistics.mean(statistics.mean(each[which] for each in files) for files in scores.values())
+def _score(path: Path, reader: PageReader) -> _Scored:
+    labels = json.loads(path.with_suffix(".json").read_text("utf-8"))
+    with open_document(path, "application/pdf") as document:
+        pages = [reader.read(document, n + 1, {"mode": "text-layer"}).page for n in range(document.page_count)]
+        for _ in range(2):  # the second time everything is loaded
+            started = time.process_time()
+            outcome = run_document(FLOW, pages, {}, SCHEMA, files=document.xml_files())
+            spent = (time.process_time() - started) * 1000
+    truth = {**labels.get("fields", {}), **labels.get("fields_norm", {})}
+    items = truth.pop("line_items", [])
+    found = outcome.output
+    fields = {name: _same(name, found.get(name), value) for name, value in truth.items()}
+    lines = [_item_is_right(item, found.get("line_items", [])) for item in items]
+    remarks = [f"{name}: {found.get(name)!r}, not {truth[name]!r}" for name, right in fields.items() if not right]
+    remarks += [f"not found: {item}" for item, right in zip(items, lines, strict=True) if not right]
+    name = str(truth.get("invoice_number", ""))
+    return _Scored(name, [*fields.values()], lines, spent, [*remarks, *outcome.warnings])
+
+
+def _share(right: list[bool]) -> str:
+    return f"{sum(right)}/{len(right)}"
 
 
 def _same(name: str, found: Any, truth: Any) -> bool:
@@ -107,4 +124,5 @@ def _letters(value: Any) -> str:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    for line in main(Path(sys.argv[1])):
+        sys.stdout.write(f"{line}\n")

@@ -13,6 +13,7 @@ from docmill.domain.flows import parse_definition
 from docmill.engine.flow_files import builtin_flows
 from docmill.extract.einvoice.read import NotAnInvoice, read_invoice
 from docmill.extract.pipeline import DocumentOutcome, outcome_from_json, outcome_to_json, run_document
+from tests.data.drawing import Sheet
 from tests.data.einvoices import PROFILES, WITHOUT_LINES, cii, ubl
 from tests.data.invoices import generate_invoice
 
@@ -116,6 +117,17 @@ def test_a_value_that_the_page_does_not_show_is_a_warning(changed: dict[str, Any
     assert says in warning
     evidence = next(evidence for evidence in outcome.evidence if evidence.path == path)
     assert (evidence.grounded, evidence.page, evidence.words) == (False, 0, ())
+
+
+def test_a_percentage_does_not_show_an_amount() -> None:
+    """`19 %` on the page is no tax of 19.00, whatever else the page shows."""
+    sheet = Sheet()
+    for y, text in enumerate(("Rechnung R-1", "zzgl. 19 % MwSt. 47,50", "Summe 297,50")):
+        sheet.text(50, 100 + 20 * y, text)
+    schema = {"type": "object", "properties": {"tax": {"type": "number"}}}
+    outcome = extract(embedded(cii(INVOICE, tax=19.0)), schema=schema, pages=[sheet.page(1)])
+    assert outcome.output == {"tax": 19}
+    assert any(warning.startswith("/tax: ") for warning in outcome.warnings)
 
 
 def test_a_changed_line_is_a_warning() -> None:

@@ -121,6 +121,8 @@ class Comparison:
             places = self._shown.currency(leaf.text) or self._shown.words(leaf.text)
         elif len(leaf.value.elements) > 1 and isinstance(leaf.value.value, str):
             return self._parts(leaf.value.elements)
+        elif leaf.meaning == "tax_rate" and isinstance(leaf.value.value, Decimal):
+            places = self._shown.rate(leaf.value.value)
         else:
             places = self._shown.find(leaf.value.value)
         if not places:

@@ -50,10 +50,14 @@ class Shown:
     def find(self, value: str | Decimal | date) -> list[Place]:
         """Every place that shows the value, in reading order."""
         if isinstance(value, Decimal):
-            return self._numbers.get(abs(value), [])
+            return self._numbers.get((abs(value), False), [])
         if isinstance(value, date):
             return self._days.get(value, []) or self.words(value.strftime("%Y%m%d"))
         return self.words(value)
+
+    def rate(self, value: Decimal) -> list[Place]:
+        """Every place that shows the number with a percent sign, or without one if there is none with it."""
+        return self._numbers.get((value, True)) or self.find(value)
 
     def words(self, text: str) -> list[Place]:
         """Where whole words are those of `text`, whatever case, accents, punctuation and blanks."""
@@ -84,10 +88,11 @@ class Shown:
         return rows_of(self._pages)
 
     @cached_property
-    def _numbers(self) -> dict[Decimal, list[Place]]:
-        found: dict[Decimal, list[Place]] = defaultdict(list)
+    def _numbers(self) -> dict[tuple[Decimal, bool], list[Place]]:
+        """By the number and whether it is a percentage: `19 %` shows no tax of 19.00."""
+        found: dict[tuple[Decimal, bool], list[Place]] = defaultdict(list)
         for money in find_money(self._rows):
-            found[abs(money.value)].append(_place(money.span))
+            found[abs(money.value), money.percent].append(_place(money.span))
         return found
 
     @cached_property
