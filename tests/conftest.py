@@ -20,6 +20,7 @@ pytest_plugins = [
     "tests.fixtures.engine",
     "tests.fixtures.documents",
     "tests.fixtures.rest_house",
+    "tests.fixtures.batch_house",
     "tests.fixtures.stack",
 ]
 

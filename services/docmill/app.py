@@ -87,6 +87,7 @@ async def serve_services(settings: Settings, stop: asyncio.Event) -> None:
             run_timeout=settings.run_timeout,
             lease=timedelta(seconds=settings.lease_s),
             unused_document_kept=timedelta(hours=settings.unused_document_h),
+            batch_kept=timedelta(days=settings.batch_kept_days),
         )
         plans = load_plans(settings.plans_file)
         engine = Engine(
@@ -159,6 +160,7 @@ async def serve_gateway(settings: Settings, stop: asyncio.Event) -> None:
         trusted_proxies=_listed(settings.trusted_proxies),
         cors_origins=_listed(settings.cors_origins),
         status_vocabulary=settings.status_vocabulary,
+        public_url=settings.public_url,
     )
     target = settings.grpc_upstream or settings.grpc
     upstream = UpstreamOptions(target=target, root_certificates=_upstream_ca(settings))
@@ -307,7 +309,7 @@ async def open_bus(settings: Settings, name: str) -> AsyncIterator[Bus]:
 async def open_webhooks(settings: Settings) -> AsyncIterator[Webhooks]:
     """What sends word of runs' ends, in the forms of all dialects."""
     from docmill.engine.notices import Webhooks  # noqa: PLC0415 - a worker sends none
-    from docmill.gateway.dialects.webhooks import WEBHOOKS  # noqa: PLC0415
+    from docmill.gateway.dialects.webhooks import BATCH_WEBHOOKS, WEBHOOKS  # noqa: PLC0415
     from docmill.rpc.webhook_forms import batch_forms, webhook_forms  # noqa: PLC0415
     from docmill.webhooks.guard import Guard, parse_networks  # noqa: PLC0415
     from docmill.webhooks.http import HttpSender  # noqa: PLC0415
@@ -317,7 +319,7 @@ async def open_webhooks(settings: Settings) -> AsyncIterator[Webhooks]:
         yield Webhooks(
             sender=sender,
             forms=webhook_forms(WEBHOOKS),
-            batch_forms=batch_forms(),
+            batch_forms=batch_forms(BATCH_WEBHOOKS),
             vault=open_vault(settings),
         )
     finally:

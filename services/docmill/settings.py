@@ -69,6 +69,9 @@ class Settings(BaseSettings):
     """Addresses and networks, divided by commas, whose `X-Forwarded-For` the gateway believes."""
     cors_origins: str = ""
     """Origins, divided by commas, whose pages may call the gateway; empty = none (keys do not belong into browsers)."""
+    public_url: str = Field("", pattern=r"^(https?://[^\s?#]+)?$")
+    """Where clients reach the gateway, for links to results: `https://api.example.com`; empty = as each of them wrote
+    it in its request."""
     status_vocabulary: Literal["sdk", "rest"] = "sdk"
     """Words for a run's state on the documented REST surface, where a request does not ask for the other ones."""
 
@@ -117,6 +120,8 @@ class Settings(BaseSettings):
     run_timeout_s: float = Field(86_400, gt=0)
     unused_document_h: float = Field(24, gt=0, le=8760)
     """Hours after which an uploaded document that no run is over is deleted."""
+    batch_kept_days: float = Field(30, gt=0, le=3650)
+    """Days after which the files and the results of a batch are deleted."""
     lease_s: float = Field(1800, ge=30, le=86_400)
     """A published job that no worker is heard of for so long is published again: the last resort, behind `ack_wait_s`
     and the bus's own storage. At least four times `page_timeout_s`, since jobs may wait behind slow pages."""

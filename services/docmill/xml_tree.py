@@ -46,18 +46,19 @@ class Element:
     def xpath(self) -> str:
         """Where it stands, with the file's own prefixes; a position where siblings have the same name."""
         if self.parent is None:
-            return f"/{self._qualified}"
+            return f"/{self.qualified}"
         return f"{self.parent.xpath}/{self.parent._step_to(self)}"  # noqa: SLF001 - of another element
 
     @property
-    def _qualified(self) -> str:
+    def qualified(self) -> str:
+        """Its name as the file writes it."""
         return f"{self.prefix}:{self.name}" if self.prefix else self.name
 
     def _step_to(self, child: Element) -> str:
         if not self._steps:
             alike: dict[str, list[Element]] = defaultdict(list)
             for each in self.children:
-                alike[each._qualified].append(each)
+                alike[each.qualified].append(each)
             for name, same in alike.items():
                 for position, each in enumerate(same, start=1):
                     self._steps[each] = f"{name}[{position}]" if len(same) > 1 else name

@@ -14,7 +14,7 @@ import structlog
 
 from tests.bench._figures import Figure, table
 
-BENCHES = ("latency", "rest", "pages", "jobs", "fairness", "memory", "rooms", "limits")
+BENCHES = ("latency", "rest", "pages", "jobs", "fairness", "memory", "rooms", "limits", "batches")
 
 
 def main(names: list[str]) -> int:

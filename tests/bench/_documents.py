@@ -43,9 +43,9 @@ def text(folder: Path, pages: int) -> bytes:
     return path.read_bytes()
 
 
-def scan(pages: int, lines: int = 14) -> bytes:
+def scan(pages: int, lines: int = 14, seed: int | None = None) -> bytes:
     """A scanned PDF: every page an A6 JPEG at 200 dots an inch, all pages different."""
-    dice = random.Random(pages)
+    dice = random.Random(pages if seed is None else seed)
     buffer = io.BytesIO()
     canvas = Canvas(buffer, pagesize=_POSTCARD)
     for number in range(1, pages + 1):

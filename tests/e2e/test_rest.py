@@ -18,7 +18,7 @@ import requests
 from PIL import Image
 
 from tests.fixtures import documents
-from tests.fixtures.processes import Process, descendants, eventually, part
+from tests.fixtures.processes import descendants, eventually, part, peak
 from tests.fixtures.stack import DOCMILL, Stack, start_stack
 from tests.integration.test_client_watch import self_signed
 
@@ -194,11 +194,11 @@ def test_a_large_document_takes_little_memory(rest: Rest, stack: Stack) -> None:
     gateway = part(stack.process.pid, "docmill.role gateway")
     content = _large_pdf(50 * MB)
     rest.post("/flows/document-text/run", data=_pieces(content[: 2 * MB]), headers=JSON)  # channels are open now
-    before = _peak(gateway, reset=True)
+    before = peak(gateway, reset=True)
     began = time.monotonic()
     answer = rest.post("/flows/document-text/run", data=_pieces(content), headers=JSON)
     seconds = time.monotonic() - began
-    grown = _peak(gateway) - before
+    grown = peak(gateway) - before
     print(f"50 MB: {seconds:.2f} s, the gateway grew by {grown / MB:.1f} MB")  # noqa: T201 - a figure for readers
     assert (answer.status_code, answer.json().get("status")) == (200, "queued"), answer.text
     assert grown < 40 * MB
@@ -239,15 +239,6 @@ def _large_pdf(size: int) -> bytes:
 
 def _stream(content: bytes) -> bytes:
     return b"<</Length %d>>\nstream\n%b\nendstream" % (len(content), content)
-
-
-def _peak(process: Process, *, reset: bool = False) -> int:
-    """The most memory that a process had resident, in bytes, since the last reset."""
-    if reset:
-        Path(f"/proc/{process.pid}/clear_refs").write_text("5")  # proc(5): the peak becomes what is resident now
-    status = Path(f"/proc/{process.pid}/status").read_text()
-    (line,) = [line for line in status.splitlines() if line.startswith("VmHWM:")]
-    return int(line.split()[1]) * 1024
 
 
 def _answers(rest: Rest) -> bool:

@@ -33,6 +33,7 @@ class Terse:
     """A form whose every attempt sends the body of the first one, as a dialect may want it."""
 
     same = True
+    policy = None
 
     def body(self, notice: BatchNotice) -> bytes:
         """With the number of the attempt that wrote it."""

@@ -38,7 +38,8 @@ def test_the_commands_are_those_scripts_rely_on() -> None:
         *("flows apply", "up", "serve", "migrate", "config", "doctor", "orgs", "orgs create", "orgs list"),
         *("keys", "keys create", "keys list", "keys revoke", "credits", "credits grant", "credits show"),
         *("deliveries", "deliveries list", "deliveries redeliver", "orgs webhook-secret"),
-        *("orgs set-plan", "usage"),
+        *("orgs set-plan", "usage", "batch", "batches", "batches list", "batches watch", "batches results"),
+        "batches cancel",
     }
 
 

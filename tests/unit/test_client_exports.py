@@ -15,6 +15,12 @@ EXPORTS = [
     "AsyncRunHandle",
     "AuthenticationError",
     "Balance",
+    "Batch",
+    "BatchEvent",
+    "BatchFile",
+    "BatchProgress",
+    "BatchResult",
+    "BatchStatus",
     "Box",
     "CallCancelledError",
     "ConflictError",
@@ -54,6 +60,7 @@ EXPORTS = [
     "Priority",
     "Progress",
     "QueueFullError",
+    "QuotaExhaustedError",
     "RateLimitedError",
     "ResourceExhaustedError",
     "Run",
@@ -74,6 +81,17 @@ EXPORTS = [
 
 METHODS = {
     "account": {"check_key", "usage", "list_keys", "create_key", "revoke_key"},
+    "batches": {
+        "submit",
+        "get",
+        "list",
+        "watch",
+        "wait_for_completion",
+        "results",
+        "cancel",
+        "deliveries",
+        "redeliver",
+    },
     "documents": {"upload", "get", "delete"},
     "flows": {"list", "get", "create", "estimate", "run"},
     "runs": {

@@ -94,6 +94,12 @@ def test_read_options_name_an_engine_only_when_the_flow_does(config: dict[str, A
         (definition(step("parse", onPageFailure="skipp")), "definition.steps.0.config.onPageFailure"),
         (definition(step("parse", onPageFailure=["skip"])), "definition.steps.0.config.onPageFailure"),
         (definition(READ, EXTRACT, step("validate", "v", onInvalid=["warn"])), "definition.steps.2.config.onInvalid"),
+        (definition(step("assess")), "definition.steps.0.nodeType"),
+        (definition(READ, step("assess", "a")), "definition.steps.1.nodeType"),
+        (definition(READ, EXTRACT, step("assess", "a", source=["nobody"])), "definition.steps.2.config.source"),
+        (definition(step("categorize", categories=["a"], hint=1)), "definition.steps.0.config.hint"),
+        (definition(step("extract", schema=SCHEMA, byCategory=[])), "definition.steps.0.config.byCategory"),
+        (definition(step("extract", schema=SCHEMA, byCategory={"a": {"type": "string"}})), "definition.steps.0.config.byCategory.a.type"),
     ],
 )  # fmt: skip
 def test_a_wrong_definition_is_refused_with_the_path_of_what_is_wrong(bad: Any, field: str) -> None:

@@ -8,16 +8,17 @@ from typing import Any
 import pytest
 from openapi_spec_validator import validate
 
-from docmill.gateway.bindings import SERVICES, bindings_of
+from docmill.gateway.bindings import SERVICES, bindings_of, bindings_under
 from docmill.gateway.dialects.doclo.errors import ERRORS
-from docmill.gateway.dialects.doclo.openapi import OVERLAY
-from docmill.gateway.openapi import openapi_document, reference_page
+from docmill.gateway.dialects.documentflow.errors import ERRORS as BATCH_ERRORS
+from docmill.gateway.documentation import api_document
+from docmill.gateway.openapi import reference_page
 
 
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
-    """The document of the documented surface."""
-    return openapi_document(bindings_of(SERVICES), OVERLAY)
+    """The document of all surfaces."""
+    return api_document()
 
 
 def schema_of(document: dict[str, Any], name: str) -> dict[str, Any]:
@@ -37,7 +38,8 @@ def test_every_binding_is_in_it(document: dict[str, Any]) -> None:
         operation["operationId"]: operation for verbs in document["paths"].values() for operation in verbs.values()
     }
     methods = [binding.method for binding in bindings_of(SERVICES)]
-    assert set(operations) == {method.name[0].lower() + method.name[1:] for method in methods}
+    bound = {method.name[0].lower() + method.name[1:] for method in methods}
+    assert set(operations) == bound | {"extract", "monthlyUsage"}  # of the batch surface, and of no one method
     assert all(operation["description"] for operation in operations.values())
     assert document["paths"]["/api/v1/flows/{flowId}/run"]["post"]["operationId"] == "runFlow"
 
@@ -61,10 +63,18 @@ def test_documented_fields_are_in_it(document: dict[str, Any]) -> None:
 
 def test_every_status_of_the_error_table_is_told(document: dict[str, Any]) -> None:
     """Whatever status the surface answers with stands at every operation, with the error envelope."""
-    statuses = {str(status) for status, _ in ERRORS.values()} - {"501"}
-    for verbs in document["paths"].values():
+    for path, verbs in document["paths"].items():
+        table = ERRORS if path.startswith("/api/v1/") else BATCH_ERRORS
+        statuses = {str(status) for status, _ in table.values()} - {"501"}
         for operation in verbs.values():
             assert statuses <= set(operation["responses"]), operation["operationId"]
+
+
+def test_every_path_of_the_batch_surface_is_served(document: dict[str, Any]) -> None:
+    """What is written by hand has the paths and methods of the contract's bindings."""
+    bound = {(binding.template.text, binding.verb.lower()) for binding in bindings_under("/v1")}
+    told = {(path, verb) for path, verbs in document["paths"].items() if path.startswith("/v1/") for verb in verbs}
+    assert told == bound | {("/v1/extract", "post"), ("/v1/usage", "get")}
 
 
 def test_rules_of_the_contract_are_in_it(document: dict[str, Any]) -> None:

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from docmill.ocr import OcrEngine
+from docmill.ocr.faint import read_faint
+from docmill.ocr.lighting import is_faint
 from docmill.ocr.paddle import PaddleFactory
 from docmill.ocr.plugins import EngineOptions
 from docmill.ocr.turning import read_upright
@@ -96,6 +98,25 @@ def test_white_on_black_is_read(engine: OcrEngine) -> None:
     assert [word.text for word in read] == [word.text for word in drawn]
     overlaps = [overlap(word.box, ink.box) for word, ink in zip(read, drawn, strict=True)]
     assert sum(overlaps) / len(overlaps) > 0.6
+
+
+@pytest.mark.parametrize("contrast", [0.04, 0.025])
+def test_print_that_has_nearly_gone_is_looked_at_again(engine: OcrEngine, contrast: float) -> None:
+    """Bleached thermal paper: 6 to 9 grey levels set the ink off."""
+    image = (230 - (255.0 - page(font_size=24)) * contrast).astype(np.uint8)
+    read = read_upright(engine, [page(), image])
+    assert len(words_in(read[1])) < 0.8 * len(words_in(read[0]))
+    again = read_faint(engine, [page(), image], read)
+    assert again[0] == read[0]
+    assert [line.text for line in again[1]] == LINES
+
+
+def test_print_that_shines_through_from_the_back_is_not_read(engine: OcrEngine) -> None:
+    """As faint as bleached print, but mirrored: no word of it is taken."""
+    image = np.ascontiguousarray((230 - (255.0 - page()) * 0.025).astype(np.uint8)[:, ::-1])
+    assert is_faint(image)
+    read = read_upright(engine, [image])
+    assert read_faint(engine, [image], read) == read == [()]
 
 
 def test_threads_and_profiles_read_the_same_print(engine: OcrEngine) -> None:

@@ -196,3 +196,17 @@ def test_own_categories_are_told_by_their_descriptions() -> None:
     found = classify([page_of("Laboratory", "Hemoglobin 13.9", "Leukocytes 6.2")], categories)
     assert found.category == "blood panel"
     assert found.confidence > 0.5
+
+
+def test_an_extract_step_asks_for_more_of_some_categories() -> None:
+    """What is asked of one category is not looked for in documents of another."""
+    text = {"type": "object", "properties": {"number": {"type": "string"}}}
+    more = {"type": "object", "properties": {"ward": {"type": "string"}}}
+    steps = [
+        {"id": "kind", "nodeType": "categorize", "config": {"categories": ["lab report", "invoice"]}},
+        {"id": "fields", "nodeType": "extract", "config": {"schema": text, "byCategory": {"lab report": more}}},
+    ]
+    for title, expected in (("Lab report", {"ward": "B2"}), ("Invoice", {})):
+        page = page_of(title, "Ward: B2")
+        made = run_document({"version": "1.0.0", "steps": steps}, [page], {}, {})
+        assert {name: value for name, value in made.output.items() if name == "ward"} == expected

@@ -55,6 +55,12 @@ def test_documents_and_batches_of_plans() -> None:
         "documentflow.growth": (10_000, 100),
         "documentflow.enterprise": (None, 100),
     }
+    assert {id_ for id_, plan in plans.by_id.items() if plan.counts_by_key} == {id_ for id_ in found if "flow" in id_}
+    assert [plan.includes("batch") for plan in (plans.get("documentflow.free"), plans.get("doclo.pro"))] == [
+        False,
+        True,
+    ]
+    assert plans.get("documentflow.starter").includes("webhook")
     counted = [plan for plan in plans.by_id.values() if plan.documents_per_month is not None]
     assert all((plan.live.queue or 0) >= plan.documents_per_month for plan in counted)
 
@@ -111,6 +117,7 @@ plans:
         ("plans: {acme: {pricePerPage: 1.005}}", "plans.acme.pricePerPage", "more than two decimals"),
         ("plans: {acme: {pricePerPage: .nan}}", "plans.acme.pricePerPage", "a number from 0"),
         ("plans: {acme: {documentsPerMonth: many}}", "plans.acme.documentsPerMonth", "must be a whole number"),
+        ("plans: {acme: {requestsCountedBy: me}}", "plans.acme.requestsCountedBy", "one of organization, key"),
         ("plans: {acme: {filesPerBatch: 0}}", "plans.acme.filesPerBatch", "must be a whole number"),
         ("plans: {acme: {features: webhooks}}", "plans.acme.features", "must be a list"),
         ("plans: {acme: {features: [5]}}", "plans.acme.features", "a name has"),

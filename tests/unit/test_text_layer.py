@@ -149,6 +149,32 @@ def test_what_was_drawn_apart_is_not_one_word(tmp_path: Path, drawn: list[tuple[
         assert word.box.x == pytest.approx(x, abs=1)
 
 
+def test_cells_that_touch_are_parted_by_the_order_in_which_they_were_drawn(tmp_path: Path) -> None:
+    """What stands beside a cell was drawn after one further right, so it is no part of it, however near it is."""
+    from reportlab.pdfbase.pdfmetrics import stringWidth
+
+    edge = 100 + stringWidth("10:30PM", "Helvetica", 12)
+
+    def draw(canvas: Any) -> None:
+        for x, cell in ((100, "10:30PM"), (400, "$100.00"), (edge + 0.5, "Per")):
+            canvas.drawString(x, 700, cell)
+
+    layer = layer_of(layers.page_pdf(tmp_path / "a.pdf", draw))
+    assert [line.text for line in layer.lines] == ["10:30PM Per $100.00"]
+
+
+def test_kerning_is_no_blank(tmp_path: Path) -> None:
+    """One command whose letters are pushed apart draws one word, where PDFium sees two; a written blank parts words."""
+
+    def draw(canvas: Any) -> None:
+        canvas.setFont("Helvetica", 12)
+        canvas._code.append("BT 1 0 0 1 100 700 Tm [(Ver) -150 (k\\344ufer)] TJ ET")  # reportlab writes no kerning
+        canvas.drawString(100, 650, "a b")
+
+    layer = layer_of(layers.page_pdf(tmp_path / "a.pdf", draw))
+    assert [[word.text for word in line.words] for line in layer.lines] == [["Verk\u00e4ufer"], ["a", "b"]]
+
+
 def test_word_drawn_letter_by_letter_is_one_word(tmp_path: Path) -> None:
     """Kerning programs place every letter by itself."""
     from reportlab.pdfbase.pdfmetrics import stringWidth

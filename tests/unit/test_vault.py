@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,20 @@ def test_without_keys_nothing_is_kept() -> None:
     assert Vault().new_secret() == ""
     with pytest.raises(InvalidArgument, match="DOCMILL_SECRET_KEY"):
         Vault().seal("s")
+
+
+def test_tickets() -> None:
+    """They say what they were made of for their time, under any key in force; changed, older or sealed ones say nothing."""
+    old, new, day = new_key(), new_key(), timedelta(hours=24)
+    at = datetime(2026, 11, 26, 12, tzinfo=UTC)
+    ticket = Vault.of(old).ticket("results:b", at)
+    both = Vault.of(f"{new},{old}")
+    assert both.redeem(ticket, at + day, day) == "results:b"
+    assert both.redeem(ticket, at + day + timedelta(seconds=1), day) is None
+    assert Vault.of(new).redeem(ticket, at, day) is None
+    assert both.redeem(ticket[:-2] + "AA", at, day) is None
+    assert both.redeem("ü", at, day) is None
+    assert Vault().redeem(ticket, at, day) is None
 
 
 def test_a_signing_secret_is_what_the_standard_wants() -> None:

@@ -81,7 +81,7 @@ class Gateway:
             event_key="rest.finished",
             request_id=exchange.request_id,
             method=exchange.verb,
-            path=exchange.path,
+            path=exchange.shown_path,
             status=status,
             duration_ms=round((time.perf_counter() - started) * 1000, 2),
             client=exchange.client,
@@ -92,7 +92,8 @@ class Gateway:
         if self._is_own(exchange.path):
             return await self._own_page(exchange.path, verb)
         spoken = self._dialect_of(exchange.path)
-        dialect = spoken or self._dialects[0]
+        dialect = spoken or self._dialects[-1]
+        exchange.own_key = dialect.own_key
         found = self._table.find(verb, exchange.parts)
         try:
             if spoken is None:
@@ -116,8 +117,11 @@ class Gateway:
             message = f"{exchange.verb} is not served here, only {allow}"
             raise Problem("METHOD_NOT_ALLOWED", message, {"allow": allow.split(", ")}, headers={"allow": allow})
         route, variables = found
-        exchange.require_credential()
-        await self._guard.check(exchange)
+        if route.public:
+            exchange.shown_path = route.template.text  # whoever has the path may do what is done there
+        else:
+            exchange.require_credential()
+            await self._guard.check(exchange)
         response: Response = await route.endpoint(exchange, variables)
         return response
 
@@ -145,6 +149,8 @@ class Gateway:
         """`problem`, unless the services have something against the key itself."""
         if problem.reason in DECIDED_FIRST or self._dialect_of(exchange.path) is None:
             return problem  # it is about the key, or there are no keys here
+        if route is not None and route.public:
+            return problem
         try:
             await self._guard.check(exchange)
             await check_key(self._upstream, exchange, route.scope if route else "")

@@ -9,13 +9,13 @@ from google.api import annotations_pb2, http_pb2  # type: ignore[import-untyped]
 from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor, ServiceDescriptor
 
 from docmill.gateway.template import Template
-from docmill.v1 import accounts_pb2, documents_pb2, flows_pb2, runs_pb2, webhooks_pb2
+from docmill.v1 import accounts_pb2, batches_pb2, documents_pb2, flows_pb2, runs_pb2, webhooks_pb2
 
-__all__ = ["SERVICES", "Binding", "bindings_of", "chain_of", "path_of"]
+__all__ = ["SERVICES", "Binding", "bindings_of", "bindings_under", "chain_of", "path_of"]
 
 SERVICES: Sequence[ServiceDescriptor] = [
     service
-    for module in (accounts_pb2, documents_pb2, flows_pb2, runs_pb2, webhooks_pb2)
+    for module in (accounts_pb2, documents_pb2, flows_pb2, runs_pb2, webhooks_pb2, batches_pb2)
     for service in module.DESCRIPTOR.services_by_name.values()
 ]
 """All services of the public API."""
@@ -45,6 +45,11 @@ def bindings_of(services: Iterable[ServiceDescriptor]) -> list[Binding]:
                 _binding(method, each) for each in (rule, *rule.additional_bindings) if each.WhichOneof("pattern")
             ]
     return found
+
+
+def bindings_under(prefix: str) -> list[Binding]:
+    """The bindings of the public API whose paths begin so: those of one surface."""
+    return [binding for binding in bindings_of(SERVICES) if binding.template.text.startswith(f"{prefix}/")]
 
 
 def _binding(method: MethodDescriptor, rule: http_pb2.HttpRule) -> Binding:

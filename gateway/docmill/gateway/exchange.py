@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from secrets import token_hex
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
@@ -48,6 +48,8 @@ class Exchange:
         path = _SLASHES.sub("/", scope["raw_path"].decode("ascii"))
         self.path = path
         """Percent-encoded, without doubled slashes: a base address may end with one."""
+        self.shown_path = path
+        """What is written down of it: where the path itself is a secret, less."""
         self.parts = path[1:].split("/")
         """Its segments, still percent-encoded."""
         self.query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
@@ -58,6 +60,8 @@ class Exchange:
         self.trace_id, traceparent = _trace(self.headers.get("traceparent", ""))
         self.authorization = self.headers.get("authorization", "").strip()
         self.call = Call(metadata=tuple(self._metadata(traceparent)))
+        self.own_key: Callable[[str], bool] = lambda _key: True
+        """Whether a key may be one of the surface that was asked."""
         self.key_checked = False
         """Whether the services have looked at the key for this request and found nothing wrong."""
 
@@ -119,10 +123,13 @@ class Exchange:
             pass
 
     def require_credential(self) -> None:
-        """Problem when no key came with the request: nobody needs to be asked about that."""
+        """Problem when no key of this surface came with the request: nobody needs to be asked about that."""
         if not self.authorization:
             message = "The Authorization header is missing: send `Authorization: Bearer <key>`"
             raise Problem("CREDENTIAL_MISSING", message, {"reason": "missing"})
+        if not self.own_key(self.authorization.partition(" ")[2].strip()):
+            message = "The API key is not of the form that keys of this surface have"
+            raise Problem("CREDENTIAL_INVALID", message, {"reason": "malformed"})
 
 
 def _trace(traceparent: str) -> tuple[str, str]:

@@ -10,11 +10,12 @@ from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp
 
 from docmill.gateway.app import Gateway
-from docmill.gateway.bindings import SERVICES, bindings_of
+from docmill.gateway.dialects import Dialect
 from docmill.gateway.dialects.doclo.dialect import Doclo
-from docmill.gateway.dialects.doclo.openapi import OVERLAY
 from docmill.gateway.dialects.doclo.words import VOCABULARIES
-from docmill.gateway.openapi import openapi_document, reference_page
+from docmill.gateway.dialects.documentflow.dialect import DocumentFlow
+from docmill.gateway.documentation import api_document
+from docmill.gateway.openapi import reference_page
 from docmill.gateway.replies import json_reply
 from docmill.gateway.upstream import Upstream
 
@@ -31,13 +32,20 @@ class GatewayOptions:
     """Addresses and networks whose `X-Forwarded-For` is believed."""
     cors_origins: Sequence[str] = ()
     """Origins whose pages may call the gateway."""
+    public_url: str = ""
+    """Where clients reach the gateway, for links; empty: as each of them wrote it in its request."""
+    extract_s: int = 25
+    """Seconds for a document that is waited for on the batch surface: its clients wait 30 for the whole request."""
     status_vocabulary: str = "sdk"
     """Words for a run's state on the documented surface: `sdk` or `rest`."""
 
 
 def make_app(options: GatewayOptions, upstream: Upstream) -> tuple[ASGIApp, Gateway]:
     """The ASGI application, and the gateway inside it. ValueError when two bindings can match one path."""
-    dialects = [Doclo(upstream, vocabulary=VOCABULARIES[options.status_vocabulary])]
+    dialects: Sequence[Dialect] = [
+        Doclo(upstream, vocabulary=VOCABULARIES[options.status_vocabulary]),
+        DocumentFlow(upstream, public_url=options.public_url, extract_s=options.extract_s),
+    ]
     gateway = Gateway(dialects, upstream, max_body_bytes=options.max_body_bytes, pages=_pages())
     if not options.cors_origins:
         return gateway, gateway
@@ -61,5 +69,5 @@ def make_app(options: GatewayOptions, upstream: Upstream) -> tuple[ASGIApp, Gate
 
 def _pages() -> dict[str, Response]:
     """The documentation: for programs and for people."""
-    document = openapi_document(bindings_of(SERVICES), OVERLAY)
+    document = api_document()
     return {"/openapi.json": json_reply(document), "/docs": HTMLResponse(reference_page(document))}

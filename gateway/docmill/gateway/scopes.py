@@ -37,5 +37,6 @@ SCOPES = {
     "docmill.v1.BatchService.WatchBatch": "batch:read",
     "docmill.v1.BatchService.CancelBatch": "batch:cancel",
     "docmill.v1.BatchService.GetBatchResults": "batch:read",
+    "docmill.v1.BatchService.DownloadResults": "",
 }
 """Method to scope; empty where any key will do."""

@@ -19,6 +19,8 @@ keys = App(name="keys", group=OPERATION, help="Create, list and revoke API keys.
 
 S = TypeVar("S", bound=StrEnum)
 
+SHORT_SCOPES = "flows:execute,executions:read,batch:execute,batch:read,batch:cancel"
+
 ALL_SCOPES = (
     "flows:read,flows:write,flows:execute,executions:read,executions:cancel,batch:execute,batch:read,batch:cancel"
 )
@@ -82,8 +84,8 @@ async def set_plan(org: str, /, *, plan: str, data: Data = None, json: AsJson = 
 async def create_key(
     *,
     org: str,
-    mode: Literal["live", "test"] = "test",
-    scopes: str = ALL_SCOPES,
+    mode: Literal["live", "test", "af"] = "test",
+    scopes: str = "",
     expires: str = "",
     name: str = "",
     data: Data = None,
@@ -93,19 +95,25 @@ async def create_key(
 
     Args:
         org: Id of the organization.
-        mode: Live runs are billed, test runs are free; neither sees the other's.
-        scopes: What the key may do, separated by commas; `admin` besides these lets it manage its organization's keys.
+        mode: Live runs are billed, test runs are free; neither sees the other's. `af` is live, with a key for the
+            surface under `/v1`.
+        scopes: What the key may do, separated by commas; when not given, everything but `admin`, which lets it manage
+            its organization's keys, or what the surface under `/v1` needs.
         expires: When it stops working (ISO 8601, local time unless it says otherwise); never when not given.
         name: What it is for.
     """
     from docmill.domain.models import Mode, Scope  # noqa: PLC0415 - loads in operator commands only
 
+    short = mode == "af"
+    scopes = scopes or (SHORT_SCOPES if short else ALL_SCOPES)
     wanted = frozenset(_member(Scope, scope) for scope in scopes.replace(" ", "").split(","))
     expires_at = _time(expires) if expires else None
     from docmill.app import open_operator  # noqa: PLC0415 - the store loads in operator commands only
 
     async with open_operator(settings_of(data)) as operator:
-        created, secret = await operator.create_key(org, Mode(mode), name, wanted, expires_at)
+        created, secret = await operator.create_key(
+            org, Mode.LIVE if short else Mode(mode), name, wanted, expires_at, short=short
+        )
     if json:
         json_line(_key_json(created) | {"key": secret})
     else:

@@ -10,7 +10,8 @@ from docmill.cli.options import DOCUMENTS, LOCAL, AsJson, Data, Server, settings
 from docmill.cli.output import Styled, json_line, local, printable, table, utc
 
 if TYPE_CHECKING:
-    from docmill.client import Delivery
+    from docmill.client import AsyncDocmill, Delivery
+    from docmill.client.aio import AsyncBatches, AsyncRuns
 
 app = App(name="deliveries", group=DOCUMENTS, help="Show webhooks that were sent, and send them again.")
 
@@ -18,14 +19,14 @@ _STYLES = {"pending": "yellow", "delivered": "green", "failed": "red"}
 
 
 @app.command(name="list")
-async def list_deliveries(run: str, /, *, json: AsJson = False, server: Server = LOCAL) -> None:
-    """List what was sent, or is to be sent, to the webhook of a run.
+async def list_deliveries(subject: str, /, *, json: AsJson = False, server: Server = LOCAL) -> None:
+    """List what was sent, or is to be sent, to the webhook of a run or a batch.
 
     Args:
-        run: Id of the run.
+        subject: Id of the run, or of the batch.
     """
     async with server.connect() as docmill:
-        found = await docmill.runs.deliveries(run)
+        found = await _whose(docmill, subject).deliveries(subject)
     if json:
         for delivery in found:
             json_line(_delivery_json(delivery))
@@ -42,15 +43,15 @@ async def list_deliveries(run: str, /, *, json: AsJson = False, server: Server =
 
 
 @app.command
-async def redeliver(run: str, delivery: str, /, *, json: AsJson = False, server: Server = LOCAL) -> None:
+async def redeliver(subject: str, delivery: str, /, *, json: AsJson = False, server: Server = LOCAL) -> None:
     """Send a webhook again, whatever became of it. It keeps its id.
 
     Args:
-        run: Id of the run.
+        subject: Id of the run, or of the batch.
         delivery: Id of the delivery.
     """
     async with server.connect() as docmill:
-        again = await docmill.runs.redeliver(run, delivery)
+        again = await _whose(docmill, subject).redeliver(subject, delivery)
     if json:
         json_line(_delivery_json(again))
     else:
@@ -75,10 +76,16 @@ async def webhook_secret(org: str, /, *, rotate: bool = False, data: Data = None
         print(secret)
 
 
+def _whose(docmill: "AsyncDocmill", subject: str) -> "AsyncRuns | AsyncBatches":
+    """Runs, or batches: their ids are of two forms."""
+    return docmill.runs if subject.startswith("run_") else docmill.batches
+
+
 def _delivery_json(delivery: "Delivery") -> dict[str, Any]:
     return {
         "id": delivery.id,
-        "runId": delivery.run_id,
+        "runId": delivery.run_id or None,
+        "batchId": delivery.batch_id or None,
         "event": delivery.event,
         "url": delivery.url,
         "status": delivery.status,

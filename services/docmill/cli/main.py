@@ -21,7 +21,7 @@ from importlib.metadata import version
 
 from cyclopts import App, CycloptsError, MissingArgumentError, Parameter, UnknownCommandError
 
-from docmill.cli import accounts, deliveries, flows, run, runs, system, usage
+from docmill.cli import accounts, batch, deliveries, evaluate, flows, run, runs, system, usage
 from docmill.cli import credits as credits_
 from docmill.cli.failures import DONE, UsageError, report
 from docmill.cli.options import DOCUMENTS, OPERATION
@@ -54,7 +54,10 @@ app = App(
 
 app.command(run.run, group=DOCUMENTS, version_flags=[])  # --version is the flow's
 app.command(run.watch, group=DOCUMENTS)
+app.command(batch.batch, group=DOCUMENTS)
+app.command(batch.app)
 app.command(run.cancel, group=DOCUMENTS)
+app.command(evaluate.evaluate, name="eval", group=DOCUMENTS, version_flags=[])
 app.command(runs.app)
 app.command(deliveries.app)
 app.command(flows.app)

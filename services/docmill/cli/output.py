@@ -1,6 +1,7 @@
 """What commands print: JSON lines for programs on stdout, tables and local times for people, progress on stderr."""
 
 import json
+import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -21,6 +22,11 @@ def json_pretty(value: Any) -> None:
     from rich.console import Console  # noqa: PLC0415 - Rich loads when something is printed with it
 
     Console(highlight=False).print_json(json.dumps(value, ensure_ascii=False))
+
+
+def notice(text: str) -> None:
+    """A line for people beside the output: on stderr."""
+    print(printable(text), file=sys.stderr, flush=True)
 
 
 def printable(text: str) -> str:

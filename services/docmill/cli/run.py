@@ -14,6 +14,7 @@ from cyclopts.validators import Number
 from docmill.cli.failures import DONE, NOT_DONE, UsageError
 from docmill.cli.options import LOCAL, AsJson, Server
 from docmill.cli.output import event_json, event_line, json_line, run_json
+from docmill.cli.pairs import pairs, variables
 
 if TYPE_CHECKING:
     from docmill.cli.progress import Progress
@@ -52,15 +53,15 @@ async def run(
         no_wait: Start the runs and leave.
         quiet: No progress, only what went wrong.
     """
-    _check_files(files)
+    check_files(files)
     from docmill.cli.progress import Progress  # noqa: PLC0415 - Rich and gRPC load in the commands that need them
     from docmill.client import Priority  # noqa: PLC0415
 
     ask = {
         "version": version,
-        "variables": _variables(var or []),
-        "metadata": _object(metadata, "--metadata") if metadata else None,
-        "labels": _labels(label or []),
+        "variables": variables(var),
+        "metadata": json_object(metadata, "--metadata") if metadata else None,
+        "labels": pairs(label, "--label", "a label"),
         "priority": Priority(priority),
     }
     async with server.connect() as docmill:
@@ -216,7 +217,8 @@ def _concerns_document(error: "DocmillError") -> bool:
     return error.reason.startswith("MEDIA_") or error.reason == "DOCUMENT_MISSING"
 
 
-def _check_files(files: Sequence[Path]) -> None:
+def check_files(files: Sequence[Path]) -> None:
+    """UsageError for what is no file."""
     missing = [str(file) for file in files if not file.exists()]
     if missing:
         raise UsageError(f"no such file: {', '.join(missing)}")
@@ -225,30 +227,8 @@ def _check_files(files: Sequence[Path]) -> None:
         raise UsageError(f"this is a folder: {', '.join(folders)}; name the files in it, e.g. {folders[0]}/*.pdf")
 
 
-def _variables(pairs: list[str]) -> dict[str, Any] | None:
-    variables: dict[str, Any] = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not name or not equals:
-            raise UsageError(f"--var {pair!r}: a variable is given as name=value")
-        try:
-            variables[name] = loads(value)
-        except JSONDecodeError:
-            variables[name] = value
-    return variables or None
-
-
-def _labels(pairs: list[str]) -> dict[str, str]:
-    labels: dict[str, str] = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not name or not equals:
-            raise UsageError(f"--label {pair!r}: a label is given as name=value")
-        labels[name] = value
-    return labels
-
-
-def _object(text: str, option: str) -> dict[str, Any]:
+def json_object(text: str, option: str) -> dict[str, Any]:
+    """The JSON object that an option gives; UsageError for anything else."""
     try:
         value = loads(text)
     except JSONDecodeError as error:

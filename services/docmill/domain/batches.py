@@ -80,6 +80,8 @@ class BatchFile:
     """Whether the batch has recorded its end."""
     output_key: str = ""
     tokens_used: int = 0
+    media_type: str = ""
+    """Found in its bytes once they were looked at; declared with them before."""
 
     @property
     def parts(self) -> int:

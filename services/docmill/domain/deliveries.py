@@ -100,6 +100,8 @@ class DeliveryPolicy:
     """Seconds before each attempt, counted from the one before it (the first: from the run's end)."""
     jitter: float = 0.2
     """Part of a gap by which it may be longer or shorter: receivers that were away are not all called at one moment."""
+    ends_when_gone: bool = True
+    """Whether 410 ends it: nobody will ever listen there again (RFC 9110, 15.5.11)."""
 
     @staticmethod
     def taken(status: int | None) -> bool:
@@ -109,8 +111,8 @@ class DeliveryPolicy:
     def gap_after(self, attempts: int, status: int | None, roll: float) -> float | None:
         """Seconds until the next attempt after `attempts` that failed, the last one with `status`; None = give up.
 
-        `roll` is drawn from [-1, 1]. 410 means that nobody will ever listen there again (RFC 9110, 15.5.11).
+        `roll` is drawn from [-1, 1].
         """
-        if status == 410 or attempts >= len(self.gaps):
+        if (status == 410 and self.ends_when_gone) or attempts >= len(self.gaps):
             return None
         return self.gaps[attempts] * (1 + self.jitter * roll)

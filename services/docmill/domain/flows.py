@@ -1,7 +1,7 @@
 """Flow definitions: the recipe of a flow version, checked and normalised before anything is stored or run.
 
 The format is the documented one: `{version, steps: [{type, id, nodeType, config}]}`.
-This release runs straight lines of `parse`, `categorize`, `extract`, `validate` and `output`; what else the format
+This release runs straight lines of `parse`, `categorize`, `extract`, `validate`, `assess` and `output`; what else the format
 knows is refused with a message that says so.
 """
 
@@ -21,15 +21,16 @@ if TYPE_CHECKING:
 __all__ = ["Category", "FlowDefinition", "Step", "parse_definition", "parse_version"]
 
 FORMAT_VERSION = "1.0.0"
-NODE_TYPES = ("parse", "categorize", "extract", "validate", "output")
+NODE_TYPES = ("parse", "categorize", "extract", "validate", "assess", "output")
 MAX_STEPS = 50
 _LATER_NODES = frozenset({"split", "trigger", "chunk", "combine"})
 _LATER_STEPS = frozenset({"conditional", "forEach"})
 _MAY_FOLLOW: Mapping[str, frozenset[str]] = {
     "parse": frozenset({"categorize", "extract", "output"}),
     "categorize": frozenset({"parse", "categorize", "extract", "output"}),
-    "extract": frozenset({"validate", "output"}),
-    "validate": frozenset({"output"}),
+    "extract": frozenset({"validate", "assess", "output"}),
+    "validate": frozenset({"assess", "output"}),
+    "assess": frozenset({"output"}),
     "output": frozenset({"output"}),
 }
 _TRANSFORMS = ("first", "last", "merge", "pick")
@@ -69,7 +70,7 @@ class Step:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """Ids of the steps whose results an output step takes; empty for the step before it."""
+        """Ids of the steps whose results an assess or output step takes; empty for the step before it."""
         return tuple(self.config.get("source", ()))
 
     def to_json(self) -> dict[str, Any]:
@@ -171,13 +172,19 @@ def _config(node_type: str, raw: JsonObject, path: str) -> JsonObject:
                 config["languages"] = list(_strings(config["languages"], f"{path}.languages"))
         case "categorize":
             config["categories"] = _categories(config.get("categories"), f"{path}.categories")
+            _string(config.get("hint", ""), f"{path}.hint")
         case "extract":
             config["schema"] = check_extract_schema(config.get("schema"), f"{path}.schema")
             if not isinstance(config.get("useEmbedded", True), bool):
                 raise invalid(f"{path}.useEmbedded", "must be true or false")
+            more = _object(config.get("byCategory", {}), f"{path}.byCategory")
+            for name, schema in more.items():
+                check_extract_schema(schema, f"{path}.byCategory.{name}")
         case "validate":
             if config.get("onInvalid", "fail") not in ("fail", "warn"):
                 raise invalid(f"{path}.onInvalid", "must be 'fail' or 'warn'")
+        case "assess":
+            _check_source(config, path)
         case _:
             _check_output(config, path)
     return config
@@ -202,14 +209,18 @@ def _categories(raw: Any, path: str) -> list[dict[str, str]]:
 
 def _check_output(config: dict[str, Any], path: str) -> None:
     _string(config.get("name", ""), f"{path}.name")
-    source = config.get("source", ())
-    config["source"] = [source] if isinstance(source, str) else list(_strings(source, f"{path}.source"))
+    _check_source(config, path)
     transform = config.get("transform")
     if transform is not None and transform not in _TRANSFORMS:
         raise invalid(f"{path}.transform", f"must be one of {', '.join(_TRANSFORMS)}")
     fields = _strings(config.get("fields", ()), f"{path}.fields")
     if transform == "pick" and not fields:
         raise invalid(f"{path}.fields", "'pick' needs the names of the fields to pick")
+
+
+def _check_source(config: dict[str, Any], path: str) -> None:
+    source = config.get("source", ())
+    config["source"] = [source] if isinstance(source, str) else list(_strings(source, f"{path}.source"))
 
 
 def _check_order(steps: Sequence[Step]) -> None:
@@ -225,21 +236,21 @@ def _check_order(steps: Sequence[Step]) -> None:
             raise invalid(f"{path}.nodeType", f"'{step.node_type}' cannot follow '{before}'")
         if step.node_type == "parse" and any(other.node_type == "parse" for other in steps[:index]):
             raise invalid(f"{path}.nodeType", "a flow reads its pages once: one 'parse' step")
-    if steps[0].node_type in {"validate", "output"}:
+    if steps[0].node_type in {"validate", "assess", "output"}:
         raise invalid("definition.steps.0.nodeType", f"a flow cannot start with '{steps[0].node_type}'")
 
 
 def _check_sources(steps: Sequence[Step]) -> None:
-    """An output takes what an earlier step made; names of several outputs differ."""
+    """Outputs and assessments take what earlier steps made; names of several outputs differ."""
     names: set[str] = set()
     for index, step in enumerate(steps):
-        if step.node_type != "output":
-            continue
         path = f"definition.steps.{index}.config"
         earlier = {other.id for other in steps[:index]}
         for source in step.sources:
             if source not in earlier:
                 raise invalid(f"{path}.source", f"'{source}' is no earlier step")
+        if step.node_type != "output":
+            continue
         name = str(step.config.get("name") or step.id)
         if name in names:
             raise invalid(f"{path}.name", f"'{name}' is the name of an earlier output")

@@ -105,6 +105,8 @@ class Caller:
     """The organization's plan."""
     window: Window | None = None
     """Calls of its organization and mode counted before this one; None when none ever was."""
+    key_window: Window | None = None
+    """Calls counted for its key alone, where the plan does that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

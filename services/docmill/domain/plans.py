@@ -22,7 +22,10 @@ _MAX_FILES, _MAX_DOCUMENTS = 1000, 1_000_000_000
 _QUEUE_FACTOR = 20
 _FILE = frozenset({"default", "fallback", "plans"})
 _LIMITS = frozenset({"requestsPerMinute", "concurrentRuns"})
-_PLAN = _LIMITS | {"test", "queueFactor", "pricePerPage", "features", "filesPerBatch", "documentsPerMonth"}
+_PLAN = _LIMITS | {
+    *("test", "queueFactor", "pricePerPage", "features", "filesPerBatch", "documentsPerMonth", "requestsCountedBy")
+}
+_COUNTED_BY = ("organization", "key")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,10 +57,16 @@ class Plan:
     """Whether the documents read in live mode in a month (UTC) are counted."""
     documents_per_month: int | None = None
     """How many there may be; None: without bound."""
+    counts_by_key: bool = False
+    """Whether each key has calls of its own; else the keys of an organization share them."""
 
     def limits(self, mode: Mode) -> Limits:
         """The limits for keys of this mode."""
         return self.live if mode is Mode.LIVE else self.test
+
+    def includes(self, feature: str) -> bool:
+        """Whether it includes something; `batch` is a matter of numbers."""
+        return self.files_per_batch is not None if feature == "batch" else feature in self.features
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +126,7 @@ def _plan(plan_id: Any, given: Mapping[str, Any], path: str) -> Plan:
         files_per_batch=_number(given, "filesPerBatch", path, _MAX_FILES),
         counts_documents=given.get("documentsPerMonth") is not None,
         documents_per_month=_documents(given, path),
+        counts_by_key=_counted_by(given, path) == "key",
     )
 
 
@@ -142,6 +152,13 @@ def _documents(given: Mapping[str, Any], path: str) -> int | None:
     if given.get("documentsPerMonth") == "unbounded":
         return None
     return _number(given, "documentsPerMonth", path, _MAX_DOCUMENTS)
+
+
+def _counted_by(given: Mapping[str, Any], path: str) -> str:
+    value = given.get("requestsCountedBy", _COUNTED_BY[0])
+    if value not in _COUNTED_BY:
+        raise invalid(f"{path}.requestsCountedBy", f"must be one of {', '.join(_COUNTED_BY)}")
+    return str(value)
 
 
 def _percent(value: Any, path: str) -> int:

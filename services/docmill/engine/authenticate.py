@@ -12,14 +12,22 @@ from docmill.domain.models import ApiKey, Caller, Mode
 from docmill.engine.context import Context
 from docmill.store import accounts
 
-_KEY = re.compile(r"dc_(live|test)_[A-Za-z0-9]{8}_[A-Za-z0-9]{40}")
+_KEY = re.compile(r"dc_(live|test)_[A-Za-z0-9]{8}_[A-Za-z0-9]{40}|af_[A-Za-z0-9]{40}")
 _ALPHABET = string.ascii_letters + string.digits
 
 
 def new_key(org_id: str, mode: Mode) -> str:
     """A fresh key: `dc_`, mode, 8 characters of the organization, 40 random ones; 57 in all."""
-    random = "".join(secrets.choice(_ALPHABET) for _ in range(40))
-    return f"dc_{mode.value}_{org_id[-8:]}_{random}"
+    return f"dc_{mode.value}_{org_id[-8:]}_{_random()}"
+
+
+def new_short_key() -> str:
+    """A fresh key in the other form there is: `af_` and 40 random characters. Such keys are of live mode."""
+    return f"af_{_random()}"
+
+
+def _random() -> str:
+    return "".join(secrets.choice(_ALPHABET) for _ in range(40))
 
 
 def fingerprint(api_key: str) -> str:
@@ -35,7 +43,7 @@ async def authenticate(ctx: Context, api_key: str) -> Caller:
     if not api_key:
         raise _refused("missing", "No API key was sent; send `authorization: Bearer <key>`")
     if not _KEY.fullmatch(api_key):
-        raise _refused("malformed", "The API key is not of the form dc_live_... or dc_test_...")
+        raise _refused("malformed", "The API key is not of the form dc_live_..., dc_test_... or af_...")
     found = await ctx.store.read(lambda: accounts.identify(fingerprint(api_key)))
     if found is None:
         raise _refused("unknown", "The API key is not known here")
@@ -49,6 +57,7 @@ async def authenticate(ctx: Context, api_key: str) -> Caller:
         key_id=key.id,
         plan_id=found.plan_id,
         window=found.window,
+        key_window=found.key_window,
     )
 
 

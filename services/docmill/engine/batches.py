@@ -10,19 +10,34 @@ from docmill.domain.batches import Batch, BatchEventKind, progress
 from docmill.domain.errors import FailedPrecondition, NotFound, Reason
 from docmill.domain.models import Caller, Run
 from docmill.domain.states import BatchState
-from docmill.engine import advance, cancel, collect, page_tokens
+from docmill.engine import advance, cancel, collect, links, page_tokens
 from docmill.engine.collect import Collected
 from docmill.engine.context import Context
 from docmill.engine.requests import BatchView, Listing
 from docmill.store import Op, batches, runs
 from docmill.store.batches import BatchQuery, NewBatchEvent
 
-__all__ = ["batch_results", "cancel_batch", "get_batch", "list_batches", "owned", "seen", "view"]
+__all__ = [
+    "batch_results",
+    "cancel_batch",
+    "download_results",
+    "get_batch",
+    "list_batches",
+    "owned",
+    "seen",
+    "view",
+    "with_token",
+]
 
 
 async def get_batch(ctx: Context, caller: Caller, batch_id: str) -> BatchView:
-    """The caller's batch with its files."""
-    return await ctx.store.read(lambda: view(ctx, caller, batch_id))
+    """The caller's batch with its files, and a fresh token for its results."""
+    return with_token(ctx, await ctx.store.read(lambda: view(ctx, caller, batch_id)))
+
+
+def with_token(ctx: Context, view: BatchView) -> BatchView:
+    """The batch with a fresh token for its results, once there are any."""
+    return replace(view, results_token=links.results_token(ctx, view.batch))
 
 
 def view(ctx: Context, caller: Caller, batch_id: str) -> Op[BatchView]:
@@ -120,9 +135,28 @@ async def batch_results(ctx: Context, caller: Caller, batch_id: str) -> AsyncIte
         raise FailedPrecondition(
             Reason.BATCH_NOT_COMPLETED, f"Batch {batch_id} has not ended: it has no results yet", {"field": "batch_id"}
         )
+    async for chunk in _kept(ctx, batch):
+        yield chunk
+
+
+async def download_results(ctx: Context, token: str) -> AsyncIterator[tuple[str, bytes]]:
+    """The results file that a token is for, in pieces, each with the batch's id. See `links.batch_of` for errors."""
+    batch_id = links.batch_of(ctx, token)
+    batch = await ctx.store.read(lambda: batches.get(batch_id))
+    if batch is None:
+        raise NotFound(Reason.BATCH_NOT_FOUND, f"There is no batch {batch_id}")
+    async for chunk in _kept(ctx, batch):
+        yield batch_id, chunk
+
+
+async def _kept(ctx: Context, batch: Batch) -> AsyncIterator[bytes]:
+    gone = NotFound(
+        Reason.BATCH_NOT_FOUND, f"The results of batch {batch.id} are no longer kept", {"field": "batch_id"}
+    )
+    if not batch.results_key:
+        raise gone
     try:
         async for chunk in ctx.blobs.get_stream(batch.results_key):
             yield chunk
     except BlobNotFound:
-        message = f"The results of batch {batch_id} are no longer kept"
-        raise NotFound(Reason.BATCH_NOT_FOUND, message, {"field": "batch_id"}) from None
+        raise gone from None

@@ -1,4 +1,4 @@
-"""The request budget of the caller's organization. One record for all processes, so they enforce one budget."""
+"""The request budget of the caller's organization, or of its key. One record for all processes, so they enforce one budget."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def look(ctx: Context, caller: Caller) -> Budget:
     if limit is None:
         unbounded = MAX_REQUESTS_PER_MINUTE
         return Budget(limit=unbounded, remaining=unbounded, reset=ctx.now() + WINDOW)
-    return Budget.left(limit, caller.window, ctx.now())
+    return Budget.left(limit, caller.key_window if _by_key(ctx, caller) else caller.window, ctx.now())
 
 
 async def take(ctx: Context, caller: Caller) -> Budget:
@@ -32,7 +32,8 @@ async def take(ctx: Context, caller: Caller) -> Budget:
     if limit is None or seen.exceeded:
         return seen
     now = ctx.now()
-    window = await ctx.store.write(lambda: rates.count(caller.org_id, caller.mode, now), durable=False)
+    owner = caller.key_id if _by_key(ctx, caller) else caller.org_id
+    window = await ctx.store.write(lambda: rates.count(owner, caller.mode, now), durable=False)
     return Budget.taken(limit, window, now)
 
 
@@ -42,6 +43,10 @@ async def warn_of_unknown_plans(ctx: Context) -> None:
         if plan_id not in ctx.plans.by_id:
             message = "organizations are on a plan that is not defined"
             log.warning(message, event_key="plans.unknown", plan=plan_id, fallback=ctx.plans.fallback)
+
+
+def _by_key(ctx: Context, caller: Caller) -> bool:
+    return ctx.plans.get(caller.plan_id).counts_by_key
 
 
 def _limit(ctx: Context, caller: Caller) -> int | None:

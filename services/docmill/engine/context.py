@@ -52,6 +52,8 @@ class EngineOptions:
     """How often to look for what is too old."""
     unused_document_kept: timedelta = timedelta(hours=24)
     """A document that no run is over is deleted after this time."""
+    batch_kept: timedelta = timedelta(days=30)
+    """The files and results of a batch are deleted so long after it was asked for."""
     picture_wait: timedelta = timedelta(seconds=20)
     """How long somebody waits for the picture of a page that a worker has yet to make."""
     last_use: timedelta = timedelta(seconds=5)

@@ -23,6 +23,7 @@ from docmill.domain.errors import DocmillError
 from docmill.domain.models import Run
 from docmill.engine import reads
 from docmill.engine.batches import seen as view_of
+from docmill.engine.batches import with_token
 from docmill.engine.context import Context
 from docmill.engine.notices import BatchNotice, Notice, Webhooks
 from docmill.engine.notify import wait
@@ -185,7 +186,7 @@ async def _render_batch(ctx: Context, hooks: Webhooks, parcel: Parcel) -> tuple[
     assert batch is not None  # batches are never deleted
     notice = BatchNotice(
         event=parcel.event,
-        view=await ctx.store.read(lambda: view_of(ctx, batch)),
+        view=with_token(ctx, await ctx.store.read(lambda: view_of(ctx, batch))),
         delivery_id=parcel.delivery_id,
         attempt=parcel.number,
         at=ctx.now(),
@@ -225,8 +226,9 @@ def _record(ctx: Context, hooks: Webhooks, parcel: Parcel, made: DeliveryAttempt
     assert delivery is not None
     yield from deliveries.add_attempt(parcel.delivery_id, made)
     now, state, next_at = ctx.now(), DeliveryState.DELIVERED, None
-    if not hooks.policy.taken(made.http_status):
-        gap = hooks.policy.gap_after(delivery.attempt + 1, made.http_status, _roll())
+    policy = (hooks.batch_forms[parcel.format].policy if parcel.batch_id else None) or hooks.policy
+    if not policy.taken(made.http_status):
+        gap = policy.gap_after(delivery.attempt + 1, made.http_status, _roll())
         state = DeliveryState.FAILED if gap is None else DeliveryState.PENDING
         next_at = None if gap is None else now + timedelta(seconds=gap)
     yield from deliveries.settle(parcel, state, next_at, now)

@@ -81,9 +81,9 @@ class Engine:
         """What was left of the minute's budget when the caller was authenticated; counts nothing."""
         return budget.look(self.ctx, caller)
 
-    async def check_key(self, caller: Caller, scope: str = "") -> ApiKey:
-        """The caller's own key, if it has the scope."""
-        return await keys.check_key(self.ctx, caller, scope)
+    async def check_key(self, caller: Caller, scope: str = "", feature: str = "") -> ApiKey:
+        """The caller's own key, if it has the scope and its organization's plan the feature."""
+        return await keys.check_key(self.ctx, caller, scope, feature)
 
     async def get_usage(self, caller: Caller, start: datetime | None = None, end: datetime | None = None) -> Usage:
         """What the caller's organization may do and did."""
@@ -214,13 +214,17 @@ class Engine:
         """The results file of a completed batch, in pieces."""
         return batches.batch_results(self.ctx, caller, batch_id)
 
-    async def list_deliveries(self, caller: Caller, run_id: str) -> Sequence[Delivery]:
-        """What was sent, or is to be sent, of a run's end."""
-        return await webhooks.list_deliveries(self.ctx, caller, run_id)
+    def download_results(self, token: str) -> AsyncIterator[tuple[str, bytes]]:
+        """The results file that a token is for, in pieces, each with the id of its batch."""
+        return batches.download_results(self.ctx, token)
 
-    async def redeliver(self, caller: Caller, run_id: str, delivery_id: str) -> Delivery:
+    async def list_deliveries(self, caller: Caller, run_id: str, batch_id: str = "") -> Sequence[Delivery]:
+        """What was sent, or is to be sent, of the end of a run or a batch."""
+        return await webhooks.list_deliveries(self.ctx, caller, run_id, batch_id)
+
+    async def redeliver(self, caller: Caller, run_id: str, delivery_id: str, batch_id: str = "") -> Delivery:
         """Send a delivery again."""
-        return await webhooks.redeliver(self.ctx, caller, run_id, delivery_id)
+        return await webhooks.redeliver(self.ctx, caller, run_id, batch_id, delivery_id)
 
     def page_image(self, caller: Caller, run_id: str, number: int, max_side: int = 0) -> AsyncIterator[bytes]:
         """A page's picture as PNG, in pieces."""

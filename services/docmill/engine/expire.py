@@ -1,4 +1,4 @@
-"""What is kept for a time only: documents that no run is over, and idempotency keys."""
+"""What is kept for a time only: documents that no run is over, batches, and idempotency keys."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 
 import structlog
 
-from docmill.engine import delete, idempotency
+from docmill.engine import delete, idempotency, retain
 from docmill.engine.context import Context
 from docmill.store import documents
 from docmill.store import idempotency as keys
@@ -33,7 +33,8 @@ async def expire_once(ctx: Context) -> bool:
     old = await ctx.store.read(lambda: documents.unused(before, _BATCH))
     erased = [await _erased(ctx, document_id, blob_key) for document_id, blob_key in old]
     forgotten = await ctx.store.write(lambda: keys.forget(ctx.now() - idempotency.WINDOW, _BATCH))
-    return (len(old) == _BATCH and all(erased)) or forgotten == _BATCH
+    more = await retain.forget_old(ctx)
+    return (len(old) == _BATCH and all(erased)) or forgotten == _BATCH or more
 
 
 async def _erased(ctx: Context, document_id: str, blob_key: str) -> bool:

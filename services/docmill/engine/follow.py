@@ -152,6 +152,7 @@ async def _result(ctx: Context, file: BatchFile) -> bytes:
     entry: dict[str, Any] = {
         "index": file.index,
         "fileName": file.filename,
+        "mediaType": file.media_type,
         "documentId": file.document_id,
         "runId": file.run_id,
         "status": file.state.value.lower(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from docmill.domain.errors import InvalidArgument, NotFound, PermissionDenied, Reason
+from docmill.domain.errors import InvalidArgument, NotFound, PaymentRequired, PermissionDenied, Reason
 from docmill.domain.models import ApiKey, Caller, Scope
 from docmill.engine import ids, page_tokens
 from docmill.engine.authenticate import fingerprint, new_key
@@ -11,10 +11,17 @@ from docmill.engine.requests import KeyRequest, Listing
 from docmill.store import Op, accounts
 
 
-async def check_key(ctx: Context, caller: Caller, scope: str) -> ApiKey:
-    """The caller's key. PermissionDenied when it lacks `scope`, whatever that is; an empty one is not asked for."""
+async def check_key(ctx: Context, caller: Caller, scope: str, feature: str = "") -> ApiKey:
+    """The caller's key. PermissionDenied when it lacks `scope`, whatever that is; an empty one is not asked for.
+
+    PaymentRequired when its organization's plan lacks `feature`, if that is asked for.
+    """
     if scope and scope not in caller.scopes:
         raise _lacks(scope)
+    plan = ctx.plans.get(caller.plan_id)
+    if feature and not plan.includes(feature):
+        message = f"Plan {plan.id} does not include this ({feature}); take another plan"
+        raise PaymentRequired(Reason.PLAN_FEATURE_MISSING, message, {"feature": feature, "plan": plan.id})
     found = await ctx.store.read(lambda: accounts.get_key(caller.key_id))
     if found is None:
         raise _unknown(caller.key_id)

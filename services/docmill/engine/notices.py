@@ -53,6 +53,10 @@ class BatchForm(Protocol):
     def same(self) -> bool:
         """Whether every attempt sends the very body of the first one."""
 
+    @property
+    def policy(self) -> DeliveryPolicy | None:
+        """When it is tried; None: as everything else."""
+
     def body(self, notice: BatchNotice) -> bytes:
         """JSON in UTF-8. Called on a thread."""
 

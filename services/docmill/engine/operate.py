@@ -10,7 +10,7 @@ from docmill.domain.errors import InvalidArgument, NotFound, Reason
 from docmill.domain.models import ApiKey, Mode, Organization, Scope
 from docmill.domain.plans import Plans
 from docmill.engine import ids
-from docmill.engine.authenticate import fingerprint, new_key
+from docmill.engine.authenticate import fingerprint, new_key, new_short_key
 from docmill.engine.context import utc_now
 from docmill.engine.operate_credits import CreditOffice
 from docmill.engine.plan_files import builtin_plans
@@ -85,10 +85,17 @@ class Operator:
         return self.vault.unseal(await self.store.write(op))
 
     async def create_key(
-        self, org_id: str, mode: Mode, name: str, scopes: frozenset[Scope], expires_at: datetime | None = None
+        self,
+        org_id: str,
+        mode: Mode,
+        name: str,
+        scopes: frozenset[Scope],
+        expires_at: datetime | None = None,
+        *,
+        short: bool = False,
     ) -> tuple[ApiKey, str]:
-        """A new key's record, and the key itself, which is never shown again."""
-        secret = new_key(org_id, mode)
+        """A new key's record, and the key itself (`short`: in the form `af_...`), which is never shown again."""
+        secret = new_short_key() if short else new_key(org_id, mode)
         return await self.register_key(secret, org_id, mode, name, scopes, expires_at), secret
 
     async def register_key(

@@ -93,6 +93,8 @@ class BatchView:
     progress: BatchProgress
     files: Sequence[BatchFile]
     """In the order in which they were submitted."""
+    results_token: str = ""
+    """Lets whoever has it read the results for a day; empty where none was asked for, or can be had."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Secrets that must be known again, encrypted at rest: keys of webhook signatures."""
+"""Secrets that must be known again, encrypted at rest: keys of webhook signatures. And tickets: texts that only we can write."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import base64
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
@@ -51,6 +52,18 @@ class Vault:
     def new_secret(self) -> str:
         """A fresh signing key as it is kept; empty without keys: it is made when it is first needed."""
         return self.seal(new_signing_secret()) if self.keys else ""
+
+    def ticket(self, text: str, at: datetime) -> str:
+        """`text` and the time as a token for a URL, which nobody else can make, change or read (Fernet)."""
+        return MultiFernet(self.keys).encrypt_at_time(text.encode(), int(at.timestamp())).decode("ascii")
+
+    def redeem(self, token: str, at: datetime, valid: timedelta) -> str | None:
+        """The text of a ticket that is not older than `valid`; None for anything else."""
+        try:
+            seconds = int(valid.total_seconds())
+            return MultiFernet(self.keys).decrypt_at_time(token.encode(), seconds, int(at.timestamp())).decode()
+        except (InvalidToken, ValueError):  # ValueError: no keys
+            return None
 
     def _opened(self) -> MultiFernet:
         if not self.keys:

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from docmill.domain.deliveries import Delivery, Webhook
 from docmill.domain.errors import InvalidArgument, NotFound, Reason
 from docmill.domain.models import Caller
-from docmill.engine import reads
+from docmill.engine import batches, reads
 from docmill.engine.context import Context
 from docmill.engine.notices import Webhooks
 from docmill.engine.requests import WebhookRequest
 from docmill.store import Op, accounts, deliveries, runs
+from docmill.store import batches as record
 from docmill.webhooks import TargetRefused
 
 
@@ -55,29 +56,36 @@ def subscribe(ctx: Context, org_id: str, webhook: Webhook | None) -> Op[None]:
         yield from accounts.set_webhook_secret(org_id, _offered(ctx).vault.new_secret(), only_if_none=True)
 
 
-async def list_deliveries(ctx: Context, caller: Caller, run_id: str) -> Sequence[Delivery]:
-    """The deliveries of the caller's run with their attempts, oldest first."""
-    await reads.get_run(ctx, caller, run_id)
-    return await ctx.store.read(lambda: deliveries.of_run(run_id))
+async def list_deliveries(ctx: Context, caller: Caller, run_id: str, batch_id: str = "") -> Sequence[Delivery]:
+    """The deliveries of the caller's run, or batch, with their attempts, oldest first."""
+    return await ctx.store.read(lambda: _deliveries(caller, run_id, batch_id))
 
 
-async def redeliver(ctx: Context, caller: Caller, run_id: str, delivery_id: str) -> Delivery:
+async def redeliver(ctx: Context, caller: Caller, run_id: str, batch_id: str, delivery_id: str) -> Delivery:
     """Send a delivery again from its first attempt on, under its id."""
-    again = await ctx.store.write(lambda: _redeliver(ctx, caller, run_id, delivery_id))
+    again = await ctx.store.write(lambda: _redeliver(ctx, caller, run_id, batch_id, delivery_id))
     ctx.mail.set()
     return again
 
 
-def _redeliver(ctx: Context, caller: Caller, run_id: str, delivery_id: str) -> Op[Delivery]:
+def _deliveries(caller: Caller, run_id: str, batch_id: str) -> Op[Sequence[Delivery]]:
+    if bool(run_id) == bool(batch_id):
+        raise InvalidArgument(Reason.FIELD_MISSING, "Name either a run or a batch", {"field": "run_id"})
+    if batch_id:
+        batches.owned((yield from record.get(batch_id)), caller, batch_id)
+        return (yield from deliveries.of_batch(batch_id))
     reads.owned((yield from runs.get(run_id)), caller, run_id)
-    delivery = yield from deliveries.get(delivery_id, lock=True)
-    if delivery is None or delivery.run_id != run_id:
-        raise NotFound(
-            Reason.DELIVERY_NOT_FOUND, f"Run {run_id} has no delivery {delivery_id}", {"field": "delivery_id"}
-        )
-    now = ctx.now()
-    yield from deliveries.restart(delivery_id, now)
-    found = yield from deliveries.of_run(run_id)
+    return (yield from deliveries.of_run(run_id))
+
+
+def _redeliver(ctx: Context, caller: Caller, run_id: str, batch_id: str, delivery_id: str) -> Op[Delivery]:
+    found = yield from _deliveries(caller, run_id, batch_id)
+    if delivery_id not in {delivery.id for delivery in found}:
+        whose = f"Run {run_id}" if run_id else f"Batch {batch_id}"
+        raise NotFound(Reason.DELIVERY_NOT_FOUND, f"{whose} has no delivery {delivery_id}", {"field": "delivery_id"})
+    yield from deliveries.get(delivery_id, lock=True)
+    yield from deliveries.restart(delivery_id, ctx.now())
+    found = yield from _deliveries(caller, run_id, batch_id)
     (again,) = [each for each in found if each.id == delivery_id]
     return again
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from docmill.domain.flows import Category
     from docmill.domain.pages import Page
 
-__all__ = ["Classification", "classify"]
+__all__ = ["Classification", "classify", "with_hint"]
 
 _STOP_WORDS = frozenset(
     [
@@ -85,6 +85,7 @@ _TITLE_WEIGHT, _NAME_WEIGHT, _WORD_WEIGHT = 6.0, 2.0, 0.5
 _MOST = 3  # times one phrase counts
 _TITLE_ROWS = 8
 _DOUBT = 1.0
+_SURE = 0.6  # what is clearer than this needs no hint
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,15 @@ def classify(pages: Sequence[Page], categories: Sequence[Category]) -> Classific
         fallback = next((name for name in scores if name.lower() in _FALLBACKS), "")
         return Classification(fallback, 0.0)
     return Classification(best, round(scores[best] / (sum(scores.values()) + _DOUBT), 4))
+
+
+def with_hint(found: Classification, hint: str, categories: Sequence[Category]) -> Classification:
+    """The category that somebody who knows the document names, unless its words clearly speak for another one."""
+    meant = squeeze(hint)
+    named = next((category.name for category in categories if meant and squeeze(category.name) == meant), "")
+    if not named or named == found.category or found.confidence >= _SURE:
+        return found
+    return Classification(named, found.confidence)
 
 
 def _score(rows: Sequence[Row], category: Category) -> float:

@@ -16,6 +16,7 @@ from docmill.extract.amounts import Amounts, find_amounts, labelled_amounts
 from docmill.extract.candidates import Found, Sheet
 from docmill.extract.fields import LeafField, TableField, bind
 from docmill.extract.generic import find_generic
+from docmill.extract.gst import find_gst, tax_of
 from docmill.extract.labels import column_phrases, words_of
 from docmill.extract.parties import Party, find_issuer, find_recipient
 from docmill.extract.singles import (
@@ -26,6 +27,7 @@ from docmill.extract.singles import (
     find_payment_method,
     find_time,
 )
+from docmill.extract.statements import find_transactions
 from docmill.extract.tables import NUMERIC, Item, Table, find_table
 from docmill.extract.text import squeeze
 from docmill.extract.till import till_items
@@ -105,7 +107,7 @@ class _Reading:
             "payment_method": lambda: find_payment_method(sheet),
             "iban": lambda: find_iban(sheet),
             "subtotal": lambda: self._amounts.subtotal,
-            "tax": lambda: self._amounts.tax,
+            "tax": lambda: tax_of(self._gst) or self._amounts.tax,
             "total": lambda: self._amounts.total,
             "amount_due": lambda: self._labelled("amount_due"),
             "discount": lambda: self._labelled("discount"),
@@ -117,6 +119,12 @@ class _Reading:
             "issuer_tax_id": lambda: self._issuer.tax_id,
             "recipient_name": lambda: self._recipient.name,
             "recipient_address": lambda: self._recipient.address,
+            "issuer_gstin": lambda: self._gst.get(("issuer", "gstin")),
+            "recipient_gstin": lambda: self._gst.get(("recipient", "gstin")),
+            "cgst": lambda: self._gst.get(("cgst",)),
+            "sgst": lambda: self._gst.get(("sgst",)),
+            "igst": lambda: self._gst.get(("igst",)),
+            "place_of_supply": lambda: self._gst.get(("placeOfSupply",)),
         }
 
     @cached_property
@@ -137,6 +145,8 @@ class _Reading:
         own = {concept: leaf for concept, leaf in field.columns.items() if concept.startswith("own ")}
         if not own:
             return self._line_items
+        if {"own debit", "own credit"} <= own.keys():
+            return find_transactions(self._sheet)
         phrases: dict[str, frozenset[str]] = dict(column_phrases())
         for concept, leaf in own.items():
             for phrase in {*leaf.phrases, squeeze(" ".join(words_of(leaf.path[-1])))}:
@@ -153,6 +163,10 @@ class _Reading:
     def _labelled(self, concept: str) -> Found | None:
         found = labelled_amounts(self._sheet, {concept: 1.0}, self._table_rows)
         return max(found, key=lambda amount: amount.score, default=None)
+
+    @cached_property
+    def _gst(self) -> Mapping[tuple[str, ...], Found]:
+        return find_gst(self._sheet)
 
     @cached_property
     def _issuer(self) -> Party:

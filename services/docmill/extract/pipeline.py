@@ -1,4 +1,4 @@
-"""The steps of a flow after its pages are read: categorize, extract, validate, output."""
+"""The steps of a flow after its pages are read: categorize, extract, validate, assess, output."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from docmill.domain.errors import DocmillError, Reason, WorkFailed
 from docmill.domain.flows import FlowDefinition, Step, parse_definition
 from docmill.domain.messages import StepFacts
-from docmill.extract.classify import classify
+from docmill.extract.assess import assess
+from docmill.extract.classify import classify, with_hint
 from docmill.extract.einvoice import EInvoiceExtractor
 from docmill.extract.ir import document_ir
 from docmill.extract.layout import LayoutExtractor
@@ -141,19 +142,22 @@ class _Job:
                 return self._extract(step)
             case "validate":
                 return self._validate(step)
+            case "assess":
+                return self._assess(step)
             case _:
                 return self._output(step)
 
     def _categorize(self, step: Step) -> _Result:
         self._provider(step)
-        found = classify(self._pages, step.categories)
+        hint = str(self._variables.get(step.config.get("hint", ""), ""))
+        found = with_hint(classify(self._pages, step.categories), hint, step.categories)
         if not found.category:
             warning = f"Step '{step.id}': no word of the document speaks for any of the categories"
             return _Result({"confidence": 0.0}, warnings=(warning,))
         return _Result({"category": found.category, "confidence": found.confidence})
 
     def _extract(self, step: Step) -> _Result:
-        self._schema = step.config["schema"]
+        self._schema = _for_category(step.config, self._category())
         extraction = self._extractor(step).extract(self._pages, self._schema, self._variables)
         return _Result(extraction.data, extraction.evidence, extraction.warnings)
 
@@ -168,6 +172,13 @@ class _Job:
         if own is None or any(not file.name for file in self._files):
             return EInvoiceExtractor(self._files, fallback=None, gaps=None)
         return EInvoiceExtractor(self._files, fallback=own, gaps=self._providers.get(DEFAULT_PROVIDER))
+
+    def _category(self) -> str:
+        """What the document is, as far as an earlier step says."""
+        found = [
+            made["category"] for made in self.artifacts.values() if made["type"] == "categorize" and "category" in made
+        ]
+        return str(found[-1]) if found else ""
 
     def _provider(self, step: Step) -> Extractor:
         reference = step.provider
@@ -186,6 +197,11 @@ class _Job:
             raise WorkFailed(Reason.EXTRACTION_FAILED, f"The extracted data does not fit its schema: {messages[0]}")
         return replace(before, warnings=messages)
 
+    def _assess(self, step: Step) -> _Result:
+        """How sure the data of the steps named is, and what in it does not agree."""
+        sources = [self._results[name] for name in step.sources] or list(self._results.values())[-1:]
+        return _Result(assess(_merged(sources).value, self._pages, self._variables))
+
     def _output(self, step: Step) -> _Result:
         earlier = self._results
         sources = [earlier[name] for name in step.sources if name in earlier] or self._last_made()
@@ -199,6 +215,14 @@ class _Job:
         made = [result for result in self._results.values() if id(result.value) not in outputs]
         made = made or list(self._results.values())
         return made[-1:] or [_Result(document_ir(self._pages))]
+
+
+def _for_category(config: JsonObject, category: str) -> JsonObject:
+    """The schema of an extract step, with what is asked of documents of this category only."""
+    schema, more = config["schema"], config.get("byCategory", {}).get(category)
+    if more is None:
+        return schema  # type: ignore[no-any-return]  # the definition was checked
+    return {**schema, "properties": {**schema.get("properties", {}), **more.get("properties", {})}}
 
 
 def _transformed(sources: Sequence[_Result], transform: str | None, fields: Sequence[str]) -> _Result:

@@ -210,7 +210,7 @@ class PdfDocument:
 
     def _load(self, number: int) -> pypdfium2.PdfPage:
         page = self._pdf[number - 1]
-        if pypdfium2.raw.FPDFPage_GetAnnotCount(page.raw) == 0:
+        if not _has_notes(page):
             return page
         # Filled form fields and typed comments are annotations, outside the page's own text, until they are flattened.
         flattened = pypdfium2.raw.FPDFPage_Flatten(page.raw, pypdfium2.raw.FLAT_NORMALDISPLAY)
@@ -289,6 +289,17 @@ class ImageDocument:
             else:
                 with images.open_image(self._path, self._media_type) as image:
                     yield image
+
+
+def _has_notes(page: pypdfium2.PdfPage) -> bool:
+    """Whether there are annotations other than links, which show nothing: flattening takes as long as loading does."""
+    for index in range(pypdfium2.raw.FPDFPage_GetAnnotCount(page.raw)):
+        note = pypdfium2.raw.FPDFPage_GetAnnot(page.raw, index)
+        kind = pypdfium2.raw.FPDFAnnot_GetSubtype(note)
+        pypdfium2.raw.FPDFPage_CloseAnnot(note)
+        if kind != pypdfium2.raw.FPDF_ANNOT_LINK:
+            return True
+    return False
 
 
 def _margins(area: Box | None, size: PageSize, scale: float) -> tuple[float, float, float, float]:

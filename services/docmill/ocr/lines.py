@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate
 from statistics import median
 
 from docmill.domain.pages import Box, Line, Word
@@ -14,6 +13,7 @@ _SAME_ROW = 0.5  # of the smaller height that two words share vertically when th
 _TALLER = 2.5  # a word this much taller than its neighbours stands alone: text on its side
 _GUTTER = 1.0  # the blank strip between two columns is at least this many line heights wide
 _COLUMN_LINES = 5  # a column of running text has at least this many lines
+_LINE_WORDS = 3  # most of its lines have at least this many words
 _COLUMN_FILL = 0.6  # and its lines fill at least this much of its width (cells of a table do not)
 
 _Part = tuple[int, float, float]  # of a row: number of words, left, right
@@ -25,13 +25,13 @@ def arrange(words: Iterable[Word]) -> tuple[Line, ...]:
 
     Rows of a table stay rows, however wide the gaps between the cells are.
     """
-    rows = [_Row([word]) for word in words]
-    if not rows:
+    given = list(words)
+    if not given:
         return ()
-    height = median(row.height for row in rows)
-    lying = [row for row in rows if not _is_sideways(row, height)]
-    sideways = [row for row in rows if _is_sideways(row, height)]
-    ordered = _in_reading_order(_rows(lying), _Ruler(rows, height))
+    height = median([word.box.h for word in given])
+    sideways = [word for word in given if _is_sideways(word.box, height)]
+    lying = [word for word in given if not _is_sideways(word.box, height)] if sideways else given
+    ordered = _in_reading_order(_rows(lying), _Ruler([word.box for word in given], height))
     return tuple(Line(tuple(row.words)) for row in _insert(ordered, sideways))
 
 
@@ -43,10 +43,10 @@ class _Ruler:
 
     __slots__ = ("gutter", "left", "right", "unit")
 
-    def __init__(self, rows: Sequence[_Row], height: float) -> None:
+    def __init__(self, boxes: Sequence[Box], height: float) -> None:
         self.gutter = _GUTTER * height
-        self.left = min(row.left for row in rows) - 2 * self.gutter
-        self.right = max(row.right for row in rows) + 2 * self.gutter
+        self.left = min([box.x for box in boxes]) - 2 * self.gutter
+        self.right = max([box.x + box.w for box in boxes]) + 2 * self.gutter
         self.unit = max(self.gutter / 16, (self.right - self.left) / 8192, 1e-9)
 
     def marks(self, start: float, end: float) -> int:
@@ -70,37 +70,52 @@ class _Ruler:
 class _Row:
     """Words that stand on one row; grows while rows are found, and may be asked for gaps and parts once it is sorted."""
 
-    __slots__ = ("_gutters", "_lefts", "_rights", "bottom", "height", "left", "right", "top", "words")
+    __slots__ = (
+        "_gutters",
+        "_inner",
+        "_lefts",
+        "_parts",
+        "_rights",
+        "bottom",
+        "height",
+        "left",
+        "right",
+        "top",
+        "words",
+    )
 
     def __init__(self, words: list[Word]) -> None:
         self.words = words
         box = words[0].box if len(words) == 1 else Box.around([word.box for word in words])
         self.left, self.top, self.right, self.bottom = box.x, box.y, box.right, box.bottom
         self.height = box.h
-        self._gutters = -1
+        self._gutters = self._inner = -1
         self._lefts: list[float] = []
         self._rights: list[float] = []
+        self._parts: dict[float, tuple[_Part, _Part]] = {}  # the same places are asked for from many rows on
 
     @property
     def middle(self) -> float:
         return (self.top + self.bottom) / 2
 
-    def shares_row(self, box: Box) -> bool:
-        """Whether a word at `box` stands on this row: they overlap by half of the smaller one, and neither dwarfs the other."""
-        height, own = box.h, self.height
+    def shares_row(self, top: float, bottom: float) -> bool:
+        """Whether a word from `top` to `bottom` stands on this row: they overlap by half of the smaller one, and neither dwarfs the other."""
+        height, own = bottom - top, self.height
         smaller, larger = (height, own) if height < own else (own, height)
         if larger > 2 * smaller:  # a large heading beside small print: only at the same middle
-            return abs(self.middle - box.y - height / 2) < smaller / 2
-        return min(self.bottom, box.y + height) - max(self.top, box.y) >= _SAME_ROW * smaller
+            return abs(self.middle - top - height / 2) < smaller / 2
+        return (min(bottom, self.bottom)) - (max(top, self.top)) >= (_SAME_ROW * smaller)
 
-    def add(self, word: Word) -> None:
+    def add(self, word: Word, top: float, bottom: float) -> None:
         """Appends; the row's band follows the mean of its words, so that it neither grows nor drifts."""
         count = len(self.words)
         self.words.append(word)
-        self.top = (self.top * count + word.box.y) / (count + 1)
-        self.bottom = (self.bottom * count + word.box.bottom) / (count + 1)
+        self.top = (self.top * count + top) / (count + 1)
+        self.bottom = (self.bottom * count + bottom) / (count + 1)
         self.height = self.bottom - self.top
-        self.left, self.right = min(self.left, word.box.x), max(self.right, word.box.right)
+        left, right = word.box.x, word.box.x + word.box.w
+        self.left = min(self.left, left)
+        self.right = max(self.right, right)
 
     def gutters(self, ruler: _Ruler) -> int:
         """Where on the ruler a gutter may begin so that no word of the row stands in it."""
@@ -112,44 +127,63 @@ class _Row:
 
     def inner_gutters(self, ruler: _Ruler) -> int:
         """As `gutters`, between words of the row only."""
-        self._measure()
-        marks = 0
-        for right, left in zip(self._rights, self._lefts[1:], strict=False):
-            if left - right >= ruler.gutter:
-                marks |= ruler.marks(right, left)
-        return marks
+        if not self._lefts:
+            self._measure()
+        if self._inner < 0:
+            gutter, marks = ruler.gutter, 0
+            for right, left in zip(self._rights, self._lefts[1:], strict=False):
+                if left - right >= gutter:
+                    marks |= ruler.marks(right, left)
+            self._inner = marks
+        return self._inner
 
     def parts(self, at: float) -> tuple[_Part, _Part]:
         """How many words stand left and right of `at`, and from where to where."""
-        self._measure()
+        known = self._parts.get(at)
+        if known is None:
+            known = self._parts[at] = self._parted(at)
+        return known
+
+    def _parted(self, at: float) -> tuple[_Part, _Part]:
+        if not self._lefts:
+            self._measure()
         count = bisect_left(self._lefts, at)
         left = (count, self.left, self._rights[count - 1]) if count else _NOTHING
         rest = len(self.words) - count
         return left, (rest, self._lefts[count], self.right) if rest else _NOTHING
 
     def _measure(self) -> None:
-        if not self._lefts:
-            self._lefts = [word.box.x for word in self.words]
-            self._rights = list(accumulate((word.box.right for word in self.words), max))
+        furthest = -math.inf
+        for word in self.words:
+            box = word.box
+            self._lefts.append(box.x)
+            right = box.x + box.w
+            furthest = max(furthest, right)
+            self._rights.append(furthest)
 
 
-def _is_sideways(row: _Row, height: float) -> bool:
-    return row.height > _TALLER * height and row.height > 2 * (row.right - row.left)
+def _is_sideways(box: Box, height: float) -> bool:
+    return box.h > _TALLER * height and box.h > 2 * box.w
 
 
-def _rows(singles: Sequence[_Row]) -> list[_Row]:
+def _rows(words: Sequence[Word]) -> list[_Row]:
     """Rows by vertical overlap, top to bottom, words left to right."""
     rows: list[_Row] = []
-    for single in sorted(singles, key=lambda row: row.middle):
-        word = single.words[0]
-        home = next((row for row in rows[:-4:-1] if row.shares_row(word.box)), None)
-        if home is None:
-            rows.append(single)
+    bands = [(word.box.y, word.box.y + word.box.h) for word in words]
+    for (top, bottom), word in sorted(zip(bands, words, strict=True), key=_middle):
+        for row in rows[:-4:-1]:
+            if row.shares_row(top, bottom):
+                row.add(word, top, bottom)
+                break
         else:
-            home.add(word)
+            rows.append(_Row([word]))
     for row in rows:
         row.words.sort(key=lambda word: word.box.x)
     return sorted(rows, key=lambda row: row.middle)
+
+
+def _middle(banded: tuple[tuple[float, float], Word]) -> float:
+    return (banded[0][0] + banded[0][1]) / 2
 
 
 def _in_reading_order(rows: list[_Row], ruler: _Ruler) -> list[_Row]:
@@ -180,8 +214,8 @@ def _columns_from(rows: list[_Row], start: int, ruler: _Ruler) -> tuple[int, tup
     if end - start < _COLUMN_LINES:
         return start, None
     for cut in ruler.middles(best):
-        parts = [row.parts(cut) for row in rows[start:end]]
-        if all(_is_running_text([part for part in side if part[0]]) for side in zip(*parts, strict=True)):
+        left, right = zip(*[row.parts(cut) for row in rows[start:end]], strict=True)
+        if _is_running_text(left) and _is_running_text(right):
             return end, _cut(rows[start:end], cut)
     return start, None
 
@@ -194,17 +228,18 @@ def _cut(rows: Sequence[_Row], at: float) -> tuple[list[_Row], list[_Row]]:
 
 def _is_running_text(parts: Sequence[_Part]) -> bool:
     """Many lines of several words that mostly reach across the column."""
-    if len(parts) < _COLUMN_LINES:
+    lines = [part for part in parts if part[0]]
+    long = [part for part in lines if part[0] >= _LINE_WORDS]
+    if len(lines) < _COLUMN_LINES or len(long) < _COLUMN_FILL * len(lines):
         return False
-    width = max(right for _, _, right in parts) - min(left for _, left, _ in parts)
-    full = sum(right - left >= _COLUMN_FILL * width and count >= 3 for count, left, right in parts)
-    return full >= _COLUMN_FILL * len(parts)
+    fill = _COLUMN_FILL * (max([right for _, _, right in lines]) - min([left for _, left, _ in lines]))
+    return sum([right - left >= fill for _, left, right in long]) >= _COLUMN_FILL * len(lines)
 
 
-def _insert(rows: list[_Row], sideways: list[_Row]) -> list[_Row]:
+def _insert(rows: list[_Row], sideways: Iterable[Word]) -> list[_Row]:
     """Sideways words as lines of their own, each before the first row that begins below its top."""
     result = list(rows)
-    for row in sorted(sideways, key=lambda row: row.top):
-        at = next((index for index, other in enumerate(result) if other.top > row.top), len(result))
-        result.insert(at, row)
+    for word in sorted(sideways, key=lambda word: word.box.y):
+        at = next((index for index, other in enumerate(result) if other.top > word.box.y), len(result))
+        result.insert(at, _Row([word]))
     return result

@@ -8,8 +8,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
-from typing import Any
+from itertools import compress, repeat
 
 import numpy as np
 import pypdfium2
@@ -17,11 +16,13 @@ from numpy.typing import NDArray
 from pypdfium2 import raw
 
 from docmill.domain.pages import Box
+from docmill.ocr import bulk
 
-__all__ = ["Drawing", "Placement", "Survey", "address", "placement", "survey"]
+__all__ = ["Drawing", "Placement", "Survey", "placement", "survey"]
 
 _Matrix = tuple[float, float, float, float, float, float]
 _Rect = tuple[float, float, float, float]  # left, bottom, right, top in the page's user space
+_Object = tuple[int, int, _Matrix]  # address, kind, matrix of the form it stands in
 _IDENTITY: _Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
 _MAX_OBJECTS = 50_000  # of a page; beyond them it is judged by what was seen
 _MAX_DEPTH = 4  # of forms within forms
@@ -51,7 +52,8 @@ class Drawing:
 class Survey:
     """The objects of a page, counted."""
 
-    texts: int
+    texts: tuple[int, ...]
+    """Addresses of the text objects, as drawn."""
     unseen: frozenset[int]
     """Addresses of the text objects that are not painted, or painted over by a large picture."""
     others: int
@@ -60,6 +62,24 @@ class Survey:
     """Share of the page, 0 to 1, under pictures (counted twice where two overlap)."""
     drawings: tuple[Drawing, ...]
     """Pictures, and filled paths that look like letters."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Objects:
+    """In columns, as a tuple for each of thousands keeps Python's garbage collector busy."""
+
+    addresses: list[int]
+    kinds: list[int]
+    matrices: list[_Matrix]
+    """Of the form that the object stands in."""
+
+    def __getitem__(self, index: int) -> _Object:
+        return self.addresses[index], self.kinds[index], self.matrices[index]
+
+    def add(self, addresses: list[int], kinds: list[int], matrix: _Matrix) -> None:
+        self.addresses.extend(addresses)
+        self.kinds.extend(kinds)
+        self.matrices.extend(repeat(matrix, len(kinds)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,27 +126,20 @@ def placement(page: pypdfium2.PdfPage) -> Placement:
     return Placement(left, bottom, right, top, page.get_rotation() // 90 % 4)
 
 
-def address(obj: Any) -> int:
-    """What tells one object of PDFium from another while the page is open; 0 for none."""
-    return ctypes.addressof(obj.contents) if obj else 0
-
-
 def survey(page: pypdfium2.PdfPage, place: Placement) -> Survey:
     """Looks at every object of the page once."""
     width, height = place.size
     area = max(1.0, width * height)
-    texts: list[tuple[ctypes.c_void_p, _Matrix]] = []
-    unseen: list[int] = []
-    covered, others = 0.0, 0
+    objects = _objects(page)
+    is_text = [kind == raw.FPDF_PAGEOBJ_TEXT for kind in objects.kinds]
+    texts = list(compress(objects.addresses, is_text))
+    modes = bulk.render_modes(texts)
+    unseen = {text for text, mode in zip(texts, modes, strict=True) if mode in _UNSEEN} if any(modes) else set()
+    covered = 0.0
     rects: list[_Rect] = []
     letters: list[int] = []
-    for obj, kind, matrix in _objects(page):
-        if kind == raw.FPDF_PAGEOBJ_TEXT:
-            if raw.FPDFTextObj_GetTextRenderMode(obj) in _UNSEEN:
-                unseen.append(address(obj))
-            texts.append((obj, matrix))
-            continue
-        others += 1
+    for index in [index for index, text in enumerate(is_text) if not text]:
+        obj, kind, matrix = objects[index]
         count = _letters(obj, kind)
         rect = place.visible(_bounds(obj, matrix)) if count else None
         if rect is None or not _may_be_letters(rect, count):
@@ -136,30 +149,37 @@ def survey(page: pypdfium2.PdfPage, place: Placement) -> Survey:
         if kind == raw.FPDF_PAGEOBJ_IMAGE:
             share = (rect[2] - rect[0]) * (rect[3] - rect[1]) / area
             covered += share
-            if share > _COVERS and not raw.FPDFPageObj_HasTransparency(obj):
-                unseen.extend(address(text) for text, m in texts if _is_inside(_bounds(text, m), rect))
+            if share > _COVERS and not raw.FPDFPageObj_HasTransparency(_pointer(obj)):
+                unseen.update(_texts_inside(map(objects.__getitem__, range(index)), rect))
     boxes = place.boxes(np.array(rects, dtype=np.float64).reshape(-1, 4)).tolist()
     return Survey(
-        texts=len(texts),
+        texts=tuple(texts),
         unseen=frozenset(unseen),
-        others=others,
+        others=len(is_text) - len(texts),
         covered=min(1.0, covered),
         drawings=tuple(Drawing(Box(*box), count) for box, count in zip(boxes, letters, strict=True)),
     )
 
 
-def _letters(obj: ctypes.c_void_p, kind: int) -> int:
-    """How many letters the object shows at most."""
+def _texts_inside(objects: Iterable[_Object], rect: _Rect) -> Iterator[int]:
+    for obj, kind, matrix in objects:
+        if kind == raw.FPDF_PAGEOBJ_TEXT and _is_inside(_bounds(obj, matrix), rect):
+            yield obj
+
+
+def _letters(obj: int, kind: int) -> int:
+    """How many letters the object, which is no text, shows at most."""
     if kind == raw.FPDF_PAGEOBJ_IMAGE:
         return _ANY_NUMBER
     if kind != raw.FPDF_PAGEOBJ_PATH:
         return 0
-    segments: int = raw.FPDFPath_CountSegments(obj)
+    segments = bulk.segments(obj)
     if segments < _GLYPH_SEGMENTS:
         return 0
+    path = _pointer(obj)
     filled, stroked = ctypes.c_int(), ctypes.c_int()
-    raw.FPDFPath_GetDrawMode(obj, ctypes.byref(filled), ctypes.byref(stroked))
-    if not filled.value or not _is_curved(obj, segments):
+    raw.FPDFPath_GetDrawMode(path, ctypes.byref(filled), ctypes.byref(stroked))
+    if not filled.value or not _is_curved(path, segments):
         return 0
     return max(1, segments // _SEGMENTS_PER_GLYPH)
 
@@ -182,30 +202,37 @@ def _is_inside(inner: _Rect, outer: _Rect) -> bool:
     return outer[0] <= x <= outer[2] and outer[1] <= y <= outer[3]
 
 
-def _objects(page: pypdfium2.PdfPage) -> Iterator[tuple[ctypes.c_void_p, int, _Matrix]]:
-    """Objects of the page and of the forms in it, as drawn: (object, kind, matrix of the form it stands in)."""
-    count = raw.FPDFPage_CountObjects(page.raw)
-    members = (raw.FPDFPage_GetObject(page.raw, index) for index in range(count))
-    return islice(_opened(members, _IDENTITY, 0), _MAX_OBJECTS)
+def _objects(page: pypdfium2.PdfPage) -> _Objects:
+    """Objects of the page and of the forms in it, as drawn."""
+    found = _Objects([], [], [])
+    count = min(raw.FPDFPage_CountObjects(page.raw), _MAX_OBJECTS)
+    _open(bulk.page_members(bulk.address(page.raw), count), _IDENTITY, 0, found)
+    return found
 
 
-def _opened(
-    members: Iterable[ctypes.c_void_p], matrix: _Matrix, depth: int
-) -> Iterator[tuple[ctypes.c_void_p, int, _Matrix]]:
-    kind_of, form = raw.FPDFPageObj_GetType, raw.FPDF_PAGEOBJ_FORM
-    for obj in members:
-        kind = kind_of(obj)
-        if kind != form:
-            yield obj, kind, matrix
-        elif depth < _MAX_DEPTH:
-            count = min(raw.FPDFFormObj_CountObjects(obj), _MAX_OBJECTS)
-            inner = (raw.FPDFFormObj_GetObject(obj, index) for index in range(count))
-            yield from _opened(inner, _times(_matrix_of(obj), matrix), depth + 1)
+def _open(members: list[int], matrix: _Matrix, depth: int, found: _Objects) -> None:
+    """Adds `members` to what was `found`, and those of forms among them."""
+    kinds = bulk.kinds(members)
+    begin = 0
+    for index in [*(index for index, kind in enumerate(kinds) if kind == raw.FPDF_PAGEOBJ_FORM), len(members)]:
+        found.add(members[begin:index], kinds[begin:index], matrix)
+        if index < len(members) and depth < _MAX_DEPTH and len(found.kinds) < _MAX_OBJECTS:
+            form = _pointer(members[index])
+            count = min(raw.FPDFFormObj_CountObjects(form), _MAX_OBJECTS - len(found.kinds))
+            inner = bulk.form_members(members[index], count)
+            _open(inner, _times(_matrix_of(form), matrix), depth + 1, found)
+        begin = index + 1
 
 
-def _matrix_of(obj: ctypes.c_void_p) -> _Matrix:
+def _pointer(obj: int) -> ctypes.c_void_p:
+    """The object as pypdfium2 wants it."""
+    pointer: ctypes.c_void_p = ctypes.cast(obj, raw.FPDF_PAGEOBJECT)
+    return pointer
+
+
+def _matrix_of(form: ctypes.c_void_p) -> _Matrix:
     matrix = raw.FS_MATRIX()
-    if not raw.FPDFPageObj_GetMatrix(obj, ctypes.byref(matrix)):
+    if not raw.FPDFPageObj_GetMatrix(form, ctypes.byref(matrix)):
         return _IDENTITY
     return (matrix.a, matrix.b, matrix.c, matrix.d, matrix.e, matrix.f)
 
@@ -222,9 +249,9 @@ def _times(m: _Matrix, n: _Matrix) -> _Matrix:
     )
 
 
-def _bounds(obj: ctypes.c_void_p, matrix: _Matrix) -> _Rect:
+def _bounds(obj: int, matrix: _Matrix) -> _Rect:
     sides = [ctypes.c_float() for _ in range(4)]
-    if not raw.FPDFPageObj_GetBounds(obj, *map(ctypes.byref, sides)):
+    if not raw.FPDFPageObj_GetBounds(_pointer(obj), *map(ctypes.byref, sides)):
         return (0.0, 0.0, 0.0, 0.0)
     left, bottom, right, top = (side.value for side in sides)
     if matrix is _IDENTITY:

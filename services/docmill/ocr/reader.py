@@ -16,8 +16,9 @@ from typing import Any
 
 from docmill.domain.errors import InvalidArgument, Reason
 from docmill.domain.pages import Box, Line, Page, Word
-from docmill.ocr import OcrEngine, hybrid, quality
+from docmill.ocr import OcrEngine, hybrid, lighting, quality
 from docmill.ocr.documents import OpenDocument, RenderedPage
+from docmill.ocr.faint import read_faint
 from docmill.ocr.limits import MediaLimits
 from docmill.ocr.plugins import EngineOptions
 from docmill.ocr.registry import AUTO, find_factory
@@ -27,7 +28,7 @@ from docmill.ocr.turning import read_upright
 TEXT_LAYER = "text-layer"
 """Engine name of pages whose own text was taken."""
 
-_VERSION = "3"  # raise it when the choice between text layer and OCR, pictures, or the making of words and lines change
+_VERSION = "4"  # raise it when the choice between text layer and OCR, pictures, or the making of words and lines change
 _MARGIN = 4.0  # points around an area of a page that is read by itself
 
 
@@ -141,7 +142,8 @@ class PageReader:
         """Read together; each page counts an equal share of the engine's time."""
         engine = self._loaded()
         started = time.perf_counter()
-        read = iter(read_upright(engine, [part.image for picture in pictures for part in picture.rendered]))
+        images = [lighting.evenly_lit(part.image) for picture in pictures for part in picture.rendered]
+        read = iter(read_faint(engine, images, read_upright(engine, images)))
         engine_ms = round((time.perf_counter() - started) * 1000 / len(pictures))
         pages = [_with(picture, engine.name, list(islice(read, len(picture.rendered)))) for picture in pictures]
         return [ReadPage(page=page, engine_ms=engine_ms) for page in pages]

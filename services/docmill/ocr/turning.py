@@ -30,12 +30,12 @@ def read_upright(engine: OcrEngine, images: Sequence[NDArray[np.uint8]]) -> list
 
 def _turned(engine: OcrEngine, image: NDArray[np.uint8], lines: tuple[Line, ...]) -> tuple[Line, ...]:
     """`lines` of `image` as it stands, or better ones if it stands the wrong way up."""
-    best, best_score = lines, _score(lines)
+    best, best_score = lines, score(lines)
     for turns in _suspects(lines):
         (turned,) = engine.read([np.ascontiguousarray(np.rot90(image, turns))])
-        if _score(turned) > best_score:
+        if score(turned) > best_score:
             height, width = image.shape[:2]
-            best, best_score = _turn_back(turned, turns, width, height), _score(turned)
+            best, best_score = _turn_back(turned, turns, width, height), score(turned)
         if not _suspects(turned):
             break
     return best
@@ -48,19 +48,24 @@ def _suspects(lines: Sequence[Line]) -> tuple[int, ...]:
         return ()
     if _is_sideways(words):
         return (1, 3)
-    return (2,) if _confidence(words) < _SURE else ()
+    return (2,) if _mean_confidence(words) < _SURE else ()
 
 
 def _is_sideways(words: Sequence[Word]) -> bool:
     return sum(word.box.h > 1.5 * word.box.w for word in words) > _SIDEWAYS * len(words)
 
 
-def _confidence(words: Sequence[Word]) -> float:
+def confidence(lines: Sequence[Line]) -> float:
+    """Mean confidence of the words weighted by their length; 0 where there are none."""
+    return _mean_confidence([word for line in lines for word in line.words])
+
+
+def _mean_confidence(words: Sequence[Word]) -> float:
     letters = sum(len(word.text) for word in words)
     return sum(word.confidence * len(word.text) for word in words) / max(1, letters)
 
 
-def _score(lines: Sequence[Line]) -> float:
+def score(lines: Sequence[Line]) -> float:
     """How many letters were read, by how surely. Lines of a page on its side stand in no good order: half."""
     words = [word for line in lines for word in line.words]
     long = [word for word in words if len(word.text) >= 3]

@@ -20,7 +20,7 @@ class AccountService(accounts_pb2_grpc.AccountServiceServicer):
 
     async def CheckKey(self, request: accounts_pb2.CheckKeyRequest, context: Context) -> accounts_pb2.CheckKeyResponse:
         """The key that came with the call."""
-        key = await self._engine.check_key(caller(), request.scope)
+        key = await self._engine.check_key(caller(), request.scope, request.feature)
         return accounts_pb2.CheckKeyResponse(key=to_key(key), organization_id=key.org_id)
 
     async def GetUsage(self, request: accounts_pb2.GetUsageRequest, context: Context) -> accounts_pb2.GetUsageResponse:

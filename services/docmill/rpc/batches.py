@@ -51,7 +51,7 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
         """A batch's events, as they are recorded."""
         shown = request.after_sequence
         async for item in self._engine.watch_batch(caller(), request.batch_id, shown):
-            message = to_watched(item, shown)
+            message = to_watched(item, shown, files=request.include_files)
             shown = message.sequence
             yield message
 
@@ -71,3 +71,13 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
             results = httpbody_pb2.HttpBody(content_type=content_type, data=piece)
             yield batches_pb2.GetBatchResultsResponse(results=results)
             content_type = ""  # the first piece has said it
+
+    async def DownloadResults(
+        self, request: batches_pb2.DownloadResultsRequest, context: Context
+    ) -> AsyncIterator[batches_pb2.DownloadResultsResponse]:
+        """The results file that a token is for, in pieces."""
+        content_type = "application/json"
+        async for batch_id, piece in self._engine.download_results(request.results_token):
+            results = httpbody_pb2.HttpBody(content_type=content_type, data=piece)
+            yield batches_pb2.DownloadResultsResponse(batch_id=batch_id if content_type else "", results=results)
+            content_type = ""

@@ -17,18 +17,19 @@ from docmill.engine import Engine
 from docmill.rpc._layer import Call, Layer, Proceed
 from docmill.rpc.context import caller
 from docmill.rpc.scopes import is_public
-from docmill.v1 import documents_pb2
+from docmill.v1 import accounts_pb2, documents_pb2
 
-__all__ = ["POLLS", "Budgets"]
+__all__ = ["FREE", "Budgets"]
 
-POLLS = frozenset(
+FREE = frozenset(
     {
         "/docmill.v1.RunService/GetRun",
         "/docmill.v1.RunService/WatchRun",
         "/docmill.v1.DocumentService/GetDocument",
+        "/docmill.v1.DocumentService/DeleteDocument",
     }
 )
-"""How clients wait for what they asked for: not counted, and not refused."""
+"""How clients wait for what they asked for, and tidy up what came of nothing: not counted, and not refused."""
 
 _UPLOAD = "/docmill.v1.DocumentService/UploadDocument"
 
@@ -45,12 +46,14 @@ class Budgets(Layer):
         if is_public(call.method):
             return await proceed(request)
         budget = self._engine.look_at_budget(caller())
-        if call.method in POLLS:
+        if call.method in FREE:
             budget = replace(budget, exceeded=False)
         elif not budget.exceeded:  # else nothing is read and nothing written
             belongs = False
             if call.method == _UPLOAD:
                 request, belongs = await _peeked(request)
+            elif isinstance(request, accounts_pb2.CheckKeyRequest):
+                belongs = request.uncounted
             if not belongs:
                 budget = await self._engine.take_budget(caller())
         await _tell(call, budget)

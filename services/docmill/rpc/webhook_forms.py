@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -10,13 +10,14 @@ from typing import Any, Protocol
 import orjson
 from google.protobuf import json_format
 
+from docmill.domain.deliveries import DeliveryPolicy
 from docmill.domain.states import RunState
 from docmill.engine.notices import BatchForm, BatchNotice, Notice, WebhookForm
 from docmill.rpc.convert.batches import to_batch
 from docmill.rpc.convert.runs import add_output, to_run
-from docmill.v1 import runs_pb2
+from docmill.v1 import batches_pb2, runs_pb2
 
-__all__ = ["Render", "batch_forms", "webhook_forms"]
+__all__ = ["BatchRender", "Render", "batch_forms", "webhook_forms"]
 
 
 class Render(Protocol):
@@ -36,20 +37,53 @@ class Render(Protocol):
         """`run` has its output in `output_json`, unless that is too large (`truncated`)."""
 
 
+class BatchRender(Protocol):
+    """A dialect's word of a completed batch: written once, and sent as it is until it is taken."""
+
+    @property
+    def GAPS(self) -> Sequence[float]:  # noqa: N802 - a constant of a module
+        """Seconds before each attempt, counted from the one before it."""
+
+    def body(self, batch: batches_pb2.Batch) -> bytes:
+        """JSON in UTF-8, from what the public contract says about the batch."""
+
+    def headers(self, content: bytes, secret: str) -> Mapping[str, str]:
+        """Headers of its own for a body."""
+
+
 def webhook_forms(dialects: Mapping[str, Render]) -> Mapping[str, WebhookForm]:
     """The forms of `dialects`, and the installation's own under the empty name."""
     return {"": _Form(_own), **{name: _Form(render) for name, render in dialects.items()}}
 
 
-def batch_forms() -> Mapping[str, BatchForm]:
-    """The installation's own form of word of batches, under the empty name."""
-    return {"": _OwnOfBatch()}
+def batch_forms(dialects: Mapping[str, BatchRender]) -> Mapping[str, BatchForm]:
+    """The same for word of batches."""
+    return {"": _OwnOfBatch(), **{name: _BatchForm(render) for name, render in dialects.items()}}
+
+
+class _BatchForm:
+    """A dialect's."""
+
+    same = True
+
+    def __init__(self, render: BatchRender) -> None:
+        self._render = render
+        self.policy = DeliveryPolicy(gaps=render.GAPS, ends_when_gone=False)
+
+    def body(self, notice: BatchNotice) -> bytes:
+        """See `BatchForm`."""
+        return self._render.body(to_batch(notice.view))
+
+    def headers(self, notice: BatchNotice, body: bytes) -> Mapping[str, str]:
+        """See `BatchForm`."""
+        return self._render.headers(body, notice.secret)
 
 
 class _OwnOfBatch:
     """`{type, timestamp, data}`; `data` is the batch as proto JSON, with its files."""
 
     same = False
+    policy = None
 
     def body(self, notice: BatchNotice) -> bytes:
         """See `BatchForm`."""

@@ -20,13 +20,13 @@ class WebhookService(webhooks_pb2_grpc.WebhookServiceServicer):
     async def ListDeliveries(
         self, request: webhooks_pb2.ListDeliveriesRequest, context: Context
     ) -> webhooks_pb2.ListDeliveriesResponse:
-        """The deliveries of a run."""
-        found = await self._engine.list_deliveries(caller(), request.run_id)
+        """The deliveries of a run or a batch."""
+        found = await self._engine.list_deliveries(caller(), request.run_id, request.batch_id)
         return webhooks_pb2.ListDeliveriesResponse(deliveries=[to_delivery(delivery) for delivery in found])
 
     async def Redeliver(
         self, request: webhooks_pb2.RedeliverRequest, context: Context
     ) -> webhooks_pb2.RedeliverResponse:
         """A delivery that is to be sent anew."""
-        again = await self._engine.redeliver(caller(), request.run_id, request.delivery_id)
+        again = await self._engine.redeliver(caller(), request.run_id, request.delivery_id, request.batch_id)
         return webhooks_pb2.RedeliverResponse(delivery=to_delivery(again))

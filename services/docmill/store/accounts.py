@@ -18,9 +18,10 @@ _ORGANIZATION = "id, name, plan_id, created_at, webhook_secret"
 _KEY = "id, org_id, mode, name, sha256, last4, scopes, created_at, expires_at, revoked_at, last_used_at"
 _IDENTIFY = (
     f"SELECT {', '.join(f'api_keys.{column}' for column in _KEY.split(', '))}, organizations.plan_id, "  # noqa: S608 - constant columns
-    "rate_windows.started_at, rate_windows.calls "
+    "together.started_at, together.calls, alone.started_at, alone.calls "
     "FROM api_keys JOIN organizations ON organizations.id = api_keys.org_id "
-    "LEFT JOIN rate_windows ON rate_windows.org_id = api_keys.org_id AND rate_windows.mode = api_keys.mode "
+    "LEFT JOIN rate_windows AS together ON together.org_id = api_keys.org_id AND together.mode = api_keys.mode "
+    "LEFT JOIN rate_windows AS alone ON alone.org_id = api_keys.id AND alone.mode = api_keys.mode "
     "WHERE api_keys.sha256 = $1"
 )
 
@@ -33,6 +34,8 @@ class Identity:
     plan_id: str
     window: Window | None
     """Calls of the organization and mode counted last."""
+    key_window: Window | None = None
+    """Calls of the key alone counted last."""
 
 
 def create_organization(organization: Organization) -> Op[None]:
@@ -126,9 +129,17 @@ def identify(sha256: str) -> Op[Identity | None]:
     rows = yield Statement(_IDENTIFY, (sha256,))
     if not rows:
         return None
-    *key, plan_id, started_at, calls = rows[0]
-    window = None if started_at is None else Window(started_at=moment(started_at), calls=calls)
-    return Identity(key=_key(key), plan_id=plan_id, window=window)
+    *key, plan_id, started_at, calls, key_started_at, key_calls = rows[0]
+    return Identity(
+        key=_key(key),
+        plan_id=plan_id,
+        window=_window(started_at, calls),
+        key_window=_window(key_started_at, key_calls),
+    )
+
+
+def _window(started_at: int | None, calls: int) -> Window | None:
+    return None if started_at is None else Window(started_at=moment(started_at), calls=calls)
 
 
 def list_keys(org_id: str, limit: int = 1000) -> Op[Sequence[ApiKey]]:

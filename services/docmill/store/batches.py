@@ -108,7 +108,8 @@ def get(batch_id: str, *, lock: bool = False) -> Op[Batch | None]:
 
 _FILES = """
 SELECT f.batch_id, f.position, f.run_id, r.document_id, d.filename, r.state, r.pages_done, r.pages_failed, r.pages_total,
-       r.fault, r.started_at, f.counted, r.output_key, r.tokens_used
+       r.fault, r.started_at, f.counted, r.output_key, r.tokens_used,
+       CASE WHEN d.media_type = '' THEN d.declared_type ELSE d.media_type END
 FROM batch_files f JOIN runs r ON r.id = f.run_id JOIN documents d ON d.id = r.document_id
 WHERE f.batch_id IN ({places}) ORDER BY f.batch_id, f.position
 """
@@ -278,4 +279,5 @@ def _file(row: Row) -> BatchFile:
         counted=bool(row[11]),
         output_key=row[12],
         tokens_used=row[13],
+        media_type=row[14],
     )

@@ -23,10 +23,10 @@ _COUNT = (
 )
 
 
-def count(org_id: str, mode: Mode, at: datetime, calls: int = 1) -> Op[Window]:
-    """Count calls in the current window of the organization and mode, or begin a new one with them.
+def count(owner: str, mode: Mode, at: datetime, calls: int = 1) -> Op[Window]:
+    """Count calls in the current window of an organization (or of a key: their ids never meet) and mode, or begin one.
 
     One statement, so that processes that count at the same time never lose a call. The window as it now is.
     """
-    rows = yield Statement(_COUNT, (org_id, mode.value, micros(at), calls))
+    rows = yield Statement(_COUNT, (owner, mode.value, micros(at), calls))
     return Window(started_at=moment(rows[0][0]), calls=rows[0][1])

@@ -17,10 +17,10 @@ from docmill.worker.handlers import Timeouts, handlers_of
 from docmill.worker.loop import Worker, WorkerOptions
 from docmill.worker.page_cache import PageCache
 
-__all__ = ["WorkerSetup", "serve_worker"]
+__all__ = ["NICENESS", "WorkerSetup", "serve_worker"]
 
 
-_NICENESS = 10  # of a child that reads pages: a tenth of the weight of a process that somebody waits for
+NICENESS = 10  # of a child that reads pages: a tenth of the weight of a process that somebody waits for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +67,7 @@ class WorkerSetup:
                 "profile": self.profile,
                 "limits": dict(self.limits),
             },
-            niceness=0 if quick else _NICENESS,
+            niceness=0 if quick else NICENESS,
             threads=self.threads,
             memory_limit=self.memory_limit,
             recycle_after=self.recycle_after,

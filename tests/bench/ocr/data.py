@@ -38,6 +38,7 @@ SETS = ("sroie", "funsd", "born-digital", "generated-invoices", "generated-recei
 _REPOSITORY = Path(__file__).parents[3]
 _TYPES = {".pdf": PDF, ".png": "image/png", ".jpg": "image/jpeg"}
 _LIMITS = MediaLimits(render_dpi=200)
+_BROKEN = "hostile"
 _TEXT_LAYER = "pdf-text-layer"
 _FEW_WORDS = 40  # a title page says little about reading
 _UNDECODED = "\ufffd"
@@ -87,8 +88,9 @@ def samples(name: str, count: int, folder: Path | None, generated: Path) -> list
 
 
 def office_pdfs(folder: Path) -> list[Path]:
-    """PDFs that a program wrote, with the text layer it gave them."""
-    return [folder / row["path"] for row in _manifest(folder) if row["words_source"] == _TEXT_LAYER]
+    """All PDFs that are not made to be broken; which of their pages are read from a text layer is seen when they are."""
+    rows = (row for row in _manifest(folder) if row["set"] != _BROKEN)
+    return [folder / row["path"] for row in rows if row["path"].endswith(".pdf")]
 
 
 def _manifest(folder: Path) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from docmill.client import webhooks
 from docmill.client.account import Balance, CurrentKey, Key, KeyMode, NewKey, Plan, Usage
 from docmill.client.aio import AsyncDocmill, AsyncRunHandle
+from docmill.client.batch import Batch, BatchEvent, BatchFile, BatchProgress, BatchResult, BatchStatus
 from docmill.client.delivery import Delivery, DeliveryAttempt, DeliveryStatus
 from docmill.client.document import Document, DocumentStatus
 from docmill.client.errors import (
@@ -25,6 +26,7 @@ from docmill.client.errors import (
     PaymentRequiredError,
     PermissionDeniedError,
     QueueFullError,
+    QuotaExhaustedError,
     RateLimitedError,
     ResourceExhaustedError,
     RunCancelledError,
@@ -45,6 +47,12 @@ __all__ = [
     "AsyncRunHandle",
     "AuthenticationError",
     "Balance",
+    "Batch",
+    "BatchEvent",
+    "BatchFile",
+    "BatchProgress",
+    "BatchResult",
+    "BatchStatus",
     "Box",
     "CallCancelledError",
     "ConflictError",
@@ -84,6 +92,7 @@ __all__ = [
     "Priority",
     "Progress",
     "QueueFullError",
+    "QuotaExhaustedError",
     "RateLimitedError",
     "ResourceExhaustedError",
     "Run",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from functools import cached_property
 from typing import TypeVar
 
@@ -14,6 +14,7 @@ from docmill.client._source import UploadRequests
 from docmill.client.errors import from_rpc_error
 from docmill.v1 import (
     accounts_pb2_grpc,
+    batches_pb2_grpc,
     documents_pb2,
     documents_pb2_grpc,
     flows_pb2_grpc,
@@ -36,6 +37,7 @@ _NEVER_TWICE = [
     {"service": "docmill.v1.RunService", "method": "CancelRun"},
     {"service": "docmill.v1.WebhookService", "method": "Redeliver"},
     {"service": "docmill.v1.AccountService", "method": "CreateKey"},
+    {"service": "docmill.v1.BatchService", "method": "CreateBatch"},
 ]
 """A try that seemed to fail may have worked; a second one would start a second run, or answer with a conflict."""
 
@@ -99,6 +101,11 @@ class Connection:
         return webhooks_pb2_grpc.WebhookServiceStub(self._channel)
 
     @cached_property
+    def batches(self) -> batches_pb2_grpc.BatchServiceAsyncStub:
+        """The batch service."""
+        return batches_pb2_grpc.BatchServiceStub(self._channel)
+
+    @cached_property
     def accounts(self) -> accounts_pb2_grpc.AccountServiceAsyncStub:
         """The account service."""
         return accounts_pb2_grpc.AccountServiceStub(self._channel)
@@ -116,6 +123,17 @@ class Connection:
             return [message async for message in method(request, metadata=self._metadata, timeout=self.timeout)]
         except grpc.aio.AioRpcError as error:
             raise from_rpc_error(error, self.target) from error
+
+    async def streamed(self, method: grpc.aio.UnaryStreamMultiCallable[Q, R], request: Q) -> AsyncIterator[R]:
+        """The messages of a server stream that may be long, as they come."""
+        call = method(request, metadata=self._metadata)
+        try:
+            async for message in call:
+                yield message
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc_error(error, self.target) from error
+        finally:
+            call.cancel()  # does nothing to a call that ended
 
     async def upload(self, requests: UploadRequests, limit: float) -> documents_pb2.UploadDocumentResponse:
         """Send a document; takes at most `limit` seconds.

@@ -61,23 +61,24 @@ def run(message: runs_pb2.Run) -> Run:
         flow_id=message.flow_id,
         version=message.version,
         document_id=message.document_id,
-        status=_known(_RUN_STATUS, message.status),
-        queue_position=_optional(message, "queue_position"),
-        created_at=_time(message, "created_at"),
-        started_at=_time(message, "started_at"),
-        completed_at=_time(message, "completed_at"),
-        cancelled_at=_time(message, "cancelled_at"),
+        status=known(_RUN_STATUS, message.status),
+        queue_position=optional(message, "queue_position"),
+        created_at=time(message, "created_at"),
+        started_at=time(message, "started_at"),
+        completed_at=time(message, "completed_at"),
+        cancelled_at=time(message, "cancelled_at"),
         progress=_progress(message.progress),
         output=json.loads(message.output_json) if message.output_json else None,
         warnings=tuple(message.warnings),
         evidence=tuple(_evidence(item) for item in message.evidence),
-        error=_fault(message, "error"),
+        error=fault(message, "error"),
         metrics=_metrics(message.metrics) if message.HasField("metrics") else None,
-        metadata=_object(message.metadata),
+        metadata=json_object(message.metadata),
         labels=dict(message.labels),
-        artifacts=_object(message.artifacts),
+        artifacts=json_object(message.artifacts),
         trace_id=message.trace_id,
         last_sequence=message.last_sequence,
+        batch_id=message.batch_id,
     )
 
 
@@ -88,19 +89,19 @@ def run_event(run_id: str, sequence: int, message: runs_pb2.RunEvent) -> RunEven
         run_id=run_id,
         sequence=sequence,
         kind=_KIND.get(message.kind, "unknown"),
-        at=_time(message, "at"),
+        at=time(message, "at"),
         page_number=page.page_number if page else None,
         attempt=(page.attempt or None) if page else None,
         engine=page.engine if page else "",
-        confidence=_optional(page, "confidence"),
-        words=_optional(page, "words"),
-        duration_ms=_optional(page, "duration_ms"),
-        pages_done=_optional(message, "pages_done"),
-        pages_total=_optional(message, "pages_total"),
+        confidence=optional(page, "confidence"),
+        words=optional(page, "words"),
+        duration_ms=optional(page, "duration_ms"),
+        pages_done=optional(message, "pages_done"),
+        pages_total=optional(message, "pages_total"),
         step=message.step,
-        error=_fault(message, "error"),
-        cached=_optional(page, "cached"),
-        needs_review=_optional(page, "needs_review"),
+        error=fault(message, "error"),
+        cached=optional(page, "cached"),
+        needs_review=optional(page, "needs_review"),
     )
 
 
@@ -108,13 +109,13 @@ def page(message: pages_pb2.Page) -> Page:
     """A page as the client gives it."""
     return Page(
         number=message.page_number,
-        status=_known(_PAGE_STATUS, message.status),
+        status=known(_PAGE_STATUS, message.status),
         attempts=message.attempts,
         engine=message.engine,
-        confidence=_optional(message, "confidence"),
-        words=_optional(message, "words"),
-        duration_ms=_optional(message, "duration_ms"),
-        error=_fault(message, "error"),
+        confidence=optional(message, "confidence"),
+        words=optional(message, "words"),
+        duration_ms=optional(message, "duration_ms"),
+        error=fault(message, "error"),
         text=_page_text(message.text) if message.HasField("text") else None,
         quality=_quality(message.quality) if message.HasField("quality") else None,
         cached=message.cached,
@@ -130,10 +131,10 @@ def document(message: documents_pb2.Document) -> Document:
         declared_mime_type=message.declared_mime_type,
         size=message.size,
         sha256=message.sha256,
-        status=_known(_DOCUMENT_STATUS, message.status),
-        page_count=_optional(message, "page_count"),
-        error=_fault(message, "error"),
-        created_at=_time(message, "created_at"),
+        status=known(_DOCUMENT_STATUS, message.status),
+        page_count=optional(message, "page_count"),
+        error=fault(message, "error"),
+        created_at=time(message, "created_at"),
     )
 
 
@@ -144,9 +145,9 @@ def flow_summary(message: flows_pb2.FlowSummary) -> FlowSummary:
         name=message.name,
         description=message.description,
         version=message.version,
-        created_at=_time(message, "created_at"),
-        updated_at=_time(message, "updated_at"),
-        input_schema=_object(message.input_schema),
+        created_at=time(message, "created_at"),
+        updated_at=time(message, "updated_at"),
+        input_schema=json_object(message.input_schema),
     )
 
 
@@ -165,12 +166,12 @@ def flow(message: flows_pb2.Flow) -> Flow:
             max_pages=config.max_pages,
             estimated_credits_per_page=config.estimated_credits_per_page,
         ),
-        input_schema=_object(message.input_schema),
-        output_schema=_object(message.schema.output),
-        definition=_object(message.definition),
+        input_schema=json_object(message.input_schema),
+        output_schema=json_object(message.schema.output),
+        definition=json_object(message.definition),
         hidden=message.hidden,
-        created_at=_time(message, "created_at"),
-        updated_at=_time(message, "updated_at"),
+        created_at=time(message, "created_at"),
+        updated_at=time(message, "updated_at"),
     )
 
 
@@ -181,7 +182,7 @@ def estimate(message: flows_pb2.Estimate) -> Estimate:
         version=message.version,
         page_count=message.page_count,
         credits=message.credits,
-        available=_optional(message, "available"),
+        available=optional(message, "available"),
         sufficient=message.sufficient,
     )
 
@@ -212,7 +213,7 @@ def value(message: struct_pb2.Value) -> Any:
     """A JSON value as `json.loads` would give it: protobuf has floating point numbers only, so 2.0 is taken for 2."""
     match message.WhichOneof("kind"):
         case "struct_value":
-            return _object(message.struct_value)
+            return json_object(message.struct_value)
         case "list_value":
             return [value(item) for item in message.list_value.values]
         case "number_value":
@@ -223,6 +224,11 @@ def value(message: struct_pb2.Value) -> Any:
         case "bool_value":
             return message.bool_value
     return None
+
+
+def run_status(number: int) -> RunStatus:
+    """A run's state as the client gives it."""
+    return known(_RUN_STATUS, number)
 
 
 def status_number(status: RunStatus) -> runs_pb2.RunStatus.ValueType:
@@ -250,7 +256,7 @@ def _progress(message: runs_pb2.RunProgress) -> Progress:
         percentage=message.percentage,
         pages_done=message.pages_done,
         pages_failed=message.pages_failed,
-        pages_total=_optional(message, "pages_total"),
+        pages_total=optional(message, "pages_total"),
     )
 
 
@@ -298,10 +304,10 @@ def _quality(message: pages_pb2.PageQuality) -> PageQuality:
     known = frozenset(PageWarning)
     return PageQuality(
         mean_confidence=message.mean_confidence,
-        dictionary_share=_optional(message, "dictionary_share"),
-        skew_degrees=_optional(message, "skew_degrees"),
-        resolution_dpi=_optional(message, "resolution_dpi"),
-        sharpness=_optional(message, "sharpness"),
+        dictionary_share=optional(message, "dictionary_share"),
+        skew_degrees=optional(message, "skew_degrees"),
+        resolution_dpi=optional(message, "resolution_dpi"),
+        sharpness=optional(message, "sharpness"),
         needs_review=message.needs_review,
         warnings=tuple(PageWarning(name) for name in map(_PAGE_WARNING.get, message.warnings) if name in known),
     )
@@ -316,7 +322,8 @@ def _box(message: pages_pb2.BoundingBox) -> Box:
     return Box(x=message.x, y=message.y, w=message.w, h=message.h)
 
 
-def _fault(owner: Message, field: str) -> Fault | None:
+def fault(owner: Message, field: str) -> Fault | None:
+    """The failure in a field, if there is one."""
     if not owner.HasField(field):
         return None
     message: errors_pb2.Fault = getattr(owner, field)
@@ -328,23 +335,27 @@ def _fault(owner: Message, field: str) -> Fault | None:
     )
 
 
-def _known(table: Mapping[Any, S], number: int) -> S:
+def known(table: Mapping[Any, S], number: Any) -> S:
+    """What a table has for a state; `UnsupportedError` for one that is newer than this client."""
     if number not in table:
         raise UnsupportedError("docmill answered with a state this client does not know: upgrade the client")
     return table[number]
 
 
-def _object(message: struct_pb2.Struct) -> dict[str, Any]:
+def json_object(message: struct_pb2.Struct) -> dict[str, Any]:
+    """A JSON object as `json.loads` would give it."""
     # Protobuf keeps no order of names; sorted, the same object always reads the same.
     return {name: value(field) for name, field in sorted(message.fields.items())}
 
 
-def _time(owner: Message, field: str) -> datetime | None:
+def time(owner: Message, field: str) -> datetime | None:
+    """The time in a field, if it is set."""
     if not owner.HasField(field):
         return None
     message: timestamp_pb2.Timestamp = getattr(owner, field)
     return message.ToDatetime(UTC)
 
 
-def _optional(owner: Message | None, field: str) -> Any:
+def optional(owner: Message | None, field: str) -> Any:
+    """The value of a field, or None where it is not set."""
     return getattr(owner, field) if owner is not None and owner.HasField(field) else None

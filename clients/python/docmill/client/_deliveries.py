@@ -24,6 +24,7 @@ def delivery(message: webhooks_pb2.Delivery) -> Delivery:
     return Delivery(
         id=message.id,
         run_id=message.run_id,
+        batch_id=message.batch_id,
         event=message.event,
         url=message.url,
         status=_STATUS[message.status],

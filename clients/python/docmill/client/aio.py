@@ -21,19 +21,29 @@ from google.protobuf import duration_pb2
 
 from docmill.client import _convert
 from docmill.client._account import AsyncAccount
+from docmill.client._batches import AsyncBatches
 from docmill.client._connection import TLS, Connection
 from docmill.client._deliveries import delivery
 from docmill.client._documents import AsyncDocuments, discard
+from docmill.client._handle import AsyncRunHandle
 from docmill.client._source import Source
-from docmill.client._watch import Watch
+from docmill.client._watch import RunWatch
 from docmill.client.delivery import Delivery
-from docmill.client.errors import ApiError, RunCancelledError, RunFailedError, WaitTimeoutError
+from docmill.client.errors import ApiError, WaitTimeoutError
 from docmill.client.flow import Estimate, Flow, FlowConfig, FlowSummary
 from docmill.client.page import Page
 from docmill.client.run import Priority, Run, RunEvent, RunStatus
 from docmill.v1 import flows_pb2, runs_pb2, webhooks_pb2
 
-__all__ = ["AsyncAccount", "AsyncDocmill", "AsyncDocuments", "AsyncFlows", "AsyncRunHandle", "AsyncRuns"]
+__all__ = [
+    "AsyncAccount",
+    "AsyncBatches",
+    "AsyncDocmill",
+    "AsyncDocuments",
+    "AsyncFlows",
+    "AsyncRunHandle",
+    "AsyncRuns",
+]
 
 Include: TypeAlias = Literal["artifacts", "metrics"]
 """What a run may be asked for with."""
@@ -70,6 +80,7 @@ class AsyncDocmill:
         self.documents = AsyncDocuments(self._connection)
         self.runs = AsyncRuns(self._connection, reconnect_timeout)
         self.flows = AsyncFlows(self._connection, self.documents, self.runs)
+        self.batches = AsyncBatches(self._connection, self.documents, reconnect_timeout)
         self.account = AsyncAccount(self._connection)
 
     async def __aenter__(self) -> Self:
@@ -290,7 +301,7 @@ class AsyncRuns:
         A broken connection is opened again and the watch resumes where it was, for as long as the client's
         `reconnect_timeout`; a `ConnectionFailedError` says that it did not come back.
         """
-        return Watch(
+        return RunWatch(
             self._connection,
             run_id,
             after_sequence=after_sequence,
@@ -359,42 +370,6 @@ class AsyncRuns:
     def handle(self, run: Run) -> AsyncRunHandle:
         """A handle on a run that was started elsewhere."""
         return AsyncRunHandle(self, run)
-
-
-class AsyncRunHandle:
-    """A run that was started: watch it, wait for it, cancel it."""
-
-    def __init__(self, runs: AsyncRuns, run: Run) -> None:
-        self._runs = runs
-        self.run = run
-        """The run as it was when it was recorded."""
-
-    @property
-    def id(self) -> str:
-        """Id of the run."""
-        return self.run.id
-
-    def watch(
-        self, *, after_sequence: int = 0, on_run: Callable[[Run], None] | None = None
-    ) -> AsyncGenerator[RunEvent, None]:
-        """Its events, see `runs.watch`."""
-        return self._runs.watch(self.id, after_sequence=after_sequence, on_run=on_run)
-
-    async def result(self, *, timeout: float | None = None, evidence: bool = False) -> Run:  # noqa: ASYNC109 - as wait_for_completion
-        """Wait for its output.
-
-        Raises `RunFailedError` or `RunCancelledError` where there is none, `WaitTimeoutError` after `timeout` seconds.
-        """
-        run = await self._runs.wait_for_completion(self.id, timeout=timeout, evidence=evidence)
-        if run.status is RunStatus.FAILED:
-            raise RunFailedError(run)
-        if run.status is RunStatus.CANCELLED:
-            raise RunCancelledError(run)
-        return run
-
-    async def cancel(self) -> Run:
-        """Cancel it, see `runs.cancel`."""
-        return await self._runs.cancel(self.id)
 
 
 def _duration(seconds: float | None) -> duration_pb2.Duration | None:

@@ -40,6 +40,7 @@ class Delivery:
     id: str
     """The same in every attempt: by it a receiver knows a second copy."""
     run_id: str
+    """Empty where it tells of a batch."""
     event: str
     """E.g. `execution.completed`."""
     url: str
@@ -50,3 +51,5 @@ class Delivery:
     completed_at: datetime | None
     attempts: Sequence[DeliveryAttempt]
     """Oldest first."""
+    batch_id: str = ""
+    """In place of `run_id`, where it tells of a batch."""

@@ -152,6 +152,8 @@ class Run:
     trace_id: str = ""
     last_sequence: int = 0
     """Number of its latest event."""
+    batch_id: str = ""
+    """The batch it belongs to, if it does."""
 
 
 TERMINAL_KINDS = frozenset({"run.succeeded", "run.failed", "run.cancelled"})

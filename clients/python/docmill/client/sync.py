@@ -19,10 +19,18 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from docmill.client._connection import TLS
 from docmill.client._portal import Blocking, Portal, blocking, iterating
-from docmill.client.aio import AsyncAccount, AsyncDocmill, AsyncDocuments, AsyncFlows, AsyncRunHandle, AsyncRuns
+from docmill.client.aio import (
+    AsyncAccount,
+    AsyncBatches,
+    AsyncDocmill,
+    AsyncDocuments,
+    AsyncFlows,
+    AsyncRunHandle,
+    AsyncRuns,
+)
 from docmill.client.run import Run
 
-__all__ = ["Account", "Docmill", "Documents", "Flows", "RunHandle", "Runs"]
+__all__ = ["Account", "Batches", "Docmill", "Documents", "Flows", "RunHandle", "Runs"]
 
 A = TypeVar("A")
 P = ParamSpec("P")
@@ -95,6 +103,20 @@ class Runs(Blocking[AsyncRuns]):
         return RunHandle(self._inner.handle(run), self._portal)
 
 
+class Batches(Blocking[AsyncBatches]):
+    """Documents submitted together: one call, one watch, one results file."""
+
+    submit = blocking(AsyncBatches.submit)
+    get = blocking(AsyncBatches.get)
+    list = iterating(AsyncBatches.list)
+    watch = iterating(AsyncBatches.watch)
+    wait_for_completion = blocking(AsyncBatches.wait_for_completion)
+    results = iterating(AsyncBatches.results)
+    cancel = blocking(AsyncBatches.cancel)
+    deliveries = blocking(AsyncBatches.deliveries)
+    redeliver = blocking(AsyncBatches.redeliver)
+
+
 class Account(Blocking[AsyncAccount]):
     """The key's own organization: what it may do, what it used, and its keys."""
 
@@ -122,6 +144,7 @@ class Docmill:
         self.documents = Documents(self._client.documents, self._portal)
         self.runs = Runs(self._client.runs, self._portal)
         self.flows = Flows(self._client.flows, self._portal)
+        self.batches = Batches(self._client.batches, self._portal)
         self.account = Account(self._client.account, self._portal)
 
     def __enter__(self) -> Self:

@@ -28,6 +28,8 @@ class Route:
     scope: str
     """What the key must be allowed to do; empty when any key will do."""
     endpoint: Endpoint
+    public: bool = False
+    """Whether it is served without a key."""
 
 
 class Dialect(Protocol):
@@ -41,6 +43,10 @@ class Dialect(Protocol):
     @property
     def routes(self) -> Sequence[Route]:
         """Everything it serves."""
+        ...
+
+    def own_key(self, key: str) -> bool:
+        """Whether a key may be one of this surface, by its form; others are refused without being looked at."""
         ...
 
     def headers(self, exchange: Exchange) -> Mapping[str, str]:

@@ -27,7 +27,7 @@ from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x64ocmill/v1/accounts.proto\x12\ndocmill.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa3\x02\n\x03Key\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12!\n\x04mode\x18\x03 \x01(\x0e\x32\x13.docmill.v1.KeyMode\x12\x0e\n\x06scopes\x18\x04 \x03(\t\x12\r\n\x05last4\x18\x05 \x01(\t\x12.\n\ncreated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nrevoked_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0clast_used_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\")\n\x0f\x43heckKeyRequest\x12\x16\n\x05scope\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\"I\n\x10\x43heckKeyResponse\x12\x1c\n\x03key\x18\x01 \x01(\x0b\x32\x0f.docmill.v1.Key\x12\x17\n\x0forganization_id\x18\x02 \x01(\t\"c\n\x0fGetUsageRequest\x12(\n\x04\x66rom\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x02to\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"4\n\x10GetUsageResponse\x12 \n\x05usage\x18\x01 \x01(\x0b\x32\x11.docmill.v1.Usage\"\xf0\x02\n\x05Usage\x12\x17\n\x0forganization_id\x18\x01 \x01(\t\x12\x1e\n\x04plan\x18\x02 \x01(\x0b\x32\x10.docmill.v1.Plan\x12$\n\x07\x62\x61lance\x18\x03 \x01(\x0b\x32\x13.docmill.v1.Balance\x12(\n\x04\x66rom\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x02to\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04runs\x18\x06 \x01(\x03\x12\x16\n\x0eruns_succeeded\x18\x07 \x01(\x03\x12\x13\n\x0bruns_failed\x18\x08 \x01(\x03\x12\r\n\x05pages\x18\t \x01(\x03\x12\x14\n\x0c\x63redits_used\x18\n \x01(\x03\x12\x13\n\x0bruns_active\x18\x0b \x01(\x05\x12\x13\n\x0bruns_queued\x18\x0c \x01(\x05\x12,\n\tdocuments\x18\r \x01(\x0b\x32\x19.docmill.v1.DocumentQuota\"\x95\x01\n\rDocumentQuota\x12\x0c\n\x04used\x18\x01 \x01(\x03\x12\x12\n\x05limit\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12-\n\tresets_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05\x64\x61ily\x18\x04 \x03(\x0b\x32\x1a.docmill.v1.DocumentsOfDayB\x08\n\x06_limit\"1\n\x0e\x44ocumentsOfDay\x12\x0c\n\x04\x64\x61te\x18\x01 \x01(\t\x12\x11\n\tdocuments\x18\x02 \x01(\x05\"\x90\x01\n\x04Plan\x12\n\n\x02id\x18\x01 \x01(\t\x12 \n\x13requests_per_minute\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x1c\n\x0f\x63oncurrent_runs\x18\x03 \x01(\x05H\x01\x88\x01\x01\x12\x10\n\x08\x66\x65\x61tures\x18\x04 \x03(\tB\x16\n\x14_requests_per_minuteB\x12\n\x10_concurrent_runs\".\n\x07\x42\x61lance\x12\x11\n\tavailable\x18\x01 \x01(\x03\x12\x10\n\x08reserved\x18\x02 \x01(\x03\"\\\n\x0fListKeysRequest\x12#\n\tpage_size\x18\x01 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00R\x05limit\x12$\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04R\x06\x63ursor\"e\n\x10ListKeysResponse\x12\x1d\n\x04keys\x18\x01 \x03(\x0b\x32\x0f.docmill.v1.Key\x12\r\n\x05total\x18\x02 \x01(\x05\x12#\n\x0fnext_page_token\x18\x03 \x01(\tR\nnextCursor\"\x93\x01\n\x10\x43reateKeyRequest\x12+\n\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x18\xc8\x01\x32\x13^[^\\x00-\\x1f\\x7f]*$\x12\"\n\x06scopes\x18\x02 \x03(\tB\x12\xbaH\x0f\x92\x01\x0c\x08\x01\x10\x10\"\x06r\x04\x10\x01\x18@\x12.\n\nexpires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"A\n\x11\x43reateKeyResponse\x12\x1c\n\x03key\x18\x01 \x01(\x0b\x32\x0f.docmill.v1.Key\x12\x0e\n\x06secret\x18\x02 \x01(\t\"C\n\x10RevokeKeyRequest\x12/\n\x06key_id\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a\x10\x01\x18\x80\x01\x32\x13^[^\\x00-\\x1f\\x7f]*$\"1\n\x11RevokeKeyResponse\x12\x1c\n\x03key\x18\x01 \x01(\x0b\x32\x0f.docmill.v1.Key*I\n\x07KeyMode\x12\x18\n\x14KEY_MODE_UNSPECIFIED\x10\x00\x12\x11\n\rKEY_MODE_LIVE\x10\x01\x12\x11\n\rKEY_MODE_TEST\x10\x02\x32\x88\x04\n\x0e\x41\x63\x63ountService\x12\x63\n\x08\x43heckKey\x12\x1b.docmill.v1.CheckKeyRequest\x1a\x1c.docmill.v1.CheckKeyResponse\"\x1c\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/keys/current\x12\x63\n\x08GetUsage\x12\x1b.docmill.v1.GetUsageRequest\x1a\x1c.docmill.v1.GetUsageResponse\"\x1c\x82\xd3\xe4\x93\x02\x16\x12\r/api/v1/usageb\x05usage\x12[\n\x08ListKeys\x12\x1b.docmill.v1.ListKeysRequest\x1a\x1c.docmill.v1.ListKeysResponse\"\x14\x82\xd3\xe4\x93\x02\x0e\x12\x0c/api/v1/keys\x12\x61\n\tCreateKey\x12\x1c.docmill.v1.CreateKeyRequest\x1a\x1d.docmill.v1.CreateKeyResponse\"\x17\x82\xd3\xe4\x93\x02\x11\"\x0c/api/v1/keys:\x01*\x12l\n\tRevokeKey\x12\x1c.docmill.v1.RevokeKeyRequest\x1a\x1d.docmill.v1.RevokeKeyResponse\"\"\x82\xd3\xe4\x93\x02\x1c*\x15/api/v1/keys/{key_id}b\x03keyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x64ocmill/v1/accounts.proto\x12\ndocmill.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa3\x02\n\x03Key\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12!\n\x04mode\x18\x03 \x01(\x0e\x32\x13.docmill.v1.KeyMode\x12\x0e\n\x06scopes\x18\x04 \x03(\t\x12\r\n\x05last4\x18\x05 \x01(\t\x12.\n\ncreated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nrevoked_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0clast_used_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"V\n\x0f\x43heckKeyRequest\x12\x16\n\x05scope\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x18\n\x07\x66\x65\x61ture\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x11\n\tuncounted\x18\x03 \x01(\x08\"I\n\x10\x43heckKeyResponse\x12\x1c\n\x03key\x18\x01 \x01(\x0b\x32\x0f.docmill.v1.Key\x12\x17\n\x0forganization_id\x18\x02 \x01(\t\"c\n\x0fGetUsageRequest\x12(\n\x04\x66rom\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x02to\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"4\n\x10GetUsageResponse\x12 \n\x05usage\x18\x01 \x01(\x0b\x32\x11.docmill.v1.Usage\"\xf0\x02\n\x05Usage\x12\x17\n\x0forganization_id\x18\x01 \x01(\t\x12\x1e\n\x04plan\x18\x02 \x01(\x0b\x32\x10.docmill.v1.Plan\x12$\n\x07\x62\x61lance\x18\x03 \x01(\x0b\x32\x13.docmill.v1.Balance\x12(\n\x04\x66rom\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x02to\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04runs\x18\x06 \x01(\x03\x12\x16\n\x0eruns_succeeded\x18\x07 \x01(\x03\x12\x13\n\x0bruns_failed\x18\x08 \x01(\x03\x12\r\n\x05pages\x18\t \x01(\x03\x12\x14\n\x0c\x63redits_used\x18\n \x01(\x03\x12\x13\n\x0bruns_active\x18\x0b \x01(\x05\x12\x13\n\x0bruns_queued\x18\x0c \x01(\x05\x12,\n\tdocuments\x18\r \x01(\x0b\x32\x19.docmill.v1.DocumentQuota\"\x95\x01\n\rDocumentQuota\x12\x0c\n\x04used\x18\x01 \x01(\x03\x12\x12\n\x05limit\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12-\n\tresets_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05\x64\x61ily\x18\x04 \x03(\x0b\x32\x1a.docmill.v1.DocumentsOfDayB\x08\n\x06_limit\"1\n\x0e\x44ocumentsOfDay\x12\x0c\n\x04\x64\x61te\x18\x01 \x01(\t\x12\x11\n\tdocuments\x18\x02 \x01(\x05\"\x90\x01\n\x04Plan\x12\n\n\x02id\x18\x01 \x01(\t\x12 \n\x13requests_per_minute\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x1c\n\x0f\x63oncurrent_runs\x18\x03 \x01(\x05H\x01\x88\x01\x01\x12\x10\n\x08\x66\x65\x61tures\x18\x04 \x03(\tB\x16\n\x14_requests_per_minuteB\x12\n\x10_concurrent_runs\".\n\x07\x42\x61lance\x12\x11\n\tavailable\x18\x01 \x01(\x03\x12\x10\n\x08reserved\x18\x02 \x01(\x03\"\\\n\x0fListKeysRequest\x12#\n\tpage_size\x18\x01 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00R\x05limit\x12$\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04R\x06\x63ursor\"e\n\x10ListKeysResponse\x12\x1d\n\x04keys\x18\x01 \x03(\x0b\x32\x0f.docmill.v1.Key\x12\r\n\x05total\x18\x02 \x01(\x05\x12#\n\x0fnext_page_token\x18\x03 \x01(\tR\nnextCursor\"\x93\x01\n\x10\x43reateKeyRequest\x12+\n\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x18\xc8\x01\x32\x13^[^\\x00-\\x1f\\x7f]*$\x12\"\n\x06scopes\x18\x02 \x03(\tB\x12\xbaH\x0f\x92\x01\x0c\x08\x01\x10\x10\"\x06r\x04\x10\x01\x18@\x12.\n\nexpires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"A\n\x11\x43reateKeyResponse\x12\x1c\n\x03key\x18\x01 \x01(\x0b\x32\x0f.docmill.v1.Key\x12\x0e\n\x06secret\x18\x02 \x01(\t\"C\n\x10RevokeKeyRequest\x12/\n\x06key_id\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a\x10\x01\x18\x80\x01\x32\x13^[^\\x00-\\x1f\\x7f]*$\"1\n\x11RevokeKeyResponse\x12\x1c\n\x03key\x18\x01 \x01(\x0b\x32\x0f.docmill.v1.Key*I\n\x07KeyMode\x12\x18\n\x14KEY_MODE_UNSPECIFIED\x10\x00\x12\x11\n\rKEY_MODE_LIVE\x10\x01\x12\x11\n\rKEY_MODE_TEST\x10\x02\x32\x88\x04\n\x0e\x41\x63\x63ountService\x12\x63\n\x08\x43heckKey\x12\x1b.docmill.v1.CheckKeyRequest\x1a\x1c.docmill.v1.CheckKeyResponse\"\x1c\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/keys/current\x12\x63\n\x08GetUsage\x12\x1b.docmill.v1.GetUsageRequest\x1a\x1c.docmill.v1.GetUsageResponse\"\x1c\x82\xd3\xe4\x93\x02\x16\x12\r/api/v1/usageb\x05usage\x12[\n\x08ListKeys\x12\x1b.docmill.v1.ListKeysRequest\x1a\x1c.docmill.v1.ListKeysResponse\"\x14\x82\xd3\xe4\x93\x02\x0e\x12\x0c/api/v1/keys\x12\x61\n\tCreateKey\x12\x1c.docmill.v1.CreateKeyRequest\x1a\x1d.docmill.v1.CreateKeyResponse\"\x17\x82\xd3\xe4\x93\x02\x11\"\x0c/api/v1/keys:\x01*\x12l\n\tRevokeKey\x12\x1c.docmill.v1.RevokeKeyRequest\x1a\x1d.docmill.v1.RevokeKeyResponse\"\"\x82\xd3\xe4\x93\x02\x1c*\x15/api/v1/keys/{key_id}b\x03keyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,6 +36,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CHECKKEYREQUEST'].fields_by_name['scope']._loaded_options = None
   _globals['_CHECKKEYREQUEST'].fields_by_name['scope']._serialized_options = b'\272H\004r\002\030@'
+  _globals['_CHECKKEYREQUEST'].fields_by_name['feature']._loaded_options = None
+  _globals['_CHECKKEYREQUEST'].fields_by_name['feature']._serialized_options = b'\272H\004r\002\030@'
   _globals['_LISTKEYSREQUEST'].fields_by_name['page_size']._loaded_options = None
   _globals['_LISTKEYSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\006\032\004\030d(\000'
   _globals['_LISTKEYSREQUEST'].fields_by_name['page_token']._loaded_options = None
@@ -56,40 +58,40 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ACCOUNTSERVICE'].methods_by_name['CreateKey']._serialized_options = b'\202\323\344\223\002\021\"\014/api/v1/keys:\001*'
   _globals['_ACCOUNTSERVICE'].methods_by_name['RevokeKey']._loaded_options = None
   _globals['_ACCOUNTSERVICE'].methods_by_name['RevokeKey']._serialized_options = b'\202\323\344\223\002\034*\025/api/v1/keys/{key_id}b\003key'
-  _globals['_KEYMODE']._serialized_start=2003
-  _globals['_KEYMODE']._serialized_end=2076
+  _globals['_KEYMODE']._serialized_start=2048
+  _globals['_KEYMODE']._serialized_end=2121
   _globals['_KEY']._serialized_start=134
   _globals['_KEY']._serialized_end=425
   _globals['_CHECKKEYREQUEST']._serialized_start=427
-  _globals['_CHECKKEYREQUEST']._serialized_end=468
-  _globals['_CHECKKEYRESPONSE']._serialized_start=470
-  _globals['_CHECKKEYRESPONSE']._serialized_end=543
-  _globals['_GETUSAGEREQUEST']._serialized_start=545
-  _globals['_GETUSAGEREQUEST']._serialized_end=644
-  _globals['_GETUSAGERESPONSE']._serialized_start=646
-  _globals['_GETUSAGERESPONSE']._serialized_end=698
-  _globals['_USAGE']._serialized_start=701
-  _globals['_USAGE']._serialized_end=1069
-  _globals['_DOCUMENTQUOTA']._serialized_start=1072
-  _globals['_DOCUMENTQUOTA']._serialized_end=1221
-  _globals['_DOCUMENTSOFDAY']._serialized_start=1223
-  _globals['_DOCUMENTSOFDAY']._serialized_end=1272
-  _globals['_PLAN']._serialized_start=1275
-  _globals['_PLAN']._serialized_end=1419
-  _globals['_BALANCE']._serialized_start=1421
-  _globals['_BALANCE']._serialized_end=1467
-  _globals['_LISTKEYSREQUEST']._serialized_start=1469
-  _globals['_LISTKEYSREQUEST']._serialized_end=1561
-  _globals['_LISTKEYSRESPONSE']._serialized_start=1563
-  _globals['_LISTKEYSRESPONSE']._serialized_end=1664
-  _globals['_CREATEKEYREQUEST']._serialized_start=1667
-  _globals['_CREATEKEYREQUEST']._serialized_end=1814
-  _globals['_CREATEKEYRESPONSE']._serialized_start=1816
-  _globals['_CREATEKEYRESPONSE']._serialized_end=1881
-  _globals['_REVOKEKEYREQUEST']._serialized_start=1883
-  _globals['_REVOKEKEYREQUEST']._serialized_end=1950
-  _globals['_REVOKEKEYRESPONSE']._serialized_start=1952
-  _globals['_REVOKEKEYRESPONSE']._serialized_end=2001
-  _globals['_ACCOUNTSERVICE']._serialized_start=2079
-  _globals['_ACCOUNTSERVICE']._serialized_end=2599
+  _globals['_CHECKKEYREQUEST']._serialized_end=513
+  _globals['_CHECKKEYRESPONSE']._serialized_start=515
+  _globals['_CHECKKEYRESPONSE']._serialized_end=588
+  _globals['_GETUSAGEREQUEST']._serialized_start=590
+  _globals['_GETUSAGEREQUEST']._serialized_end=689
+  _globals['_GETUSAGERESPONSE']._serialized_start=691
+  _globals['_GETUSAGERESPONSE']._serialized_end=743
+  _globals['_USAGE']._serialized_start=746
+  _globals['_USAGE']._serialized_end=1114
+  _globals['_DOCUMENTQUOTA']._serialized_start=1117
+  _globals['_DOCUMENTQUOTA']._serialized_end=1266
+  _globals['_DOCUMENTSOFDAY']._serialized_start=1268
+  _globals['_DOCUMENTSOFDAY']._serialized_end=1317
+  _globals['_PLAN']._serialized_start=1320
+  _globals['_PLAN']._serialized_end=1464
+  _globals['_BALANCE']._serialized_start=1466
+  _globals['_BALANCE']._serialized_end=1512
+  _globals['_LISTKEYSREQUEST']._serialized_start=1514
+  _globals['_LISTKEYSREQUEST']._serialized_end=1606
+  _globals['_LISTKEYSRESPONSE']._serialized_start=1608
+  _globals['_LISTKEYSRESPONSE']._serialized_end=1709
+  _globals['_CREATEKEYREQUEST']._serialized_start=1712
+  _globals['_CREATEKEYREQUEST']._serialized_end=1859
+  _globals['_CREATEKEYRESPONSE']._serialized_start=1861
+  _globals['_CREATEKEYRESPONSE']._serialized_end=1926
+  _globals['_REVOKEKEYREQUEST']._serialized_start=1928
+  _globals['_REVOKEKEYREQUEST']._serialized_end=1995
+  _globals['_REVOKEKEYRESPONSE']._serialized_start=1997
+  _globals['_REVOKEKEYRESPONSE']._serialized_end=2046
+  _globals['_ACCOUNTSERVICE']._serialized_start=2124
+  _globals['_ACCOUNTSERVICE']._serialized_end=2644
 # @@protoc_insertion_point(module_scope)

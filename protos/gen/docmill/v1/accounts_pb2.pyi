@@ -115,16 +115,26 @@ class CheckKeyRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     SCOPE_FIELD_NUMBER: _builtins.int
+    FEATURE_FIELD_NUMBER: _builtins.int
+    UNCOUNTED_FIELD_NUMBER: _builtins.int
     scope: _builtins.str
     """Scope that the key must have; empty when any key will do."""
+    feature: _builtins.str
+    """What the plan of the key's organization must include, e.g. `batch`; empty when any plan will do."""
+    uncounted: _builtins.bool
+    """Whether this is the beginning of a request that counts by what follows: then the call itself does not. Without calls
+    left it fails all the same.
+    """
     def __init__(
         self,
         *,
         scope: _builtins.str = ...,
+        feature: _builtins.str = ...,
+        uncounted: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["scope", b"scope"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["feature", b"feature", "scope", b"scope", "uncounted", b"uncounted"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

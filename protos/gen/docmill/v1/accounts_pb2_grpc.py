@@ -68,7 +68,7 @@ class AccountServiceServicer:
 
     def CheckKey(self, request, context):
         """Tells whose key came with the call and what it may do. Fails like any other call would: without a usable key, over
-        the request budget, or without the scope asked for.
+        the request budget, or without the scope or the feature of the plan asked for.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -35,7 +35,7 @@ class AccountServiceStub:
     def __new__(cls, channel: _aio.Channel) -> AccountServiceAsyncStub: ...
     CheckKey: _grpc.UnaryUnaryMultiCallable[_accounts_pb2.CheckKeyRequest, _accounts_pb2.CheckKeyResponse]
     """Tells whose key came with the call and what it may do. Fails like any other call would: without a usable key, over
-    the request budget, or without the scope asked for.
+    the request budget, or without the scope or the feature of the plan asked for.
     """
     GetUsage: _grpc.UnaryUnaryMultiCallable[_accounts_pb2.GetUsageRequest, _accounts_pb2.GetUsageResponse]
     """Gives the organization's plan, its limits, its balance and what it used."""
@@ -53,7 +53,7 @@ class AccountServiceAsyncStub(AccountServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     CheckKey: _aio.UnaryUnaryMultiCallable[_accounts_pb2.CheckKeyRequest, _accounts_pb2.CheckKeyResponse]  # type: ignore[assignment]
     """Tells whose key came with the call and what it may do. Fails like any other call would: without a usable key, over
-    the request budget, or without the scope asked for.
+    the request budget, or without the scope or the feature of the plan asked for.
     """
     GetUsage: _aio.UnaryUnaryMultiCallable[_accounts_pb2.GetUsageRequest, _accounts_pb2.GetUsageResponse]  # type: ignore[assignment]
     """Gives the organization's plan, its limits, its balance and what it used."""
@@ -74,7 +74,7 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_accounts_pb2.CheckKeyResponse, _abc.Awaitable[_accounts_pb2.CheckKeyResponse]]:
         """Tells whose key came with the call and what it may do. Fails like any other call would: without a usable key, over
-        the request budget, or without the scope asked for.
+        the request budget, or without the scope or the feature of the plan asked for.
         """
 
     @_abc_1.abstractmethod

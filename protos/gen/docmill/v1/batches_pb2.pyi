@@ -201,6 +201,7 @@ class Batch(_message.Message):
     LAST_SEQUENCE_FIELD_NUMBER: _builtins.int
     FILES_FIELD_NUMBER: _builtins.int
     TRACE_ID_FIELD_NUMBER: _builtins.int
+    RESULTS_TOKEN_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Id of the batch."""
     flow_id: _builtins.str
@@ -213,6 +214,10 @@ class Batch(_message.Message):
     """Number of its latest event."""
     trace_id: _builtins.str
     """Trace id (W3C Trace Context, 32 hex digits) of the call that made it."""
+    results_token: _builtins.str
+    """Lets whoever has it read the results for 24 hours, see DownloadResults; another one with each GetBatch once the batch
+    is COMPLETED. Empty where the server has no key to make it with.
+    """
     @_builtins.property
     def progress(self) -> Global___BatchProgress:
         """How far it is."""
@@ -257,10 +262,11 @@ class Batch(_message.Message):
         last_sequence: _builtins.int = ...,
         files: _abc.Iterable[Global___BatchFile] | None = ...,
         trace_id: _builtins.str = ...,
+        results_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cancelled_at", b"cancelled_at", "completed_at", b"completed_at", "created_at", b"created_at", "metadata", b"metadata", "progress", b"progress", "started_at", b"started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancelled_at", b"cancelled_at", "completed_at", b"completed_at", "created_at", b"created_at", "files", b"files", "flow_id", b"flow_id", "id", b"id", "last_sequence", b"last_sequence", "metadata", b"metadata", "progress", b"progress", "started_at", b"started_at", "status", b"status", "trace_id", b"trace_id", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancelled_at", b"cancelled_at", "completed_at", b"completed_at", "created_at", b"created_at", "files", b"files", "flow_id", b"flow_id", "id", b"id", "last_sequence", b"last_sequence", "metadata", b"metadata", "progress", b"progress", "results_token", b"results_token", "started_at", b"started_at", "status", b"status", "trace_id", b"trace_id", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -328,6 +334,9 @@ class BatchFile(_message.Message):
     FILENAME_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
+    PAGES_DONE_FIELD_NUMBER: _builtins.int
+    PAGES_FAILED_FIELD_NUMBER: _builtins.int
+    PAGES_TOTAL_FIELD_NUMBER: _builtins.int
     index: _builtins.int
     """Its place in the batch, from 0."""
     document_id: _builtins.str
@@ -338,6 +347,12 @@ class BatchFile(_message.Message):
     """Name of the file."""
     status: _runs_pb2.RunStatus.ValueType
     """The state of its run."""
+    pages_done: _builtins.int
+    """Pages read so far; these counts are in the files of a batch, not in events."""
+    pages_failed: _builtins.int
+    """Pages that could not be read."""
+    pages_total: _builtins.int
+    """Pages of the document, once they are known."""
     @_builtins.property
     def error(self) -> _errors_pb2.Fault:
         """Why the run FAILED."""
@@ -351,12 +366,17 @@ class BatchFile(_message.Message):
         filename: _builtins.str = ...,
         status: _runs_pb2.RunStatus.ValueType = ...,
         error: _errors_pb2.Fault | None = ...,
+        pages_done: _builtins.int = ...,
+        pages_failed: _builtins.int = ...,
+        pages_total: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_pages_total", b"_pages_total", "error", b"error", "pages_total", b"pages_total"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["document_id", b"document_id", "error", b"error", "filename", b"filename", "index", b"index", "run_id", b"run_id", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_pages_total", b"_pages_total", "document_id", b"document_id", "error", b"error", "filename", b"filename", "index", b"index", "pages_done", b"pages_done", "pages_failed", b"pages_failed", "pages_total", b"pages_total", "run_id", b"run_id", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__pages_total: _TypeAlias = _typing.Literal["pages_total"]  # noqa: Y015
+    _WhichOneofArgType__pages_total: _TypeAlias = _typing.Literal["_pages_total", b"_pages_total"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__pages_total) -> _WhichOneofReturnType__pages_total | None: ...
 
 Global___BatchFile: _TypeAlias = BatchFile  # noqa: Y015
 
@@ -482,21 +502,25 @@ class WatchBatchRequest(_message.Message):
 
     BATCH_ID_FIELD_NUMBER: _builtins.int
     AFTER_SEQUENCE_FIELD_NUMBER: _builtins.int
+    INCLUDE_FILES_FIELD_NUMBER: _builtins.int
     batch_id: _builtins.str
     """Id of the batch."""
     after_sequence: _builtins.int
     """The highest sequence seen; events after it follow. 0 starts at the beginning; beyond the latest event is
     OUT_OF_RANGE.
     """
+    include_files: _builtins.bool
+    """Whether the snapshots have the files of the batch."""
     def __init__(
         self,
         *,
         batch_id: _builtins.str = ...,
         after_sequence: _builtins.int = ...,
+        include_files: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_sequence", b"after_sequence", "batch_id", b"batch_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_sequence", b"after_sequence", "batch_id", b"batch_id", "include_files", b"include_files"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -555,7 +579,7 @@ class BatchSnapshot(_message.Message):
     BATCH_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def batch(self) -> Global___Batch:
-        """The batch, without its files."""
+        """The batch."""
 
     def __init__(
         self,
@@ -701,3 +725,53 @@ class GetBatchResultsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetBatchResultsResponse: _TypeAlias = GetBatchResultsResponse  # noqa: Y015
+
+@_typing.final
+class DownloadResultsRequest(_message.Message):
+    """Which results to give."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULTS_TOKEN_FIELD_NUMBER: _builtins.int
+    results_token: _builtins.str
+    """`results_token` of a batch, not older than 24 hours."""
+    def __init__(
+        self,
+        *,
+        results_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["results_token", b"results_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DownloadResultsRequest: _TypeAlias = DownloadResultsRequest  # noqa: Y015
+
+@_typing.final
+class DownloadResultsResponse(_message.Message):
+    """One piece of a results file."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BATCH_ID_FIELD_NUMBER: _builtins.int
+    RESULTS_FIELD_NUMBER: _builtins.int
+    batch_id: _builtins.str
+    """The batch; in the first piece only."""
+    @_builtins.property
+    def results(self) -> _httpbody_pb2.HttpBody:
+        """The next bytes; the first piece names their type."""
+
+    def __init__(
+        self,
+        *,
+        batch_id: _builtins.str = ...,
+        results: _httpbody_pb2.HttpBody | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["results", b"results"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_id", b"batch_id", "results", b"results"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DownloadResultsResponse: _TypeAlias = DownloadResultsResponse  # noqa: Y015

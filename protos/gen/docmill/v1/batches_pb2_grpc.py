@@ -28,6 +28,8 @@ if _version_not_supported:
 class BatchServiceStub:
     """Batches: documents submitted together, with one results file and one word of their end. A batch always ends COMPLETED;
     a file that failed has its error in the results, in its place.
+
+    Over HTTP batches have forms of their own, those of the surface under `/v1`: the bindings say where, not what.
     """
 
     def __init__(self, channel):
@@ -66,11 +68,18 @@ class BatchServiceStub:
                 request_serializer=docmill_dot_v1_dot_batches__pb2.GetBatchResultsRequest.SerializeToString,
                 response_deserializer=docmill_dot_v1_dot_batches__pb2.GetBatchResultsResponse.FromString,
                 _registered_method=True)
+        self.DownloadResults = channel.unary_stream(
+                '/docmill.v1.BatchService/DownloadResults',
+                request_serializer=docmill_dot_v1_dot_batches__pb2.DownloadResultsRequest.SerializeToString,
+                response_deserializer=docmill_dot_v1_dot_batches__pb2.DownloadResultsResponse.FromString,
+                _registered_method=True)
 
 
 class BatchServiceServicer:
     """Batches: documents submitted together, with one results file and one word of their end. A batch always ends COMPLETED;
     a file that failed has its error in the results, in its place.
+
+    Over HTTP batches have forms of their own, those of the surface under `/v1`: the bindings say where, not what.
     """
 
     def CreateBatch(self, request, context):
@@ -112,7 +121,14 @@ class BatchServiceServicer:
 
     def GetBatchResults(self, request, context):
         """Gives the results file of a batch that is COMPLETED, in pieces: a JSON array with an object for each file, in the
-        order in which they were submitted. The first piece names the type.
+        order in which they were submitted, each on a line of its own. The first piece names the type.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DownloadResults(self, request, context):
+        """Gives the same results file to whoever has its `results_token`; no key is asked for.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -151,6 +167,11 @@ def add_BatchServiceServicer_to_server(servicer, server):
                     request_deserializer=docmill_dot_v1_dot_batches__pb2.GetBatchResultsRequest.FromString,
                     response_serializer=docmill_dot_v1_dot_batches__pb2.GetBatchResultsResponse.SerializeToString,
             ),
+            'DownloadResults': grpc.unary_stream_rpc_method_handler(
+                    servicer.DownloadResults,
+                    request_deserializer=docmill_dot_v1_dot_batches__pb2.DownloadResultsRequest.FromString,
+                    response_serializer=docmill_dot_v1_dot_batches__pb2.DownloadResultsResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'docmill.v1.BatchService', rpc_method_handlers)
@@ -162,6 +183,8 @@ def add_BatchServiceServicer_to_server(servicer, server):
 class BatchService:
     """Batches: documents submitted together, with one results file and one word of their end. A batch always ends COMPLETED;
     a file that failed has its error in the results, in its place.
+
+    Over HTTP batches have forms of their own, those of the surface under `/v1`: the bindings say where, not what.
     """
 
     @staticmethod
@@ -316,6 +339,33 @@ class BatchService:
             '/docmill.v1.BatchService/GetBatchResults',
             docmill_dot_v1_dot_batches__pb2.GetBatchResultsRequest.SerializeToString,
             docmill_dot_v1_dot_batches__pb2.GetBatchResultsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DownloadResults(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/docmill.v1.BatchService/DownloadResults',
+            docmill_dot_v1_dot_batches__pb2.DownloadResultsRequest.SerializeToString,
+            docmill_dot_v1_dot_batches__pb2.DownloadResultsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -29,6 +29,8 @@ GRPC_VERSION: str
 class BatchServiceStub:
     """Batches: documents submitted together, with one results file and one word of their end. A batch always ends COMPLETED;
     a file that failed has its error in the results, in its place.
+
+    Over HTTP batches have forms of their own, those of the surface under `/v1`: the bindings say where, not what.
     """
 
     @_typing.overload
@@ -51,13 +53,17 @@ class BatchServiceStub:
     """
     GetBatchResults: _grpc.UnaryStreamMultiCallable[_batches_pb2.GetBatchResultsRequest, _batches_pb2.GetBatchResultsResponse]
     """Gives the results file of a batch that is COMPLETED, in pieces: a JSON array with an object for each file, in the
-    order in which they were submitted. The first piece names the type.
+    order in which they were submitted, each on a line of its own. The first piece names the type.
     """
+    DownloadResults: _grpc.UnaryStreamMultiCallable[_batches_pb2.DownloadResultsRequest, _batches_pb2.DownloadResultsResponse]
+    """Gives the same results file to whoever has its `results_token`; no key is asked for."""
 
 @_typing.type_check_only
 class BatchServiceAsyncStub(BatchServiceStub):
     """Batches: documents submitted together, with one results file and one word of their end. A batch always ends COMPLETED;
     a file that failed has its error in the results, in its place.
+
+    Over HTTP batches have forms of their own, those of the surface under `/v1`: the bindings say where, not what.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -77,12 +83,16 @@ class BatchServiceAsyncStub(BatchServiceStub):
     """
     GetBatchResults: _aio.UnaryStreamMultiCallable[_batches_pb2.GetBatchResultsRequest, _batches_pb2.GetBatchResultsResponse]  # type: ignore[assignment]
     """Gives the results file of a batch that is COMPLETED, in pieces: a JSON array with an object for each file, in the
-    order in which they were submitted. The first piece names the type.
+    order in which they were submitted, each on a line of its own. The first piece names the type.
     """
+    DownloadResults: _aio.UnaryStreamMultiCallable[_batches_pb2.DownloadResultsRequest, _batches_pb2.DownloadResultsResponse]  # type: ignore[assignment]
+    """Gives the same results file to whoever has its `results_token`; no key is asked for."""
 
 class BatchServiceServicer(metaclass=_abc_1.ABCMeta):
     """Batches: documents submitted together, with one results file and one word of their end. A batch always ends COMPLETED;
     a file that failed has its error in the results, in its place.
+
+    Over HTTP batches have forms of their own, those of the surface under `/v1`: the bindings say where, not what.
     """
 
     @_abc_1.abstractmethod
@@ -136,7 +146,15 @@ class BatchServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_batches_pb2.GetBatchResultsResponse], _abc.AsyncIterator[_batches_pb2.GetBatchResultsResponse]]:
         """Gives the results file of a batch that is COMPLETED, in pieces: a JSON array with an object for each file, in the
-        order in which they were submitted. The first piece names the type.
+        order in which they were submitted, each on a line of its own. The first piece names the type.
         """
+
+    @_abc_1.abstractmethod
+    def DownloadResults(
+        self,
+        request: _batches_pb2.DownloadResultsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_batches_pb2.DownloadResultsResponse], _abc.AsyncIterator[_batches_pb2.DownloadResultsResponse]]:
+        """Gives the same results file to whoever has its `results_token`; no key is asked for."""
 
 def add_BatchServiceServicer_to_server(servicer: BatchServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

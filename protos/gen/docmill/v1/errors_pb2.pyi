@@ -125,6 +125,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     ERROR_REASON_RUN_CANCELLED: _ErrorReason.ValueType  # 47
     """The run was cancelled; what is said of its file in the results of a batch."""
+    ERROR_REASON_LINK_INVALID: _ErrorReason.ValueType  # 48
+    """A link, or the token in it, is not ours, was changed, or is too old."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """What was wrong, for programs. A failed call carries `google.rpc.ErrorInfo` with domain `docmill` and, as its reason,
@@ -231,6 +233,8 @@ and `resetsAt` say how many there are, and when the next month begins.
 """
 ERROR_REASON_RUN_CANCELLED: ErrorReason.ValueType  # 47
 """The run was cancelled; what is said of its file in the results of a batch."""
+ERROR_REASON_LINK_INVALID: ErrorReason.ValueType  # 48
+"""A link, or the token in it, is not ours, was changed, or is too old."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 
 @_typing.final

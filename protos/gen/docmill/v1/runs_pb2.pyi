@@ -229,6 +229,7 @@ class Run(_message.Message):
     QUEUE_POSITION_FIELD_NUMBER: _builtins.int
     LABELS_FIELD_NUMBER: _builtins.int
     ARTIFACTS_FIELD_NUMBER: _builtins.int
+    BATCH_ID_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Id of the run."""
     flow_id: _builtins.str
@@ -249,6 +250,8 @@ class Run(_message.Message):
     """The output as JSON text, if asked for."""
     queue_position: _builtins.int
     """Place in the line, from 1, while it waits for other runs of its organization to end; absent otherwise."""
+    batch_id: _builtins.str
+    """Id of the batch it belongs to; empty when it does not."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
         """When it was accepted."""
@@ -327,10 +330,11 @@ class Run(_message.Message):
         queue_position: _builtins.int | None = ...,
         labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         artifacts: _struct_pb2.Struct | None = ...,
+        batch_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_duration", b"_duration", "_queue_position", b"_queue_position", "artifacts", b"artifacts", "cancelled_at", b"cancelled_at", "completed_at", b"completed_at", "created_at", b"created_at", "duration", b"duration", "error", b"error", "metadata", b"metadata", "metrics", b"metrics", "output", b"output", "progress", b"progress", "queue_position", b"queue_position", "started_at", b"started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_duration", b"_duration", "_queue_position", b"_queue_position", "artifacts", b"artifacts", "cancelled_at", b"cancelled_at", "completed_at", b"completed_at", "created_at", b"created_at", "document_id", b"document_id", "duration", b"duration", "error", b"error", "evidence", b"evidence", "flow_id", b"flow_id", "id", b"id", "labels", b"labels", "last_sequence", b"last_sequence", "metadata", b"metadata", "metrics", b"metrics", "output", b"output", "output_json", b"output_json", "progress", b"progress", "queue_position", b"queue_position", "started_at", b"started_at", "status", b"status", "trace_id", b"trace_id", "version", b"version", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_duration", b"_duration", "_queue_position", b"_queue_position", "artifacts", b"artifacts", "batch_id", b"batch_id", "cancelled_at", b"cancelled_at", "completed_at", b"completed_at", "created_at", b"created_at", "document_id", b"document_id", "duration", b"duration", "error", b"error", "evidence", b"evidence", "flow_id", b"flow_id", "id", b"id", "labels", b"labels", "last_sequence", b"last_sequence", "metadata", b"metadata", "metrics", b"metrics", "output", b"output", "output_json", b"output_json", "progress", b"progress", "queue_position", b"queue_position", "started_at", b"started_at", "status", b"status", "trace_id", b"trace_id", "version", b"version", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__duration: _TypeAlias = _typing.Literal["duration"]  # noqa: Y015
     _WhichOneofArgType__duration: _TypeAlias = _typing.Literal["_duration", b"_duration"]  # noqa: Y015

@@ -27,7 +27,7 @@ from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x64ocmill/v1/webhooks.proto\x12\ndocmill.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb4\x02\n\x08\x44\x65livery\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\t\x12\r\n\x05\x65vent\x18\x03 \x01(\t\x12\x0b\n\x03url\x18\x04 \x01(\t\x12*\n\x06status\x18\x05 \x01(\x0e\x32\x1a.docmill.v1.DeliveryStatus\x12.\n\ncreated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\x0fnext_attempt_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x63ompleted_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\x08\x61ttempts\x18\t \x03(\x0b\x32\x1b.docmill.v1.DeliveryAttempt\"\x97\x01\n\x0f\x44\x65liveryAttempt\x12\x0e\n\x06number\x18\x01 \x01(\x05\x12&\n\x02\x61t\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x0bhttp_status\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x13\n\x0b\x64uration_ms\x18\x04 \x01(\x05\x12\r\n\x05\x65rror\x18\x05 \x01(\tB\x0e\n\x0c_http_status\"H\n\x15ListDeliveriesRequest\x12/\n\x06run_id\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a\x10\x01\x18\x80\x01\x32\x13^[^\\x00-\\x1f\\x7f]*$\"B\n\x16ListDeliveriesResponse\x12(\n\ndeliveries\x18\x01 \x03(\x0b\x32\x14.docmill.v1.Delivery\"y\n\x10RedeliverRequest\x12/\n\x06run_id\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a\x10\x01\x18\x80\x01\x32\x13^[^\\x00-\\x1f\\x7f]*$\x12\x34\n\x0b\x64\x65livery_id\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a\x10\x01\x18\x80\x01\x32\x13^[^\\x00-\\x1f\\x7f]*$\";\n\x11RedeliverResponse\x12&\n\x08\x64\x65livery\x18\x01 \x01(\x0b\x32\x14.docmill.v1.Delivery*\x89\x01\n\x0e\x44\x65liveryStatus\x12\x1f\n\x1b\x44\x45LIVERY_STATUS_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x44\x45LIVERY_STATUS_PENDING\x10\x01\x12\x1d\n\x19\x44\x45LIVERY_STATUS_DELIVERED\x10\x02\x12\x1a\n\x16\x44\x45LIVERY_STATUS_FAILED\x10\x03\x32\xab\x02\n\x0eWebhookService\x12\x81\x01\n\x0eListDeliveries\x12!.docmill.v1.ListDeliveriesRequest\x1a\".docmill.v1.ListDeliveriesResponse\"(\x82\xd3\xe4\x93\x02\"\x12 /api/v1/runs/{run_id}/deliveries\x12\x94\x01\n\tRedeliver\x12\x1c.docmill.v1.RedeliverRequest\x1a\x1d.docmill.v1.RedeliverResponse\"J\x82\xd3\xe4\x93\x02\x44\"8/api/v1/runs/{run_id}/deliveries/{delivery_id}/redeliverb\x08\x64\x65liveryb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x64ocmill/v1/webhooks.proto\x12\ndocmill.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc6\x02\n\x08\x44\x65livery\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\t\x12\r\n\x05\x65vent\x18\x03 \x01(\t\x12\x0b\n\x03url\x18\x04 \x01(\t\x12*\n\x06status\x18\x05 \x01(\x0e\x32\x1a.docmill.v1.DeliveryStatus\x12.\n\ncreated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\x0fnext_attempt_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x63ompleted_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\x08\x61ttempts\x18\t \x03(\x0b\x32\x1b.docmill.v1.DeliveryAttempt\x12\x10\n\x08\x62\x61tch_id\x18\n \x01(\t\"\x97\x01\n\x0f\x44\x65liveryAttempt\x12\x0e\n\x06number\x18\x01 \x01(\x05\x12&\n\x02\x61t\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x0bhttp_status\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x13\n\x0b\x64uration_ms\x18\x04 \x01(\x05\x12\r\n\x05\x65rror\x18\x05 \x01(\tB\x0e\n\x0c_http_status\"w\n\x15ListDeliveriesRequest\x12-\n\x06run_id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x18\x80\x01\x32\x13^[^\\x00-\\x1f\\x7f]*$\x12/\n\x08\x62\x61tch_id\x18\x02 \x01(\tB\x1d\xbaH\x1ar\x18\x18\x80\x01\x32\x13^[^\\x00-\\x1f\\x7f]*$\"B\n\x16ListDeliveriesResponse\x12(\n\ndeliveries\x18\x01 \x03(\x0b\x32\x14.docmill.v1.Delivery\"\xa8\x01\n\x10RedeliverRequest\x12-\n\x06run_id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x18\x80\x01\x32\x13^[^\\x00-\\x1f\\x7f]*$\x12\x34\n\x0b\x64\x65livery_id\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a\x10\x01\x18\x80\x01\x32\x13^[^\\x00-\\x1f\\x7f]*$\x12/\n\x08\x62\x61tch_id\x18\x03 \x01(\tB\x1d\xbaH\x1ar\x18\x18\x80\x01\x32\x13^[^\\x00-\\x1f\\x7f]*$\";\n\x11RedeliverResponse\x12&\n\x08\x64\x65livery\x18\x01 \x01(\x0b\x32\x14.docmill.v1.Delivery*\x89\x01\n\x0e\x44\x65liveryStatus\x12\x1f\n\x1b\x44\x45LIVERY_STATUS_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x44\x45LIVERY_STATUS_PENDING\x10\x01\x12\x1d\n\x19\x44\x45LIVERY_STATUS_DELIVERED\x10\x02\x12\x1a\n\x16\x44\x45LIVERY_STATUS_FAILED\x10\x03\x32\xab\x02\n\x0eWebhookService\x12\x81\x01\n\x0eListDeliveries\x12!.docmill.v1.ListDeliveriesRequest\x1a\".docmill.v1.ListDeliveriesResponse\"(\x82\xd3\xe4\x93\x02\"\x12 /api/v1/runs/{run_id}/deliveries\x12\x94\x01\n\tRedeliver\x12\x1c.docmill.v1.RedeliverRequest\x1a\x1d.docmill.v1.RedeliverResponse\"J\x82\xd3\xe4\x93\x02\x44\"8/api/v1/runs/{run_id}/deliveries/{delivery_id}/redeliverb\x08\x64\x65liveryb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,29 +35,33 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'docmill.v1.webhooks_pb2', _
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_LISTDELIVERIESREQUEST'].fields_by_name['run_id']._loaded_options = None
-  _globals['_LISTDELIVERIESREQUEST'].fields_by_name['run_id']._serialized_options = b'\272H\034r\032\020\001\030\200\0012\023^[^\\x00-\\x1f\\x7f]*$'
+  _globals['_LISTDELIVERIESREQUEST'].fields_by_name['run_id']._serialized_options = b'\272H\032r\030\030\200\0012\023^[^\\x00-\\x1f\\x7f]*$'
+  _globals['_LISTDELIVERIESREQUEST'].fields_by_name['batch_id']._loaded_options = None
+  _globals['_LISTDELIVERIESREQUEST'].fields_by_name['batch_id']._serialized_options = b'\272H\032r\030\030\200\0012\023^[^\\x00-\\x1f\\x7f]*$'
   _globals['_REDELIVERREQUEST'].fields_by_name['run_id']._loaded_options = None
-  _globals['_REDELIVERREQUEST'].fields_by_name['run_id']._serialized_options = b'\272H\034r\032\020\001\030\200\0012\023^[^\\x00-\\x1f\\x7f]*$'
+  _globals['_REDELIVERREQUEST'].fields_by_name['run_id']._serialized_options = b'\272H\032r\030\030\200\0012\023^[^\\x00-\\x1f\\x7f]*$'
   _globals['_REDELIVERREQUEST'].fields_by_name['delivery_id']._loaded_options = None
   _globals['_REDELIVERREQUEST'].fields_by_name['delivery_id']._serialized_options = b'\272H\034r\032\020\001\030\200\0012\023^[^\\x00-\\x1f\\x7f]*$'
+  _globals['_REDELIVERREQUEST'].fields_by_name['batch_id']._loaded_options = None
+  _globals['_REDELIVERREQUEST'].fields_by_name['batch_id']._serialized_options = b'\272H\032r\030\030\200\0012\023^[^\\x00-\\x1f\\x7f]*$'
   _globals['_WEBHOOKSERVICE'].methods_by_name['ListDeliveries']._loaded_options = None
   _globals['_WEBHOOKSERVICE'].methods_by_name['ListDeliveries']._serialized_options = b'\202\323\344\223\002\"\022 /api/v1/runs/{run_id}/deliveries'
   _globals['_WEBHOOKSERVICE'].methods_by_name['Redeliver']._loaded_options = None
   _globals['_WEBHOOKSERVICE'].methods_by_name['Redeliver']._serialized_options = b'\202\323\344\223\002D\"8/api/v1/runs/{run_id}/deliveries/{delivery_id}/redeliverb\010delivery'
-  _globals['_DELIVERYSTATUS']._serialized_start=925
-  _globals['_DELIVERYSTATUS']._serialized_end=1062
+  _globals['_DELIVERYSTATUS']._serialized_start=1038
+  _globals['_DELIVERYSTATUS']._serialized_end=1175
   _globals['_DELIVERY']._serialized_start=134
-  _globals['_DELIVERY']._serialized_end=442
-  _globals['_DELIVERYATTEMPT']._serialized_start=445
-  _globals['_DELIVERYATTEMPT']._serialized_end=596
-  _globals['_LISTDELIVERIESREQUEST']._serialized_start=598
-  _globals['_LISTDELIVERIESREQUEST']._serialized_end=670
-  _globals['_LISTDELIVERIESRESPONSE']._serialized_start=672
-  _globals['_LISTDELIVERIESRESPONSE']._serialized_end=738
-  _globals['_REDELIVERREQUEST']._serialized_start=740
-  _globals['_REDELIVERREQUEST']._serialized_end=861
-  _globals['_REDELIVERRESPONSE']._serialized_start=863
-  _globals['_REDELIVERRESPONSE']._serialized_end=922
-  _globals['_WEBHOOKSERVICE']._serialized_start=1065
-  _globals['_WEBHOOKSERVICE']._serialized_end=1364
+  _globals['_DELIVERY']._serialized_end=460
+  _globals['_DELIVERYATTEMPT']._serialized_start=463
+  _globals['_DELIVERYATTEMPT']._serialized_end=614
+  _globals['_LISTDELIVERIESREQUEST']._serialized_start=616
+  _globals['_LISTDELIVERIESREQUEST']._serialized_end=735
+  _globals['_LISTDELIVERIESRESPONSE']._serialized_start=737
+  _globals['_LISTDELIVERIESRESPONSE']._serialized_end=803
+  _globals['_REDELIVERREQUEST']._serialized_start=806
+  _globals['_REDELIVERREQUEST']._serialized_end=974
+  _globals['_REDELIVERRESPONSE']._serialized_start=976
+  _globals['_REDELIVERRESPONSE']._serialized_end=1035
+  _globals['_WEBHOOKSERVICE']._serialized_start=1178
+  _globals['_WEBHOOKSERVICE']._serialized_end=1477
 # @@protoc_insertion_point(module_scope)

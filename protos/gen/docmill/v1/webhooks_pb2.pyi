@@ -63,16 +63,19 @@ class Delivery(_message.Message):
     NEXT_ATTEMPT_AT_FIELD_NUMBER: _builtins.int
     COMPLETED_AT_FIELD_NUMBER: _builtins.int
     ATTEMPTS_FIELD_NUMBER: _builtins.int
+    BATCH_ID_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Id of the delivery, the same in every attempt."""
     run_id: _builtins.str
-    """Id of the run it tells of."""
+    """Id of the run it tells of; empty when it tells of a batch."""
     event: _builtins.str
     """What it tells, e.g. `execution.completed`."""
     url: _builtins.str
     """Where it goes."""
     status: Global___DeliveryStatus.ValueType
     """What became of it."""
+    batch_id: _builtins.str
+    """Id of the batch it tells of, in place of `run_id`."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
         """When it was decided on."""
@@ -101,10 +104,11 @@ class Delivery(_message.Message):
         next_attempt_at: _timestamp_pb2.Timestamp | None = ...,
         completed_at: _timestamp_pb2.Timestamp | None = ...,
         attempts: _abc.Iterable[Global___DeliveryAttempt] | None = ...,
+        batch_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["completed_at", b"completed_at", "created_at", b"created_at", "next_attempt_at", b"next_attempt_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "completed_at", b"completed_at", "created_at", b"created_at", "event", b"event", "id", b"id", "next_attempt_at", b"next_attempt_at", "run_id", b"run_id", "status", b"status", "url", b"url"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "batch_id", b"batch_id", "completed_at", b"completed_at", "created_at", b"created_at", "event", b"event", "id", b"id", "next_attempt_at", b"next_attempt_at", "run_id", b"run_id", "status", b"status", "url", b"url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -159,16 +163,20 @@ class ListDeliveriesRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     RUN_ID_FIELD_NUMBER: _builtins.int
+    BATCH_ID_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
-    """Id of the run."""
+    """Id of the run; empty where `batch_id` names a batch."""
+    batch_id: _builtins.str
+    """Id of the batch, in place of `run_id`."""
     def __init__(
         self,
         *,
         run_id: _builtins.str = ...,
+        batch_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["run_id", b"run_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_id", b"batch_id", "run_id", b"run_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -206,19 +214,23 @@ class RedeliverRequest(_message.Message):
 
     RUN_ID_FIELD_NUMBER: _builtins.int
     DELIVERY_ID_FIELD_NUMBER: _builtins.int
+    BATCH_ID_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
-    """Id of the run."""
+    """Id of the run; empty where `batch_id` names a batch."""
     delivery_id: _builtins.str
     """Id of the delivery."""
+    batch_id: _builtins.str
+    """Id of the batch, in place of `run_id`."""
     def __init__(
         self,
         *,
         run_id: _builtins.str = ...,
         delivery_id: _builtins.str = ...,
+        batch_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["delivery_id", b"delivery_id", "run_id", b"run_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_id", b"batch_id", "delivery_id", b"delivery_id", "run_id", b"run_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

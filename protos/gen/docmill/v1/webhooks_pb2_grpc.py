@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class WebhookServiceStub:
-    """Webhooks: what is sent to the address that came with a run when it ended, and how that went.
+    """Webhooks: what is sent to the address that came with a run, or with a batch, when it ended, and how that went.
     """
 
     def __init__(self, channel):
@@ -48,11 +48,11 @@ class WebhookServiceStub:
 
 
 class WebhookServiceServicer:
-    """Webhooks: what is sent to the address that came with a run when it ended, and how that went.
+    """Webhooks: what is sent to the address that came with a run, or with a batch, when it ended, and how that went.
     """
 
     def ListDeliveries(self, request, context):
-        """Lists the deliveries of a run with their attempts, oldest first.
+        """Lists the deliveries of a run, or the one of a batch, with their attempts, oldest first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -87,7 +87,7 @@ def add_WebhookServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class WebhookService:
-    """Webhooks: what is sent to the address that came with a run when it ended, and how that went.
+    """Webhooks: what is sent to the address that came with a run, or with a batch, when it ended, and how that went.
     """
 
     @staticmethod

@@ -27,29 +27,29 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class WebhookServiceStub:
-    """Webhooks: what is sent to the address that came with a run when it ended, and how that went."""
+    """Webhooks: what is sent to the address that came with a run, or with a batch, when it ended, and how that went."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> WebhookServiceAsyncStub: ...
     ListDeliveries: _grpc.UnaryUnaryMultiCallable[_webhooks_pb2.ListDeliveriesRequest, _webhooks_pb2.ListDeliveriesResponse]
-    """Lists the deliveries of a run with their attempts, oldest first."""
+    """Lists the deliveries of a run, or the one of a batch, with their attempts, oldest first."""
     Redeliver: _grpc.UnaryUnaryMultiCallable[_webhooks_pb2.RedeliverRequest, _webhooks_pb2.RedeliverResponse]
     """Sends a delivery again, from its first attempt on, whatever became of it. It keeps its id."""
 
 @_typing.type_check_only
 class WebhookServiceAsyncStub(WebhookServiceStub):
-    """Webhooks: what is sent to the address that came with a run when it ended, and how that went."""
+    """Webhooks: what is sent to the address that came with a run, or with a batch, when it ended, and how that went."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListDeliveries: _aio.UnaryUnaryMultiCallable[_webhooks_pb2.ListDeliveriesRequest, _webhooks_pb2.ListDeliveriesResponse]  # type: ignore[assignment]
-    """Lists the deliveries of a run with their attempts, oldest first."""
+    """Lists the deliveries of a run, or the one of a batch, with their attempts, oldest first."""
     Redeliver: _aio.UnaryUnaryMultiCallable[_webhooks_pb2.RedeliverRequest, _webhooks_pb2.RedeliverResponse]  # type: ignore[assignment]
     """Sends a delivery again, from its first attempt on, whatever became of it. It keeps its id."""
 
 class WebhookServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Webhooks: what is sent to the address that came with a run when it ended, and how that went."""
+    """Webhooks: what is sent to the address that came with a run, or with a batch, when it ended, and how that went."""
 
     @_abc_1.abstractmethod
     def ListDeliveries(
@@ -57,7 +57,7 @@ class WebhookServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _webhooks_pb2.ListDeliveriesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_webhooks_pb2.ListDeliveriesResponse, _abc.Awaitable[_webhooks_pb2.ListDeliveriesResponse]]:
-        """Lists the deliveries of a run with their attempts, oldest first."""
+        """Lists the deliveries of a run, or the one of a batch, with their attempts, oldest first."""
 
     @_abc_1.abstractmethod
     def Redeliver(

@@ -64,9 +64,7 @@ class Shown:
         wanted = squeeze(text)
         if len(wanted) < _SHORTEST:
             return self._short.get(wanted, [])
-        return next((found for sequence in self._sequences if (found := sequence.find(wanted))), None) or self._wrapped(
-            wanted
-        )
+        return self._as_read.find(wanted) or self._across.find(wanted) or self._wrapped(wanted)
 
     def _wrapped(self, wanted: str) -> list[Place]:
         """Text that goes on in the rows below, at its own left edge, beside other columns."""
@@ -125,10 +123,13 @@ class Shown:
         return found
 
     @cached_property
-    def _sequences(self) -> list[_Sequence]:
-        """The words in lines, as they were read, and in rows across the page: what wraps is whole in one of them."""
-        by_rows = [Place(row.page, token.source, (token.text,)) for row in self._rows for token in row.tokens]
-        return [_Sequence(self._single), _Sequence(by_rows)]
+    def _as_read(self) -> _Sequence:
+        return _Sequence(self._single)
+
+    @cached_property
+    def _across(self) -> _Sequence:
+        """In rows across the page: what wraps as it was read may be whole here."""
+        return _Sequence([Place(row.page, token.source, (token.text,)) for row in self._rows for token in row.tokens])
 
 
 class _Sequence:

@@ -64,6 +64,7 @@ def to_batch(view: BatchView, *, files: bool = False) -> batches_pb2.Batch:
         last_sequence=batch.last_sequence,
         files=[to_file(file) for file in view.files] if files else [],
         trace_id=batch.trace_id,
+        results_token=view.results_token,
     )
 
 
@@ -90,15 +91,20 @@ def to_file(file: BatchFile) -> batches_pb2.BatchFile:
         filename=file.filename,
         status=runs_pb2.RunStatus.Value(f"RUN_STATUS_{file.state}"),
         error=to_fault(file.fault),
+        pages_done=file.pages_done,
+        pages_failed=file.pages_failed,
+        pages_total=file.pages_total,
     )
 
 
-def to_watched(item: BatchView | BatchEvent | Heartbeat, after: int) -> batches_pb2.WatchBatchResponse:
+def to_watched(
+    item: BatchView | BatchEvent | Heartbeat, after: int, *, files: bool = False
+) -> batches_pb2.WatchBatchResponse:
     """One message of a watch that has shown the events up to `after`."""
     if isinstance(item, BatchEvent):
         return batches_pb2.WatchBatchResponse(sequence=item.sequence, event=to_event(item))
     if isinstance(item, BatchView):
-        snapshot = batches_pb2.BatchSnapshot(batch=to_batch(item))
+        snapshot = batches_pb2.BatchSnapshot(batch=to_batch(item, files=files))
         return batches_pb2.WatchBatchResponse(sequence=after, snapshot=snapshot)
     return batches_pb2.WatchBatchResponse(sequence=after, heartbeat=runs_pb2.Heartbeat())
 

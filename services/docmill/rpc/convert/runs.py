@@ -52,6 +52,7 @@ def to_run(run: Run) -> runs_pb2.Run:
         metadata=to_struct(run.metadata) if run.metadata else None,
         labels=run.labels,
         trace_id=run.trace_id,
+        batch_id=run.batch_id,
         last_sequence=run.last_sequence,
         queue_position=run.queue_position,
     )

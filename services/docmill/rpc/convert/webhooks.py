@@ -14,6 +14,7 @@ def to_delivery(delivery: Delivery) -> webhooks_pb2.Delivery:
     return webhooks_pb2.Delivery(
         id=delivery.id,
         run_id=delivery.run_id,
+        batch_id=delivery.batch_id,
         event=delivery.event.value,
         url=delivery.url,
         status=webhooks_pb2.DeliveryStatus.Value(f"DELIVERY_STATUS_{delivery.state}"),

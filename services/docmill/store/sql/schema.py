@@ -104,6 +104,8 @@ documents = Table(
     _text("pages", default="[]"),
     _text("fault", null=True),
     _text("use", default="NONE"),  # RUNS: a run is over it; DELETED: it is being deleted
+    # Who else has the same bytes.
+    Index(None, "org_id", "sha256"),
 )
 
 # Documents that no run is over: small however long the history is.
@@ -367,6 +369,14 @@ Index(
     batches.c.created_at,
     sqlite_where=batches.c.state != text("'COMPLETED'"),
     postgresql_where=batches.c.state != text("'COMPLETED'"),
+)
+
+# Batches whose results are kept.
+Index(
+    "ix_batches_kept",
+    batches.c.created_at,
+    sqlite_where=batches.c.results_key != text("''"),
+    postgresql_where=batches.c.results_key != text("''"),
 )
 
 # The files of a batch in the order in which they were submitted.

@@ -11,13 +11,13 @@ from typing import Any
 
 from starlette.responses import Response
 
-from docmill.gateway.bindings import SERVICES, Binding, bindings_of
+from docmill.gateway.bindings import Binding, bindings_under
 from docmill.gateway.decode import Decoder
 from docmill.gateway.dialects import Endpoint, Route
 from docmill.gateway.dialects.doclo import queries, renderers
 from docmill.gateway.dialects.doclo.documents import UploadEndpoint
 from docmill.gateway.dialects.doclo.errors import envelope, status_of
-from docmill.gateway.dialects.doclo.events import EventsEndpoint
+from docmill.gateway.dialects.doclo.events import run_events
 from docmill.gateway.dialects.doclo.run import RunEndpoint
 from docmill.gateway.dialects.doclo.style import STYLE, enum_words
 from docmill.gateway.dialects.doclo.words import SDK, Vocabulary
@@ -52,7 +52,11 @@ class Doclo:
         self._words = renderers.Words(vocabulary)
         self._decoder = Decoder(enum_words)
         self._encoder = Encoder(STYLE)
-        self.routes: Sequence[Route] = [self._route(binding) for binding in bindings_of(SERVICES)]
+        self.routes: Sequence[Route] = [self._route(binding) for binding in bindings_under(PREFIX)]
+
+    def own_key(self, key: str) -> bool:
+        """Keys of the other surface are none of this one; the services say what is wrong with any other."""
+        return not key.startswith("af_")
 
     def headers(self, exchange: Exchange) -> Mapping[str, str]:
         """The ids of the request, and what is left of the organization's requests."""
@@ -81,7 +85,7 @@ class Doclo:
             case "UploadDocument":
                 return UploadEndpoint(upstream, self._encoder)
             case "WatchRun":
-                return EventsEndpoint(upstream, self._encoder, self._words)
+                return run_events(upstream, self._encoder, self._words)
             case "GetPageImage":
                 return HttpBodyStream(upstream=upstream, transcoder=transcoder)
             case "GetRun":

@@ -6,8 +6,9 @@ from typing import Any
 
 import orjson
 
-from docmill.gateway.dialects.doclo.words import SDK, Vocabulary, reason_of, time_text
+from docmill.gateway.dialects.doclo.words import SDK, Vocabulary, time_text
 from docmill.gateway.encode import Encoder, Style, from_struct, from_value
+from docmill.gateway.reasons import reason_of
 from docmill.v1 import errors_pb2, runs_pb2
 
 __all__ = ["execution", "fault"]

@@ -1,4 +1,4 @@
-"""The words of this surface for what the API counts: states, kinds, reasons, and the form of its times."""
+"""The words of this surface for what the API counts: states, kinds, and the form of its times."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from docmill.v1 import errors_pb2, runs_pb2
+from docmill.v1 import runs_pb2
 
-__all__ = ["REST", "SDK", "STATUSES", "VOCABULARIES", "Vocabulary", "reason_of", "time_text"]
+__all__ = ["REST", "SDK", "STATUSES", "VOCABULARIES", "Vocabulary", "time_text"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +47,6 @@ VOCABULARIES = {vocabulary.name: vocabulary for vocabulary in (SDK, REST)}
 
 STATUSES = {word: number for vocabulary in (SDK, REST) for number, word in vocabulary.words.items()}
 """What both of them mean."""
-
-
-def reason_of(number: int) -> str:
-    """`RUN_NOT_FOUND` for ERROR_REASON_RUN_NOT_FOUND; empty for a reason that this gateway does not know."""
-    known = errors_pb2.ErrorReason.DESCRIPTOR.values_by_number.get(number)
-    return "" if known is None or number == 0 else known.name.removeprefix("ERROR_REASON_")
 
 
 def time_text(stamp: Timestamp) -> str:

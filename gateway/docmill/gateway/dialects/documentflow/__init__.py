@@ -1,0 +1,1 @@
+"""The batch surface: extract, batch, results and usage under `/v1`."""

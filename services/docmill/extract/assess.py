@@ -1,0 +1,60 @@
+"""The last look at a document: how sure its data is, how much was read, and which of its values do not agree."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from docmill.domain.errors import Reason, WorkFailed
+from docmill.extract.checks import check_document
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from docmill.domain.models import JsonObject
+    from docmill.domain.pages import Page
+
+__all__ = ["assess"]
+
+FLOOR = 0.2
+"""Words that were read with less confidence are guesses."""
+
+_EXPECTED: Mapping[str, Sequence[str]] = {
+    "invoice": ("number", "date", "issuer.name", "total"),
+    "receipt": ("date", "issuer.name", "total"),
+    "purchase order": ("number", "date", "issuer.name"),
+}
+"""What a document of a kind has to have; the confidence in one that lacks some of it is less."""
+
+
+def assess(document: JsonObject, pages: Sequence[Page], variables: JsonObject) -> dict[str, Any]:
+    """`confidence` (0 to 1), `pages`, `words` and `checks` (`[{code, level, detail}]`) for the data of a document.
+
+    The confidence is that of the reading, by the letters, times the share of the expected fields that were found.
+    `WorkFailed` when nothing could be read.
+    """
+    letters = sum(len(word.text) for page in pages for word in page.words)
+    weighted = sum(word.confidence * len(word.text) for page in pages for word in page.words)
+    if not letters or weighted / letters < FLOOR:
+        raise WorkFailed(Reason.EXTRACTION_FAILED, "No readable text was found in the document")
+    made: dict[str, Any] = {
+        "confidence": round(weighted / letters * _share(document), 2),
+        "pages": len(pages),
+        "words": sum(len(page.words) for page in pages),
+    }
+    if variables.get("language"):
+        made["language"] = variables["language"]
+    checks = check_document({**document, **made})
+    return made | {"checks": [{"code": each.code, "level": each.level, "detail": each.detail} for each in checks]}
+
+
+def _share(document: JsonObject) -> float:
+    expected = _EXPECTED.get(str(document.get("category", "")), ())
+    return sum(_has(document, path) for path in expected) / len(expected) if expected else 1.0
+
+
+def _has(document: JsonObject, path: str) -> bool:
+    value: Any = document
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value not in (None, "")
