@@ -5,6 +5,7 @@ The labels' format and the way of scoring are those of the data sets: files of o
 
 from __future__ import annotations
 
+import gc
 import json
 import re
 import statistics
@@ -81,6 +82,7 @@ def _score(path: Path, reader: PageReader) -> _Scored:
     with open_document(path, "application/pdf") as document:
         pages = [reader.read(document, n + 1, {"mode": "text-layer"}).page for n in range(document.page_count)]
         for _ in range(2):  # the second time everything is loaded
+            gc.collect()  # what loading and reading left behind
             started = time.process_time()
             outcome = run_document(FLOW, pages, {}, SCHEMA, files=document.xml_files())
             spent = (time.process_time() - started) * 1000

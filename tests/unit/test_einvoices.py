@@ -85,6 +85,8 @@ def test_what_a_small_profile_leaves_out_is_read_from_the_page(profile: str) -> 
     sources = {evidence.path: evidence.source for evidence in outcome.evidence}
     assert sources["/total"] == "einvoice"
     assert sources["/lineItems/0/description"] == "page"
+    # MINIMUM has the country only, which is no address.
+    assert sources["/vendor/address"] == ("page" if profile == "minimum" else "einvoice")
 
 
 def test_evidence_names_the_place_in_the_xml_and_on_the_page() -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from docmill.extract.einvoice.values import (
     Invoice,
     Value,
+    address_of,
     amount_of,
     day_of,
-    joined,
     present,
     price_of,
     text_of,
@@ -91,7 +91,13 @@ def _party(party: Element | None, role: str) -> _Values:
     vat, local = text_of(numbers.get("VA")), text_of(numbers.get("FC"))
     return {
         f"{role}_name": text_of(party.first("Name")),
-        f"{role}_address": _address(party.first("PostalTradeAddress")),
+        f"{role}_address": address_of(
+            party.first("PostalTradeAddress"),
+            ("LineOne", "LineTwo", "LineThree"),
+            "PostcodeCode",
+            "CityName",
+            "CountryID",
+        ),
         f"{role}_vat_id": vat,
         f"{role}_tax_number": local,
         f"{role}_tax_id": vat or local,
@@ -101,14 +107,6 @@ def _party(party: Element | None, role: str) -> _Values:
             or party.first(f"{contact}/EmailURIUniversalCommunication/CompleteNumber")
         ),
     }
-
-
-def _address(address: Element | None) -> Value | None:
-    if address is None:
-        return None
-    lines = [text_of(address.first(name)) for name in ("LineOne", "LineTwo", "LineThree")]
-    place = joined([text_of(address.first("PostcodeCode")), text_of(address.first("CityName"))], " ")
-    return joined([*lines, place, text_of(address.first("CountryID"))], ", ")
 
 
 def _settlement(settlement: Element, *, first: bool) -> _Values:

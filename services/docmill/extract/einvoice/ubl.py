@@ -5,9 +5,9 @@ from __future__ import annotations
 from docmill.extract.einvoice.values import (
     Invoice,
     Value,
+    address_of,
     amount_of,
     day_of,
-    joined,
     present,
     price_of,
     text_of,
@@ -18,6 +18,8 @@ from docmill.xml_tree import Element
 __all__ = ["ROOTS", "read_ubl"]
 
 ROOTS = {"Invoice", "CreditNote"}
+
+_STREET = ("StreetName", "AdditionalStreetName", "AddressLine/Line")
 
 _Values = dict[str, Value | None]
 
@@ -76,21 +78,15 @@ def _party(party: Element | None, role: str) -> _Values:
     return {
         f"{role}_name": text_of(party.first("PartyLegalEntity/RegistrationName"))
         or text_of(party.first("PartyName/Name")),
-        f"{role}_address": _address(party.first("PostalAddress")),
+        f"{role}_address": address_of(
+            party.first("PostalAddress"), _STREET, "PostalZone", "CityName", "Country/IdentificationCode"
+        ),
         f"{role}_vat_id": vat,
         f"{role}_tax_number": local,
         f"{role}_tax_id": vat or local,
         f"{role}_phone": text_of(party.first("Contact/Telephone")),
         f"{role}_email": text_of(party.first("Contact/ElectronicMail")),
     }
-
-
-def _address(address: Element | None) -> Value | None:
-    if address is None:
-        return None
-    lines = [text_of(address.first(name)) for name in ("StreetName", "AdditionalStreetName", "AddressLine/Line")]
-    place = joined([text_of(address.first("PostalZone")), text_of(address.first("CityName"))], " ")
-    return joined([*lines, place, text_of(address.first("Country/IdentificationCode"))], ", ")
 
 
 def _sums(root: Element) -> _Values:

@@ -10,7 +10,19 @@ from decimal import Decimal, InvalidOperation
 
 from docmill.xml_tree import Element
 
-__all__ = ["Found", "Invoice", "Value", "amount_of", "day_of", "joined", "present", "price_of", "text_of", "unit_of"]
+__all__ = [
+    "Found",
+    "Invoice",
+    "Value",
+    "address_of",
+    "amount_of",
+    "day_of",
+    "joined",
+    "present",
+    "price_of",
+    "text_of",
+    "unit_of",
+]
 
 Found = Mapping[str, "Value | None"]
 """Values by meaning, None for those that are missing."""
@@ -80,6 +92,16 @@ def joined(parts: Sequence[Value | None], separator: str) -> Value | None:
         return None
     text = separator.join(str(part.value) for part in present)
     return Value(text, tuple(element for part in present for element in part.elements))
+
+
+def address_of(address: Element | None, lines: Sequence[str], code: str, city: str, country: str) -> Value | None:
+    """`Street 1, 12345 City, DE` from the elements at these paths; a country alone (MINIMUM) is no address."""
+    if address is None:
+        return None
+    street = [text_of(address.first(path)) for path in lines]
+    place = joined([text_of(address.first(code)), text_of(address.first(city))], " ")
+    local = joined([*street, place], ", ")
+    return joined([local, text_of(address.first(country))], ", ") if local is not None else None
 
 
 def price_of(price: Element | None, basis: Element | None) -> Value | None:
