@@ -50,6 +50,11 @@ def test_pdf_header_beyond_the_first_kilobyte_is_none() -> None:
         (b"RIFF\x10\x00\x00\x00WAVEfmt ", None),
         (b"BMW invoice of last week, with some more text behind it", None),
         (b"", None),
+        (b"<?xml version='1.0'?><svg xmlns=", None),
+        (b"<?xml version='1.0'?><html>", None),
+        (b"<note>Invoice</note>", None),
+        (b"<?xml version='1.0'?><Invoice>", "application/xml"),
+        ("<?xml version='1.0'?><Invoice>".encode("utf-16"), "application/xml"),
     ],
 )
 def test_relatives_of_supported_formats_are_told_apart(head: bytes, media_type: str | None) -> None:

@@ -18,7 +18,7 @@ from docmill.domain.pages import Unit
 from docmill.worker import facts, faults
 from docmill.worker.cache import DocumentCache
 from docmill.worker.frames import Frame
-from docmill.worker.handlers import PageHandler, RenderHandler
+from docmill.worker.handlers import DocumentHandler, PageHandler, RenderHandler
 from docmill.worker.page_cache import PageCache
 
 JOB = JobMessage(job_id="job", attempt=1, kind=JobKind.PAGE, org_id="org1", blob_key="doc", sha256="", page=1)
@@ -78,6 +78,56 @@ async def test_a_child_cannot_have_a_page_shown_that_is_no_picture(
     assert caught.value.reason is Reason.INTERNAL
     with pytest.raises(BlobNotFound):
         await blobs.get("pages/1.png")
+
+
+@pytest.mark.parametrize("media_type", ["application/pdf", "image/png", "application/xml"])
+@pytest.mark.parametrize("reason", [Reason.WORKER_MEMORY, Reason.WORKER_CRASHED, Reason.WORKER_TIMEOUT])
+async def test_files_in_a_pdf_that_no_child_can_bear_cost_only_themselves(
+    blobs: MemoryBlobStore, cache: DocumentCache, reason: Reason, media_type: str
+) -> None:
+    """The flow runs over the pages then, and is told; other documents are not even opened again."""
+    asked: list[dict[str, Any]] = []
+
+    async def ask(request: dict[str, Any], body: bytes = b"", *, seconds: float) -> Frame:
+        asked.append(request)
+        if "path" in request:
+            raise faults.TryAgain(reason, "too much")
+        return Frame({"steps": []}, b"output")
+
+    definition = {"steps": [{"id": "f", "nodeType": "extract", "config": {"schema": {}}}]}
+    job = replace(JOB, kind=JobKind.DOCUMENT, run_id="run", media_type=media_type, definition=definition)
+    handled = DocumentHandler(blobs, cache, 1.0).handle(job, ask)
+    if media_type == "image/png":
+        await handled
+        assert ["path" in request for request in asked] == [False]
+    elif media_type == "application/xml" or reason is Reason.WORKER_TIMEOUT:
+        with pytest.raises(faults.TryAgain):
+            await handled
+    else:
+        await handled
+        assert await blobs.get("runs/run/output.json") == b"output"
+        assert asked[-1]["files_problem"] == "too much"
+
+
+async def test_a_step_that_wants_no_embedded_data_costs_no_download(
+    blobs: MemoryBlobStore, cache: DocumentCache
+) -> None:
+    """`useEmbedded: false`, and flows without an extract step."""
+    asked: list[dict[str, Any]] = []
+
+    async def ask(request: dict[str, Any], body: bytes = b"", *, seconds: float) -> Frame:
+        asked.append(request)
+        return Frame({"steps": []}, b"output")
+
+    for step in (
+        {"id": "f", "nodeType": "extract", "config": {"schema": {}, "useEmbedded": False}},
+        {"id": "k", "nodeType": "categorize", "config": {}},
+    ):
+        job = replace(
+            JOB, kind=JobKind.DOCUMENT, run_id="run", media_type="application/pdf", definition={"steps": [step]}
+        )
+        await DocumentHandler(blobs, cache, 1.0).handle(job, ask)
+    assert not any("path" in request for request in asked)
 
 
 NAN = float("nan")

@@ -61,13 +61,19 @@ export interface Box {
 export interface Evidence {
   /** JSON pointer (RFC 6901) into the output, e.g. `/lineItems/0/total`. */
   path: string;
-  /** From 1. */
+  /** From 1; 0 for a value of an electronic invoice that no page shows. */
   pageNumber: number;
   bbox: Box;
   /** As read. */
   words: string[];
   /** 0 to 1. */
   confidence: number;
+  /** Where the value is from: `page`, or `einvoice` for the XML of an electronic invoice. */
+  source?: string;
+  /** Where it stands in that XML. */
+  xpath?: string;
+  /** Whether the words say the value. */
+  grounded?: boolean;
 }
 
 /** One document going through one version of a flow. */

@@ -150,6 +150,9 @@ def evidence_json(run: "Run") -> list[dict[str, Any]]:
             "bbox": {"x": item.box.x, "y": item.box.y, "w": item.box.w, "h": item.box.h},
             "words": list(item.words),
             "confidence": item.confidence,
+            "source": item.source,
+            "xpath": item.xpath,
+            "grounded": item.grounded,
         }
         for item in run.evidence
     ]

@@ -25,6 +25,7 @@ SUPPORTED_FORMATS = (
     "image/heic",
     "image/heif",
     "image/gif",
+    "application/xml",
 )
 """Media types that can be read."""
 

@@ -175,6 +175,8 @@ def _config(node_type: str, raw: JsonObject, path: str) -> JsonObject:
             _string(config.get("hint", ""), f"{path}.hint")
         case "extract":
             config["schema"] = check_extract_schema(config.get("schema"), f"{path}.schema")
+            if not isinstance(config.get("useEmbedded", True), bool):
+                raise invalid(f"{path}.useEmbedded", "must be true or false")
             more = _object(config.get("byCategory", {}), f"{path}.byCategory")
             for name, schema in more.items():
                 check_extract_schema(schema, f"{path}.byCategory.{name}")

@@ -21,13 +21,19 @@ class Evidence:
     path: str
     """JSON pointer (RFC 6901) into the data, e.g. `/lineItems/0/total`."""
     page: int
-    """1-based."""
+    """1-based; 0 for a value that no page shows."""
     box: Box
     """Around the words, in the page's unit."""
     words: tuple[str, ...]
     """As read."""
     confidence: float
     """0 to 1."""
+    source: str = "page"
+    """Where the value itself is from: `page`, or `einvoice` for the XML of an electronic invoice."""
+    xpath: str = ""
+    """Where it stands in that XML."""
+    grounded: bool = True
+    """Whether the words say the value; False for a value of the XML that no page shows: page 0, an empty box, no words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +43,8 @@ class Extraction:
     data: dict[str, Any] = field(default_factory=dict)
     evidence: tuple[Evidence, ...] = ()
     """One for each leaf value of `data`, in document order."""
+    warnings: tuple[str, ...] = ()
+    """What a person should know about the values, in words."""
 
 
 class Extractor(Protocol):

@@ -32,7 +32,7 @@ class DocumentOutcome:
 
 
 def outcome_to_json(outcome: DocumentOutcome) -> bytes:
-    """`{"output", "evidence": [{path, page, box: {x, y, w, h}, words, confidence}], "warnings", "steps", "artifacts"}`.
+    """`{"output", "evidence": [{path, page, box: {x, y, w, h}, words, confidence, source, xpath, grounded}], "warnings", "steps", "artifacts"}`.
 
     As UTF-8. Data that is the output itself is not written twice: the artifact has `isOutput` in its place.
     """
@@ -79,6 +79,9 @@ def _evidence_to_json(evidence: Evidence) -> dict[str, Any]:
         "box": {"x": box.x, "y": box.y, "w": box.w, "h": box.h},
         "words": evidence.words,
         "confidence": evidence.confidence,
+        "source": evidence.source,
+        "xpath": evidence.xpath,
+        "grounded": evidence.grounded,
     }
 
 
@@ -89,4 +92,7 @@ def _evidence_from_json(raw: dict[str, Any]) -> Evidence:
         box=Box(**raw["box"]),
         words=tuple(raw["words"]),
         confidence=raw["confidence"],
+        source=raw.get("source", "page"),  # the release before said none of these
+        xpath=raw.get("xpath", ""),
+        grounded=raw.get("grounded", True),
     )

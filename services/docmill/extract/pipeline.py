@@ -11,6 +11,7 @@ from docmill.domain.flows import FlowDefinition, Step, parse_definition
 from docmill.domain.messages import StepFacts
 from docmill.extract.assess import assess
 from docmill.extract.classify import classify, with_hint
+from docmill.extract.einvoice import EInvoiceExtractor
 from docmill.extract.ir import document_ir
 from docmill.extract.layout import LayoutExtractor
 from docmill.extract.outcome import DocumentOutcome, outcome_from_json, outcome_to_json
@@ -19,6 +20,7 @@ from docmill.extract.validate import findings
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from docmill.domain.einvoices import EmbeddedFile
     from docmill.domain.models import JsonObject
     from docmill.domain.pages import Page
     from docmill.extract import Evidence, Extractor
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["DocumentOutcome", "default_providers", "outcome_from_json", "outcome_to_json", "run_document"]
 
 DEFAULT_PROVIDER = "layout"
+EINVOICE_PROVIDER = "einvoice"  # of a step that takes nothing but what an electronic invoice says
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +52,18 @@ def run_document(
     variables: JsonObject,
     output_schema: JsonObject,
     providers: Mapping[str, Extractor] | None = None,
+    files: Sequence[EmbeddedFile] = (),
 ) -> DocumentOutcome:
     """Run the steps on `pages` (None for one that could not be read) and give the flow's output.
+
+    An extract step reads an electronic invoice among the document's XML `files` first, unless it says `useEmbedded: false`.
 
     Raises `WorkFailed` whose `details.step` is the id of the step that failed. An output that does not fit
     `output_schema` is given with a warning for each finding; a `validate` step makes it an error.
     """
     flow = definition if isinstance(definition, FlowDefinition) else parse_definition(definition)
     read = [page for page in pages if page is not None]
-    job = _Job(read, variables, providers or default_providers())
+    job = _Job(read, variables, providers or default_providers(), files)
     warnings = [f"Page {number} could not be read" for number, page in enumerate(pages, start=1) if page is None]
     for step in flow.document_steps:
         job.run(step)
@@ -76,8 +82,15 @@ def run_document(
 class _Job:
     """The results of the steps so far, in order."""
 
-    def __init__(self, pages: Sequence[Page], variables: JsonObject, providers: Mapping[str, Extractor]) -> None:
+    def __init__(
+        self,
+        pages: Sequence[Page],
+        variables: JsonObject,
+        providers: Mapping[str, Extractor],
+        files: Sequence[EmbeddedFile],
+    ) -> None:
         self._pages = pages
+        self._files = files
         self._variables = variables
         self._providers = providers
         self._results: dict[str, _Result] = {}
@@ -145,8 +158,20 @@ class _Job:
 
     def _extract(self, step: Step) -> _Result:
         self._schema = _for_category(step.config, self._category())
-        extraction = self._provider(step).extract(self._pages, self._schema, self._variables)
-        return _Result(extraction.data, extraction.evidence)
+        extraction = self._extractor(step).extract(self._pages, self._schema, self._variables)
+        return _Result(extraction.data, extraction.evidence, extraction.warnings)
+
+    def _extractor(self, step: Step) -> Extractor:
+        """The step's provider, behind the electronic invoice of a document that has one.
+
+        What the XML does not say is read from the pages by the built-in provider, whatever the step's: it is free.
+        """
+        own = None if step.provider == EINVOICE_PROVIDER else self._provider(step)
+        if own is not None and not (self._files and step.config.get("useEmbedded", True)):
+            return own
+        if own is None or any(not file.name for file in self._files):
+            return EInvoiceExtractor(self._files, fallback=None, gaps=None)
+        return EInvoiceExtractor(self._files, fallback=own, gaps=self._providers.get(DEFAULT_PROVIDER))
 
     def _category(self) -> str:
         """What the document is, as far as an earlier step says."""

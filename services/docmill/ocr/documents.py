@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +13,11 @@ import numpy as np
 import pypdfium2
 from PIL import Image
 
+from docmill.domain.einvoices import EmbeddedFile
 from docmill.domain.errors import MediaError, Reason
 from docmill.domain.models import PageSize
 from docmill.domain.pages import Box, Unit
-from docmill.ocr import images, sniff
+from docmill.ocr import attachments, images, sniff, xml_invoice
 from docmill.ocr.limits import MediaLimits
 from docmill.ocr.pdf import open_pdf, scan_resolution
 from docmill.ocr.text_layer import TextLayer, read_text_layer
@@ -106,6 +107,9 @@ class OpenDocument(Protocol):
         Its longest side has at most `max_side` pixels; an image is not enlarged.
         """
 
+    def xml_files(self) -> Sequence[EmbeddedFile]:
+        """The XML files embedded in a PDF, or an XML document itself; none for images."""
+
 
 @contextmanager
 def open_document(path: Path, media_type: str, limits: MediaLimits | None = None) -> Iterator[OpenDocument]:
@@ -120,6 +124,8 @@ def open_document(path: Path, media_type: str, limits: MediaLimits | None = None
             yield pdf
         finally:
             pdf.close()
+    elif media_type == sniff.XML:
+        yield xml_invoice.XmlDocument(path)
     else:
         with images.decoding(media_type, limits):
             image = images.open_image(path, media_type)
@@ -182,6 +188,10 @@ class PdfDocument:
         picture: Image.Image = bitmap.to_pil().convert("RGB")  # a copy: the bitmap's memory goes with it
         bitmap.close()
         return picture
+
+    def xml_files(self) -> Sequence[EmbeddedFile]:
+        """See `OpenDocument`."""
+        return attachments.xml_files(self._pdf)
 
     def close(self) -> None:
         """Closes the page in hand and the file."""
@@ -264,6 +274,10 @@ class ImageDocument:
         """See `OpenDocument`."""
         with self._standing_on(number) as image:
             return images.as_stored(image, self._media_type, max_side)
+
+    def xml_files(self) -> Sequence[EmbeddedFile]:
+        """See `OpenDocument`."""
+        return ()
 
     @contextmanager
     def _standing_on(self, number: int) -> Iterator[Image.Image]:

@@ -11,7 +11,7 @@ from docmill.domain.errors import MediaError, Reason
 from docmill.domain.messages import ProbeFacts
 from docmill.domain.models import PageSize
 from docmill.domain.pages import Unit
-from docmill.ocr import images, sniff
+from docmill.ocr import images, sniff, xml_invoice
 from docmill.ocr.limits import MediaLimits
 from docmill.ocr.pdf import check_complete, open_pdf
 
@@ -33,7 +33,12 @@ def probe(path: Path, *, declared_type: str = "", filename: str = "", limits: Me
     media_type = sniff.sniff(head)
     if media_type is None:
         raise _unsupported(head, declared_type, filename)
-    pages = _pdf_pages(path, limits) if media_type == sniff.PDF else _image_pages(path, media_type, limits)
+    if media_type == sniff.PDF:
+        pages = _pdf_pages(path, limits)
+    elif media_type == sniff.XML:
+        pages = (xml_invoice.check(path),)
+    else:
+        pages = _image_pages(path, media_type, limits)
     return ProbeFacts(media_type=media_type, pages=pages)
 
 

@@ -14,6 +14,7 @@ BMP = "image/bmp"
 HEIC = "image/heic"
 HEIF = "image/heif"
 GIF = "image/gif"
+XML = "application/xml"
 
 SUPPORTED_TYPES: Mapping[str, str] = MappingProxyType(
     {
@@ -26,6 +27,7 @@ SUPPORTED_TYPES: Mapping[str, str] = MappingProxyType(
         HEIC: "HEIC",
         HEIF: "HEIF",
         GIF: "GIF",
+        XML: "XML invoices (CII, UBL)",
     }
 )
 """Media types that can be read, with the name people use."""
@@ -38,6 +40,8 @@ _BMP_HEADER_SIZES = frozenset({12, 40, 52, 56, 64, 108, 124})  # "BM" alone begi
 _HEIC_BRANDS = frozenset({b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis"})  # ISO/IEC 23008-12 annex B
 _HEIF_BRANDS = frozenset({b"mif1", b"msf1"})
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
+
+_INVOICE_ROOTS = (b"CrossIndustryInvoice", b"CrossIndustryDocument", b":Invoice-2", b":CreditNote-2")
 
 _OTHER_FORMATS: tuple[tuple[bytes, str, str], ...] = (
     (b"PK\x03\x04", "application/zip", "a ZIP archive or an office document (docx, xlsx, odt)"),
@@ -72,7 +76,7 @@ def sniff(head: bytes) -> str | None:
         return _heif_type(brands)
     if b"%PDF-" in head[: _PDF_HEADER_WITHIN + 4]:
         return PDF
-    return None
+    return XML if _is_xml(head) else None
 
 
 def looks_like(head: bytes) -> tuple[str, str]:
@@ -99,6 +103,16 @@ def _heif_type(brands: frozenset[bytes]) -> str | None:
     if brands & _AVIF_BRANDS:
         return None
     return HEIF if brands & _HEIF_BRANDS else None
+
+
+def _is_xml(head: bytes) -> bool:
+    """An XML declaration, or the root of an invoice without one; web pages and drawings are named as what they are."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        head = head.decode("utf-16", "replace").encode()
+    text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if not text.startswith(b"<") or b"<svg" in text.lower() or b"<html" in text.lower():
+        return False
+    return text.startswith(b"<?xml") or any(root in text for root in _INVOICE_ROOTS)
 
 
 def _looks_like_text(head: bytes) -> tuple[str, str]:

@@ -8,7 +8,7 @@ It gets requests as frames on standard input and answers each with one frame on 
     pages     {pages: [what `page` takes, ...]}        -> {pages: [what `page` gives, or its failure, ...],
                                                            sizes: [bytes, ...]} + pages
     render    {path, media_type, page, max_side}       -> {} + PNG
-    document  {definition, output_schema, variables,
+    document  {definition, output_schema, variables, path?, media_type?, files_problem?,
                sizes: [bytes or null, ...]} + pages    -> {steps: [[id, node type, ms], ...]} + output
 
 A failure is {error: {reason, message, details, retryable}}, with a `traceback` for the log where it was unexpected.

@@ -6,15 +6,17 @@ Outcomes have deterministic keys: an attempt that is made again writes the same 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from docmill.blobs import BlobNotFound, BlobStore
+from docmill.domain.einvoices import MAY_CARRY_XML
 from docmill.domain.errors import NotFound, Reason
 from docmill.domain.messages import DocumentFacts, JobMessage, PageFacts, ProbeFacts
 from docmill.domain.models import JobKind
-from docmill.worker import facts
+from docmill.worker import facts, faults
 from docmill.worker.cache import DocumentCache
 from docmill.worker.frames import Frame
 from docmill.worker.outages import asking_for
@@ -32,6 +34,8 @@ __all__ = [
     "handlers_of",
 ]
 
+_PDF = "application/pdf"
+_UNBEARABLE = frozenset({Reason.WORKER_MEMORY, Reason.WORKER_CRASHED})
 _FETCHES = 8  # pages of one document at the same time
 
 
@@ -76,7 +80,7 @@ def handlers_of(
     return {
         JobKind.PROBE: ProbeHandler(cache, timeouts.probe),
         JobKind.PAGE: PageHandler(pages, cache, timeouts.page),
-        JobKind.DOCUMENT: DocumentHandler(blobs, timeouts.document),
+        JobKind.DOCUMENT: DocumentHandler(blobs, cache, timeouts.document),
         JobKind.RENDER: RenderHandler(blobs, cache, timeouts.render),
     }
 
@@ -139,8 +143,9 @@ class RenderHandler:
 class DocumentHandler:
     """Everything after the pages; the output is kept as `runs/{run_id}/output.json`."""
 
-    def __init__(self, blobs: BlobStore, timeout: float) -> None:
+    def __init__(self, blobs: BlobStore, cache: DocumentCache, timeout: float) -> None:
         self._blobs = blobs
+        self._cache = cache
         self._timeout = timeout
         self._fetches = asyncio.Semaphore(_FETCHES)
 
@@ -155,12 +160,35 @@ class DocumentHandler:
             "sizes": [None if page is None else len(page) for page in pages],
         }
         body = b"".join(page for page in pages if page is not None)
-        reply = await ask(request, body, seconds=self._timeout)
+        async with self._original(job) as where:
+            reply = await self._run(ask, request, where, body)
         key = f"runs/{job.run_id}/output.json"
         outcome = Outcome(document=DocumentFacts(output_key=key, steps=facts.step_facts(reply.header)))
         with asking_for(key):
             await self._blobs.put(key, reply.body)
         return outcome
+
+    async def _run(self, ask: Ask, request: dict[str, Any], where: dict[str, str], body: bytes) -> Frame:
+        """The flow over the pages; once more without the files in a PDF if they are what a child cannot bear."""
+        try:
+            return await ask({**request, **where}, body, seconds=self._timeout)
+        except faults.TryAgain as error:
+            if where.get("media_type") != _PDF or error.reason not in _UNBEARABLE:
+                raise
+            return await ask({**request, "files_problem": error.message}, body, seconds=self._timeout)
+
+    @asynccontextmanager
+    async def _original(self, job: JobMessage) -> AsyncIterator[dict[str, str]]:
+        """Where the document itself is, if an extract step may read an electronic invoice in it."""
+        steps = job.definition.get("steps", ())
+        wanted = any(
+            step.get("nodeType") == "extract" and step.get("config", {}).get("useEmbedded", True) for step in steps
+        )
+        if not wanted or job.media_type not in MAY_CARRY_XML:
+            yield {}
+            return
+        async with self._cache.hold(job.blob_key, job.sha256) as path:
+            yield {"path": str(path), "media_type": job.media_type}
 
     async def _page(self, key: str) -> bytes | None:
         if not key:

@@ -10,7 +10,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from docmill.domain.errors import Reason, WorkFailed
+from docmill.domain.errors import MediaError, Reason, WorkFailed
 from docmill.ocr import EngineUnavailable
 from docmill.ocr.limits import MediaLimits
 from docmill.worker import faults
@@ -18,6 +18,7 @@ from docmill.worker import faults
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from docmill.domain.einvoices import EmbeddedFile
     from docmill.ocr.documents import OpenDocument
     from docmill.ocr.reader import Picture, ReadPage
     from docmill.worker.child import Task
@@ -169,7 +170,11 @@ class Reading:
         return {}, file.getvalue()
 
     def document(self, request: dict[str, Any], body: bytes) -> Reply:
-        """See `docmill.extract.pipeline.run_document`; the output's JSON is the body."""
+        """See `docmill.extract.pipeline.run_document`; the output's JSON is the body.
+
+        `path` is there if the document may carry an electronic invoice and the flow wants it read; `files_problem`
+        if an attempt to do that went wrong.
+        """
         from docmill.extract.pipeline import outcome_to_json, run_document
         from docmill.ocr.codec import page_from_json
 
@@ -177,9 +182,25 @@ class Reading:
         for size in request["sizes"]:
             pages.append(None if size is None else page_from_json(body[start : start + size]))
             start += size or 0
-        outcome = run_document(request["definition"], pages, request["variables"], request["output_schema"])
+        files = self._xml_files(request)
+        outcome = run_document(
+            request["definition"], pages, request["variables"], request["output_schema"], files=files
+        )
         steps = [(step.step_id, step.node_type, step.duration_ms) for step in outcome.steps]
         return {"steps": steps}, outcome_to_json(outcome)
+
+    def _xml_files(self, request: dict[str, Any]) -> Sequence[EmbeddedFile]:
+        """Where an electronic invoice may be; none if the request names no document."""
+        from docmill.domain.einvoices import unreadable
+
+        if problem := request.get("files_problem"):
+            return (unreadable(problem),)
+        if not request.get("path"):
+            return ()
+        try:
+            return self._document_at(request["path"], request["media_type"]).xml_files()
+        except MediaError as error:
+            return (unreadable(error.message),)
 
     def _document_at(self, path: str, media_type: str) -> OpenDocument:
         """The document, kept open until another one is asked for: its pages usually come in a row."""

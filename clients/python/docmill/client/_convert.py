@@ -284,6 +284,9 @@ def _evidence(message: runs_pb2.Evidence) -> Evidence:
         box=_box(message.bbox),
         words=tuple(message.words),
         confidence=message.confidence,
+        source=message.source,
+        xpath=message.xpath,
+        grounded=message.grounded,
     )
 
 

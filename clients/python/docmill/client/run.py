@@ -102,12 +102,18 @@ class Evidence:
     path: str
     """JSON pointer (RFC 6901) into the output, e.g. `/lineItems/0/total`."""
     page_number: int
-    """From 1."""
+    """From 1; 0 for a value of an electronic invoice that no page shows."""
     box: Box
     words: Sequence[str]
     """As read."""
     confidence: float
     """0 to 1."""
+    source: str = "page"
+    """Where the value is from: `page`, or `einvoice` for the XML of an electronic invoice."""
+    xpath: str = ""
+    """Where it stands in that XML."""
+    grounded: bool = True
+    """Whether the words say the value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -484,12 +484,21 @@ class Evidence(_message.Message):
     BBOX_FIELD_NUMBER: _builtins.int
     WORDS_FIELD_NUMBER: _builtins.int
     CONFIDENCE_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    XPATH_FIELD_NUMBER: _builtins.int
+    GROUNDED_FIELD_NUMBER: _builtins.int
     path: _builtins.str
     """JSON pointer (RFC 6901) into the output, e.g. `/lineItems/0/total`."""
     page_number: _builtins.int
-    """Number of the page, from 1."""
+    """Number of the page, from 1; 0 for a value of an electronic invoice that no page shows."""
     confidence: _builtins.float
     """How sure it is, 0 to 1."""
+    source: _builtins.str
+    """Where the value is from: `page`, or `einvoice` for the XML of an electronic invoice."""
+    xpath: _builtins.str
+    """Where it stands in that XML: an XPath with the file's own prefixes."""
+    grounded: _builtins.bool
+    """Whether the words on the page say the value."""
     @_builtins.property
     def bbox(self) -> _pages_pb2.BoundingBox:
         """Box around the words."""
@@ -506,10 +515,13 @@ class Evidence(_message.Message):
         bbox: _pages_pb2.BoundingBox | None = ...,
         words: _abc.Iterable[_builtins.str] | None = ...,
         confidence: _builtins.float = ...,
+        source: _builtins.str = ...,
+        xpath: _builtins.str = ...,
+        grounded: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["bbox", b"bbox"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bbox", b"bbox", "confidence", b"confidence", "page_number", b"page_number", "path", b"path", "words", b"words"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bbox", b"bbox", "confidence", b"confidence", "grounded", b"grounded", "page_number", b"page_number", "path", b"path", "source", b"source", "words", b"words", "xpath", b"xpath"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

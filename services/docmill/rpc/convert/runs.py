@@ -118,6 +118,9 @@ def to_evidence(evidence: Evidence) -> runs_pb2.Evidence:
         bbox=to_box(evidence.box),
         words=evidence.words,
         confidence=evidence.confidence,
+        source=evidence.source,
+        xpath=evidence.xpath,
+        grounded=evidence.grounded,
     )
 
 

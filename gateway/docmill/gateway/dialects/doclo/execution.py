@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from docmill.gateway.dialects.doclo.words import SDK, Vocabulary, time_text
-from docmill.gateway.encode import Encoder, from_struct, from_value
+from docmill.gateway.encode import Encoder, Style, from_struct, from_value
 from docmill.gateway.reasons import reason_of
 from docmill.v1 import errors_pb2, runs_pb2
 
@@ -35,7 +35,10 @@ _TERMINAL = {runs_pb2.RUN_STATUS_SUCCEEDED, runs_pb2.RUN_STATUS_FAILED, runs_pb2
 
 _TIMES = {"started_at": "startedAt", "completed_at": "completedAt", "cancelled_at": "cancelledAt"}
 
-_evidence = Encoder().of(runs_pb2.Evidence.DESCRIPTOR)
+# A value that no page shows is said to be such, not left out.
+_evidence = Encoder(Style(zero=lambda field: field.name in {"page_number", "grounded"})).of(
+    runs_pb2.Evidence.DESCRIPTOR
+)
 
 
 def execution(run: runs_pb2.Run, *, vocabulary: Vocabulary = SDK) -> dict[str, Any]:

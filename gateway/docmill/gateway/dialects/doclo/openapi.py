@@ -192,6 +192,9 @@ _EVIDENCE = {
         "bbox": {"type": "object", "properties": _BOX},
         "words": {"type": "array", "items": _TEXT},
         "confidence": {"type": "number", "minimum": 0, "maximum": 1},
+        "source": {**_TEXT, "description": "`page`, or `einvoice` for the XML of an electronic invoice."},
+        "xpath": {**_TEXT, "description": "Where the value stands in that XML."},
+        "grounded": {"type": "boolean", "description": "Whether the words say the value."},
     },
 }
 _STEP_METRICS = {"type": "object", "properties": {"step": _TEXT, "nodeType": _TEXT, "durationMs": _WHOLE}}

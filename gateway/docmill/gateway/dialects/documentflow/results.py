@@ -32,6 +32,7 @@ _EXTENSIONS = {
     "image/heic": "heic",
     "image/heif": "heif",
     "image/gif": "gif",
+    "application/xml": "xml",
 }
 
 
