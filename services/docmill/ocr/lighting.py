@@ -1,6 +1,6 @@
 """Light on photographed paper, and print that has nearly gone: pictures made ready for an engine that reads the rest as is.
 
-Sizes stay as they are, so boxes need no way back. What was tried and what it earns: docs/adr/0015-what-preprocessing-earns.md.
+Sizes stay as they are, so boxes need no way back. What was tried and what it earns: docs/adr/0016-what-preprocessing-earns.md.
 """
 
 from __future__ import annotations
