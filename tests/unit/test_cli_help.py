@@ -78,7 +78,7 @@ def test_help_loads_nothing_heavy() -> None:
 
 def test_eval_runs_on_the_base_install() -> None:
     """Against a docmill elsewhere nothing of the extras is needed; pictures of the misses need Pillow."""
-    extras = ["stamina", "PIL", "structlog", "orjson", "numpy"]
+    extras = ["PIL", "structlog", "orjson", "numpy"]
     code = f"import sys, docmill.cli.evaluate_runs, docmill.evaluate\nprint([m for m in {extras} if m in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert result.stdout.strip() == "[]"

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import stamina
 from rich.console import Console
 from rich.progress import Progress
 
@@ -29,7 +30,6 @@ _PICTURE_SIDE = 1600
 """Pixels of the longest side of the page that a piece is cut from."""
 _EVERYONES = (AuthenticationError, PermissionDeniedError)
 """Errors that would meet every document."""
-_FULL = (RateLimitedError, QueueFullError)
 _PATIENCE = 60
 """How often a document waits for room before that counts as its error."""
 
@@ -85,12 +85,10 @@ class Evaluation:
 
     async def _started(self, document: Labelled) -> AsyncRunHandle:
         """A run, as soon as the organization's limits leave room for it."""
-        for _ in range(_PATIENCE):
-            try:
+        async for attempt in stamina.retry_context(on=_room_in, attempts=_PATIENCE, timeout=None):
+            with attempt:
                 return await self._docmill.flows.run(self._flow, document.path, **self._ask)
-            except _FULL as error:
-                await asyncio.sleep(error.retry_after or 1.0)
-        return await self._docmill.flows.run(self._flow, document.path, **self._ask)
+        raise AssertionError  # stamina returns or raises
 
     async def _pictures(self, pair: tuple[DocumentScore, Result]) -> dict[tuple[str, str], bytes]:
         """The pictures of one document's misses; a page without a picture is a report without that picture."""
@@ -141,6 +139,13 @@ class Evaluation:
                     taker.cancel()
                 await asyncio.gather(*takers, return_exceptions=True)  # none outlives the connection
         return [results[index] for index in range(len(values))]
+
+
+def _room_in(error: Exception) -> float | bool:
+    """Seconds until there may be room again; False for what no waiting mends."""
+    if isinstance(error, RateLimitedError | QueueFullError):
+        return error.retry_after or 1.0
+    return False
 
 
 def _produced(run: Run) -> Produced:

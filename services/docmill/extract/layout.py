@@ -21,6 +21,7 @@ from docmill.extract.generic import find_generic
 from docmill.extract.gst import find_gst, tax_of
 from docmill.extract.labels import column_phrases, words_of
 from docmill.extract.parties import Party, buyer_cells, find_issuer, find_recipient
+from docmill.extract.shape import in_order, put
 from docmill.extract.singles import (
     find_currency,
     find_date,
@@ -67,14 +68,14 @@ class LayoutExtractor:
             found = reading.value(leaf)
             value = _shaped(found, leaf) if found is not None else None
             if found is not None and value is not None:
-                _put(data, leaf.path, value)
+                put(data, leaf.path, value)
                 evidence.append(_evidence(leaf.path, found, self._confidence(leaf.meaning, found.score)))
         for table in binding.tables:
             rows, proofs = reading.rows(table)
             if rows:
-                _put(data, table.path, rows)
+                put(data, table.path, rows)
                 evidence.extend(proofs)
-        return Extraction(data=_in_order(data, schema), evidence=tuple(sorted(evidence, key=_document_order)))
+        return Extraction(data=in_order(data, schema), evidence=tuple(sorted(evidence, key=_document_order)))
 
 
 class _Reading:
@@ -253,22 +254,6 @@ def _positive(found: Found | None) -> Found | None:
 def _number(value: Decimal) -> int | float:
     """A JSON number: whole ones without a fraction."""
     return int(value) if value == value.to_integral_value() else float(value)
-
-
-def _put(data: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
-    for name in path[:-1]:
-        data = data.setdefault(name, {})
-    data[path[-1]] = value
-
-
-def _in_order(data: dict[str, Any], schema: JsonObject) -> dict[str, Any]:
-    """Keys in the order of the schema; only objects of the schema's own levels are touched."""
-    properties = schema.get("properties", {})
-    return {
-        name: _in_order(data[name], child) if isinstance(data[name], dict) else data[name]
-        for name, child in properties.items()
-        if name in data
-    }
 
 
 def _evidence(path: tuple[str, ...], found: Found, confidence: float) -> Evidence:

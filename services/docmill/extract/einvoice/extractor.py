@@ -15,6 +15,7 @@ from docmill.extract.einvoice.compare import Comparison, Leaf
 from docmill.extract.einvoice.names import meaning_of
 from docmill.extract.einvoice.read import inconsistencies
 from docmill.extract.fields import LeafField, TableField, bind
+from docmill.extract.shape import in_order, put
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,7 +59,7 @@ class EInvoiceExtractor:
         for table in binding.tables:
             filling.table(table)
         warnings = (*notes, *seen.warnings, *filling.comparison.warnings)
-        return Extraction(data=_in_order(filling.data, schema), evidence=tuple(filling.evidence), warnings=warnings)
+        return Extraction(data=in_order(filling.data, schema), evidence=tuple(filling.evidence), warnings=warnings)
 
     def _from_pages(
         self, pages: Sequence[Page], schema: JsonObject, variables: JsonObject, notes: Sequence[str]
@@ -87,7 +88,7 @@ class _Filling:
         if value is None or shaped is None:
             self._take_over(leaf.path)
             return
-        _put(self.data, leaf.path, shaped)
+        put(self.data, leaf.path, shaped)
         self._prove(Leaf(leaf.path, meaning, value, shaped))
 
     def table(self, table: TableField) -> None:
@@ -104,7 +105,7 @@ class _Filling:
                     self._prove(leaf)
         self.comparison.end_lines()
         if rows:
-            _put(self.data, table.path, rows)
+            put(self.data, table.path, rows)
 
     @staticmethod
     def _row(table: TableField, line: Mapping[str, Value], index: int) -> tuple[dict[str, Any], list[Leaf]]:
@@ -139,7 +140,7 @@ class _Filling:
         """What the pages say where the XML says nothing."""
         value, evidence = self.comparison.seen_at(path)
         if value is not None:
-            _put(self.data, path, value)
+            put(self.data, path, value)
             self.evidence.extend(evidence)
 
 
@@ -157,19 +158,3 @@ def _shaped(value: Value, schema: JsonObject) -> Any:
         case _:
             return None
     return shaped if shaped in schema.get("enum", [shaped]) else None
-
-
-def _put(data: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
-    for name in path[:-1]:
-        data = data.setdefault(name, {})
-    data[path[-1]] = value
-
-
-def _in_order(data: dict[str, Any], schema: JsonObject) -> dict[str, Any]:
-    """Keys in the order of the schema."""
-    properties = schema.get("properties", {})
-    return {
-        name: _in_order(data[name], child) if isinstance(data[name], dict) else data[name]
-        for name, child in properties.items()
-        if name in data
-    }
