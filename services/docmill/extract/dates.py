@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from docmill.extract.tokens import Row, Span
 
-__all__ = ["ClockTime", "Day", "find_days", "find_times", "month_first"]
+__all__ = ["ClockTime", "Day", "find_days", "find_times", "month_first", "possible_days"]
 
 # First letters that tell the months apart, in the seven languages; accents and case removed.
 _MONTHS = {
@@ -81,6 +81,11 @@ def find_days(rows: Sequence[Row]) -> list[Day]:
     """Every date on the rows, top to bottom."""
     us = month_first(rows)
     return [day for row in rows for day in _days_in(row, us=us)]
+
+
+def possible_days(row: Row) -> set[date]:
+    """Every date that the row may mean: `03/04/2024` is two of them."""
+    return {day.value for us in (False, True) for day in _days_in(row, us=us)}
 
 
 def month_first(rows: Sequence[Row]) -> bool | None:

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
     from docmill.extract.fields import LeafField
 
-__all__ = ["find_generic"]
+__all__ = ["NO", "YES", "find_generic"]
 
-_YES = frozenset({"yes", "y", "true", "ja", "oui", "si", "sim", "x"})
-_NO = frozenset({"no", "n", "false", "nein", "non", "nee", "nao"})
+YES = frozenset({"yes", "y", "true", "ja", "oui", "si", "sim", "x"})
+NO = frozenset({"no", "n", "false", "nein", "non", "nee", "nao"})
 _ROWS_BELOW = 5  # rows from the label's on that may hold its value
 _LONGEST_PATTERN = 300  # characters of a schema's `pattern` that is tried
 _LONGEST_ROW = 500  # characters of a row it is tried on: patterns of strangers may be slow
@@ -79,8 +79,8 @@ def _booleans(sheet: Sheet, labels: Sequence[Label]) -> Iterator[Found]:
     for label in labels:
         for span in _after(sheet, label):
             word = squeeze(span.text)
-            if word in _YES | _NO:
-                yield Found(word in _YES, (span,), 0.8 * span.confidence)
+            if word in YES | NO:
+                yield Found(word in YES, (span,), 0.8 * span.confidence)
 
 
 def _pattern(sheet: Sheet, pattern: str) -> Iterator[Found]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from docmill.extract.tokens import Row, Span
 
-__all__ = ["Money", "currency_of", "decimal_sign", "find_currencies", "find_money", "parse_number"]
+__all__ = ["Money", "currency_of", "decimal_sign", "find_currencies", "find_money", "parse_number", "possible_numbers"]
 
 _LONGEST = 18  # characters; longer ones are no amounts
 _BLANKS = re.compile(r"['\u2019\u00a0\u202f\s]")
@@ -112,6 +112,12 @@ def find_money(rows: Sequence[Row]) -> list[Money]:
     """Every number on the rows. How the document writes decimals decides what `1.234` means."""
     usual = decimal_sign(rows)
     return [money for row in rows for money in _in_row(row, usual)]
+
+
+def possible_numbers(row: Row) -> list[Money]:
+    """Every number that the row may mean: `1.234` is two of them."""
+    read = {(money.span.first, money.value): money for usual in (",", ".") for money in _in_row(row, usual)}
+    return list(read.values())
 
 
 def decimal_sign(rows: Sequence[Row]) -> str:

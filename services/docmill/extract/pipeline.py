@@ -12,6 +12,7 @@ from docmill.domain.messages import StepFacts
 from docmill.extract.assess import assess
 from docmill.extract.classify import classify, with_hint
 from docmill.extract.einvoice import EInvoiceExtractor
+from docmill.extract.grounding import with_grounding
 from docmill.extract.ir import document_ir
 from docmill.extract.layout import LayoutExtractor
 from docmill.extract.outcome import DocumentOutcome, outcome_from_json, outcome_to_json
@@ -159,7 +160,8 @@ class _Job:
     def _extract(self, step: Step) -> _Result:
         self._schema = _for_category(step.config, self._category())
         extraction = self._extractor(step).extract(self._pages, self._schema, self._variables)
-        return _Result(extraction.data, extraction.evidence, extraction.warnings)
+        evidence = with_grounding(extraction.data, extraction.evidence)
+        return _Result(extraction.data, evidence, extraction.warnings)
 
     def _extractor(self, step: Step) -> Extractor:
         """The step's provider, behind the electronic invoice of a document that has one.
