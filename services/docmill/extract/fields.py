@@ -12,7 +12,7 @@ from docmill.extract.text import squeeze
 if TYPE_CHECKING:
     from docmill.domain.models import JsonObject
 
-__all__ = ["Binding", "LeafField", "TableField", "bind"]
+__all__ = ["Binding", "LeafField", "TableField", "bind", "leaf_at"]
 
 HINTS = "x-docmill"
 """Key of a property's hints: `{"means": "vendor name"}` or `{"labels": ["Our ref."]}`."""
@@ -81,6 +81,18 @@ def bind(schema: JsonObject) -> Binding:
         else:
             leaves.append(LeafField(path, node, _hinted(node, path)))
     return Binding(leaves, tables)
+
+
+def leaf_at(schema: JsonObject, path: Sequence[str]) -> LeafField | None:
+    """The scalar of the schema that a value at `path` of the data is for; items of lists have their number in the path."""
+    node: Any = schema
+    for name in path:
+        inner = node.get("items") if node.get("type") == "array" else (node.get("properties") or {}).get(name)
+        if not isinstance(inner, Mapping):
+            return None
+        node = inner
+    names = tuple(name for name in path if not name.isdecimal())
+    return LeafField(names, node, _hinted(node, names)) if names else None
 
 
 def _walk(node: JsonObject, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], JsonObject]]:

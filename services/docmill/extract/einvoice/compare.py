@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from docmill.extract.einvoice.places import Place, Shown, around, nearest
+from docmill.extract.places import Place, Shown, around, nearest
 from docmill.extract.text import squeeze
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from docmill.domain.pages import Box
-from docmill.extract.dates import find_days
+from docmill.extract.dates import find_days, find_times
 from docmill.extract.money import find_currencies, find_money
 from docmill.extract.text import squeeze, squeeze_words
 from docmill.extract.tokens import rows_of
@@ -80,6 +80,10 @@ class Shown:
     def currency(self, code: str) -> list[Place]:
         """Where an amount is in that currency, by sign or code."""
         return [_place(span) for row in self._rows for found, span, _ in find_currencies(row) if found == code]
+
+    def time(self, clock: str) -> list[Place]:
+        """Where a time of day stands, in 12 or 24 hours: `HH:MM` or `HH:MM:SS`."""
+        return [_place(time.span) for time in find_times(self._rows) if clock in {time.iso, f"{time.iso}:00"}]
 
     @cached_property
     def _rows(self) -> Sequence[Row]:
