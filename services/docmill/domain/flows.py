@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from docmill.domain.consensus import check_consensus
+from docmill.domain.providers import check_model_options
 from docmill.domain.schemas import check_extract_schema, invalid
 from docmill.domain.versions import parse_version
 
@@ -162,8 +164,14 @@ def _config(node_type: str, raw: JsonObject, path: str) -> JsonObject:
         reference = _string(config["providerRef"], f"{path}.providerRef")
         if not _PROVIDER_REF.fullmatch(reference):
             raise invalid(f"{path}.providerRef", "must be a provider's label such as 'layout' or 'vendor:model'")
+    if "consensus" in config and node_type not in {"categorize", "extract"}:
+        raise invalid(
+            f"{path}.consensus", f"'{node_type}' steps know no consensus; use it in 'categorize' or 'extract'"
+        )
     if "consensus" in config:
-        raise invalid(f"{path}.consensus", "consensus is not supported yet")
+        config["consensus"] = check_consensus(config["consensus"], f"{path}.consensus")
+    if node_type in {"categorize", "extract"}:
+        check_model_options(config, path)
     match node_type:
         case "parse":
             if config.get("onPageFailure", "fail") not in ("fail", "skip"):
