@@ -104,7 +104,7 @@ def test_too_few_usable_answers_fail(runs: int, strategy: str, needed: int) -> N
                                  {"runs": 3, "parallel": 1}, {"runs": 3, "maxRetries": -1}, [], "3"])  # fmt: skip
 def test_what_is_no_consensus_is_refused(raw: Any) -> None:
     """With the path of what is wrong."""
-    with pytest.raises(InvalidArgument, match="^FIELD_INVALID: c"):
+    with pytest.raises(InvalidArgument, match=r"^FIELD_INVALID: c"):
         check_consensus(raw, "c")
 
 

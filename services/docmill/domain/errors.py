@@ -18,7 +18,8 @@ DocmillError
 ├── DeadlineExceeded        DEADLINE
 ├── Unavailable             OVERLOADED
 ├── WorkFailed              EXTRACTION_FAILED, PROVIDER_FAILED, WORKER_CRASHED, WORKER_TIMEOUT, WORKER_MEMORY,
-│                           RUN_CANCELLED
+│   │                       RUN_CANCELLED
+│   └── ProviderAway        PROVIDER_FAILED
 └── InternalError           INTERNAL
 
 An edge maps the class once (gRPC code, HTTP status) and passes reason, message and details on.
@@ -163,6 +164,12 @@ class Unavailable(DocmillError):
 
 class WorkFailed(DocmillError):
     """A job failed while it ran. Crashes, hangs and memory bombs may be tried again; a wrong result may not."""
+
+
+class ProviderAway(WorkFailed):
+    """A provider over the network cannot do it now: it is away, too slow or has too much to do. Another attempt may help."""
+
+    retryable: ClassVar[bool] = True
 
 
 class InternalError(DocmillError):

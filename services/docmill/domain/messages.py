@@ -86,6 +86,15 @@ class StepFacts:
     step_id: str
     node_type: str
     duration_ms: int
+    input_tokens: int = 0
+    """Given to a language model."""
+    output_tokens: int = 0
+    """Answered by it."""
+
+    @property
+    def tokens(self) -> int:
+        """Both."""
+        return self.input_tokens + self.output_tokens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from docmill.extract import Usage
 from docmill.extract.labels import Phrases, category_words, find_labels, words_of
 from docmill.extract.text import squeeze
 from docmill.extract.tokens import Row, rows_of
@@ -95,6 +97,10 @@ class Classification:
     category: str
     confidence: float
     """Its share of all scores, 0 to 1: low when two categories are close or hardly a word was found."""
+    warnings: tuple[str, ...] = ()
+    usage: Usage = field(default_factory=Usage)
+    agreement: Mapping[str, Any] = field(default_factory=dict)
+    """As `docmill.extract.Extraction` has them."""
 
 
 def classify(pages: Sequence[Page], categories: Sequence[Category]) -> Classification:
@@ -114,7 +120,7 @@ def with_hint(found: Classification, hint: str, categories: Sequence[Category]) 
     named = next((category.name for category in categories if meant and squeeze(category.name) == meant), "")
     if not named or named == found.category or found.confidence >= _SURE:
         return found
-    return Classification(named, found.confidence)
+    return replace(found, category=named)
 
 
 def _score(rows: Sequence[Row], category: Category) -> float:

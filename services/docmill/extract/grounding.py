@@ -12,12 +12,11 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from docmill.domain.pages import Box
 from docmill.extract.dates import find_times, possible_days
 from docmill.extract.generic import NO, YES
 from docmill.extract.money import currency_of, find_currencies, possible_numbers
 from docmill.extract.text import squeeze, squeeze_words
-from docmill.extract.tokens import Row, Token
+from docmill.extract.tokens import row_of
 
 if TYPE_CHECKING:
     from docmill.extract import Evidence
@@ -70,7 +69,7 @@ def _says_number(value: Decimal, words: Sequence[str]) -> bool:
 
     Tax that is printed in two parts is said by their sum.
     """
-    printed = possible_numbers(_row(words))
+    printed = possible_numbers(row_of(words))
     said = {money.value for money in printed}
     shares = {money.value / _HUNDRED for money in printed if money.percent}
     if value in said | shares or (value >= 0 and -value in said):
@@ -104,7 +103,7 @@ def _says_day(value: str, words: Sequence[str]) -> bool:
     """An ISO date, with or without a time of day that the words say too."""
     if not _ISO_DAY.match(value):
         return False
-    row = _row(words)
+    row = row_of(words)
     days = {day.isoformat() for day in possible_days(row)}
     days |= {"-".join(parts) for parts in _COMPACT_DAY.findall(row.text)}
     day, clock = value[:10], value[11:]
@@ -114,7 +113,7 @@ def _says_day(value: str, words: Sequence[str]) -> bool:
 def _says_time(value: str, words: Sequence[str]) -> bool:
     if not _CLOCK.fullmatch(value):
         return False
-    return any(value in {clock.iso, f"{clock.iso}:00"} for clock in find_times([_row(words)]))
+    return any(value in {clock.iso, f"{clock.iso}:00"} for clock in find_times([row_of(words)]))
 
 
 def _says_code(value: str, words: Sequence[str]) -> bool:
@@ -122,18 +121,10 @@ def _says_code(value: str, words: Sequence[str]) -> bool:
     code = value.strip().upper()
     if currency_of(code) != code:
         return False
-    row = _row(words)
+    row = row_of(words)
     if any(found == code for found, _, _ in find_currencies(row)):
         return True
     return any(code in codes and sign in row.text.upper() for sign, codes in _ONE_SIGN.items())
-
-
-def _row(words: Sequence[str]) -> Row:
-    """The words on one row, a blank apart."""
-    return Row(0, 0, tuple(Token(word, _NOWHERE, 1.0, _NOWHERE) for word in words))
-
-
-_NOWHERE = Box(0.0, 0.0, 1.0, 1.0)
 
 
 def _at(data: Any, pointer: str) -> Any:

@@ -42,11 +42,17 @@ def outcome_to_json(outcome: DocumentOutcome) -> bytes:
             "evidence": [_evidence_to_json(evidence) for evidence in outcome.evidence],
             "warnings": outcome.warnings,
             "steps": [
-                {"stepId": step.step_id, "nodeType": step.node_type, "durationMs": step.duration_ms}
+                {
+                    "stepId": step.step_id,
+                    "nodeType": step.node_type,
+                    "durationMs": step.duration_ms,
+                    "inputTokens": step.input_tokens,
+                    "outputTokens": step.output_tokens,
+                }
                 for step in outcome.steps
             ],
             "artifacts": {
-                step_id: {"type": made["type"], "isOutput": True} if made.get("data", made) is outcome.output else made
+                step_id: _short(made) if made.get("data", made) is outcome.output else made
                 for step_id, made in outcome.artifacts.items()
             },
         }
@@ -61,14 +67,30 @@ def outcome_from_json(data: bytes) -> DocumentOutcome:
         evidence=tuple(_evidence_from_json(evidence) for evidence in raw["evidence"]),
         warnings=tuple(raw["warnings"]),
         steps=tuple(
-            StepFacts(step_id=step["stepId"], node_type=step["nodeType"], duration_ms=step["durationMs"])
+            StepFacts(
+                step_id=step["stepId"],
+                node_type=step["nodeType"],
+                duration_ms=step["durationMs"],
+                input_tokens=step.get("inputTokens", 0),  # the release before counted none
+                output_tokens=step.get("outputTokens", 0),
+            )
             for step in raw["steps"]
         ),
         artifacts={
-            step_id: {"type": made["type"], "data": raw["output"]} if "isOutput" in made else made
+            step_id: _long(made, raw["output"]) if "isOutput" in made else made
             for step_id, made in raw.get("artifacts", {}).items()  # the release before kept none
         },
     )
+
+
+def _short(made: JsonObject) -> dict[str, Any]:
+    """An artifact without its data."""
+    return {**{name: value for name, value in made.items() if name != "data"}, "isOutput": True}
+
+
+def _long(made: JsonObject, output: Any) -> dict[str, Any]:
+    """The artifact that `_short` was made of."""
+    return {**{name: value for name, value in made.items() if name != "isOutput"}, "data": output}
 
 
 def _evidence_to_json(evidence: Evidence) -> dict[str, Any]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from docmill.domain.errors import DocmillError, Reason, WorkFailed
+from docmill.domain.errors import DocmillError, ProviderAway, Reason, WorkFailed
 from docmill.domain.flows import FlowDefinition, Step, parse_definition
 from docmill.domain.messages import StepFacts
+from docmill.extract import Categorizer, Configurable, Usage
 from docmill.extract.assess import assess
 from docmill.extract.classify import classify, with_hint
 from docmill.extract.einvoice import EInvoiceExtractor
@@ -39,6 +40,8 @@ class _Result:
     value: Any
     evidence: tuple[Evidence, ...] = ()
     warnings: tuple[str, ...] = ()
+    usage: Usage = field(default_factory=Usage)
+    agreement: JsonObject = field(default_factory=dict)
 
 
 def default_providers() -> Mapping[str, Extractor]:
@@ -106,19 +109,29 @@ class _Job:
         try:
             self._results[step.id] = self._run(step)
         except DocmillError as error:
-            raise WorkFailed(error.reason, error.message, {**error.details, "step": step.id}) from error
+            kind = ProviderAway if error.retryable else WorkFailed
+            raise kind(error.reason, error.message, {**error.details, "step": step.id}) from error
         except Exception as error:
             message = f"The {step.node_type} step '{step.id}' failed on this document"
             raise WorkFailed(Reason.EXTRACTION_FAILED, message, {"step": step.id}) from error
-        self._keep(step, self._results[step.id].value)
-        duration_ms = round((time.perf_counter() - started) * 1000)
-        self.facts.append(StepFacts(step_id=step.id, node_type=step.node_type, duration_ms=duration_ms))
+        made = self._results[step.id]
+        self._keep(step, made)
+        self.facts.append(
+            StepFacts(
+                step_id=step.id,
+                node_type=step.node_type,
+                duration_ms=round((time.perf_counter() - started) * 1000),
+                input_tokens=made.usage.input_tokens,
+                output_tokens=made.usage.output_tokens,
+            )
+        )
 
-    def _keep(self, step: Step, value: Any) -> None:
+    def _keep(self, step: Step, made: _Result) -> None:
+        more = {"consensus": made.agreement} if made.agreement else {}
         if step.node_type == "categorize":
-            self.artifacts[step.id] = {"type": step.node_type, **value}
+            self.artifacts[step.id] = {"type": step.node_type, **made.value, **more}
         elif step.node_type == "extract":
-            self.artifacts[step.id] = {"type": step.node_type, "data": value}
+            self.artifacts[step.id] = {"type": step.node_type, "data": made.value, **more}
 
     def result(self) -> _Result:
         """Several outputs by name, one output alone, else what the last step made, else the pages themselves."""
@@ -149,19 +162,23 @@ class _Job:
                 return self._output(step)
 
     def _categorize(self, step: Step) -> _Result:
-        self._provider(step)
+        provider = self._provider(step)
         hint = str(self._variables.get(step.config.get("hint", ""), ""))
-        found = with_hint(classify(self._pages, step.categories), hint, step.categories)
+        if isinstance(provider, Categorizer):
+            found = provider.categorize(self._pages, step.categories, hint)
+        else:
+            found = with_hint(classify(self._pages, step.categories), hint, step.categories)
         if not found.category:
-            warning = f"Step '{step.id}': no word of the document speaks for any of the categories"
-            return _Result({"confidence": 0.0}, warnings=(warning,))
-        return _Result({"category": found.category, "confidence": found.confidence})
+            nothing = f"Step '{step.id}': nothing in the document speaks for any of the categories"
+            return _Result({"confidence": 0.0}, (), (*found.warnings, nothing), found.usage, found.agreement)
+        value = {"category": found.category, "confidence": found.confidence}
+        return _Result(value, (), found.warnings, found.usage, found.agreement)
 
     def _extract(self, step: Step) -> _Result:
         self._schema = _for_category(step.config, self._category())
         extraction = self._extractor(step).extract(self._pages, self._schema, self._variables)
         evidence = with_grounding(extraction.data, extraction.evidence)
-        return _Result(extraction.data, evidence, extraction.warnings)
+        return _Result(extraction.data, evidence, extraction.warnings, extraction.usage, extraction.agreement)
 
     def _extractor(self, step: Step) -> Extractor:
         """The step's provider, behind the electronic invoice of a document that has one.
@@ -188,7 +205,8 @@ class _Job:
         if name not in self._providers:
             message = f"No provider '{reference}' is configured here; there is: {', '.join(sorted(self._providers))}"
             raise WorkFailed(Reason.PROVIDER_FAILED, message, {"provider": reference})
-        return self._providers[name]
+        provider = self._providers[name]
+        return provider.configured(step.config) if isinstance(provider, Configurable) else provider
 
     def _validate(self, step: Step) -> _Result:
         """The result of the step before, unchanged, if it fits the step's schema or that of the extract step."""

@@ -21,7 +21,7 @@ from docmill.extract.upright import quarter_turns, turned
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-__all__ = ["Row", "Span", "Token", "rows_of"]
+__all__ = ["Row", "Span", "Token", "row_of", "rows_of"]
 
 GAP = "\t"
 """Stands between the words of two cells in a row's text."""
@@ -156,6 +156,12 @@ class Span:
     def overlaps(self, other: Span) -> bool:
         """Whether a token is in both."""
         return self.row is other.row and self.first < other.end and other.first < self.end
+
+
+def row_of(words: Sequence[str]) -> Row:
+    """Words that stand nowhere, a blank apart."""
+    nowhere = Box(0.0, 0.0, 1.0, 1.0)
+    return Row(0, 0, tuple(Token(word, nowhere, 1.0, nowhere) for word in words))
 
 
 def rows_of(pages: Sequence[Page]) -> tuple[Row, ...]:
