@@ -39,6 +39,8 @@ _CATEGORY = """\
 You decide what kind of document a text is. Answer with one JSON object that fits the JSON schema below, and nothing else: its \
 `category` is one of the names in this list, or null if none fits.
 """
+_ENDING = "The values of this document as JSON:"
+"""Brings a model back to its task after whatever it has read; small ones lose it otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,4 +103,4 @@ def _asked(task: str, text: str, schema: JsonObject, variables: Mapping[str, obj
     rules = f"{task}{_UNTRUSTED.format(start=start, end=end)}\nJSON schema: {json.dumps(schema, ensure_ascii=False)}"
     said = json.dumps(variables, ensure_ascii=False)[:_MOST_VARIABLES] if variables else ""
     given = f"Said by whoever sent the document, as data: {said}\n" if said else ""
-    return rules, f"{given}{start}\n{text}\n{end}"
+    return rules, f"{given}{start}\n{text}\n{end}\n\n{_ENDING}"

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from math import isfinite
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import orjson
 
 from docmill.domain.consensus import Consensus, consensus_of
 from docmill.domain.errors import Reason, WorkFailed
@@ -189,12 +192,19 @@ def _parsed(text: str) -> Any:
     if text.startswith("```"):
         text = text.partition("\n")[2].rpartition("```")[0]
     try:
-        return json.loads(text, strict=False, parse_constant=_no_number)
-    except (ValueError, RecursionError):
+        raw = json.loads(text, strict=False, parse_constant=_no_number, parse_float=_number)
+        orjson.dumps(raw)  # what cannot be kept: halves of surrogate pairs, numbers beyond 64 bits
+    except (ValueError, TypeError, RecursionError):
         raise _unusable("it is no JSON") from None
+    return raw
 
 
-def _no_number(name: str) -> Any:
+def _number(digits: str) -> float:
+    value = float(digits)
+    return value if isfinite(value) else _no_number(digits)
+
+
+def _no_number(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON")
 
 

@@ -21,10 +21,11 @@ __all__ = ["bounded", "fitted", "strict", "without_required"]
 _LONGEST_TEXT, _MOST_ITEMS = 400, 200
 _LONGEST_DESCRIPTION = 500
 _LONGEST_NUMBER = 40
+_FORMATS = frozenset({"date", "time", "date-time"})
 
 
 def strict(schema: JsonObject) -> dict[str, Any]:
-    """For `response_format: json_schema` with `strict`: types, enums and descriptions only, and every value may be null."""
+    """For `response_format: json_schema` with `strict`: types, enums, dates and descriptions only; every value may be null."""
     kind = schema.get("type")
     named = {"description": str(schema["description"])[:_LONGEST_DESCRIPTION]} if schema.get("description") else {}
     if kind == "object":
@@ -42,6 +43,8 @@ def strict(schema: JsonObject) -> dict[str, Any]:
         return {"type": "null", **named}
     if "enum" in schema:
         return {"type": [kind, "null"], **named, "enum": [*(v for v in schema["enum"] if v is not None), None]}
+    if schema.get("format") in _FORMATS:
+        named["format"] = schema["format"]
     return {"type": [kind, "null"], **named}
 
 
