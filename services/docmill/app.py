@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from docmill.engine import Engine
     from docmill.engine.notices import Webhooks
+    from docmill.extract.llm.options import LlmOptions
     from docmill.rpc.server import RpcServer
 
 log = structlog.get_logger(__name__)
@@ -73,6 +74,7 @@ async def _until_signalled(run: Callable[[Settings, asyncio.Event], Awaitable[No
 async def serve_services(settings: Settings, stop: asyncio.Event) -> None:
     """The record, the engine's loops and the gRPC server."""
     from docmill.engine import Engine  # noqa: PLC0415 - a worker needs none of it
+    from docmill.engine.catalog import Catalog  # noqa: PLC0415
     from docmill.engine.context import Context, EngineOptions  # noqa: PLC0415
     from docmill.rpc.server import RpcServer, ServerOptions  # noqa: PLC0415
 
@@ -88,6 +90,7 @@ async def serve_services(settings: Settings, stop: asyncio.Event) -> None:
             lease=timedelta(seconds=settings.lease_s),
             unused_document_kept=timedelta(hours=settings.unused_document_h),
             batch_kept=timedelta(days=settings.batch_kept_days),
+            llm_models=settings.llm_models,
         )
         plans = load_plans(settings.plans_file)
         engine = Engine(
@@ -96,6 +99,7 @@ async def serve_services(settings: Settings, stop: asyncio.Event) -> None:
                 blobs=blobs,
                 bus=bus,
                 options=options,
+                catalog=Catalog(has_llm=bool(settings.llm_models)),
                 plans=plans,
                 limits=plans.limits,
                 webhooks=webhooks,
@@ -217,7 +221,11 @@ async def serve_worker(settings: Settings, stop: asyncio.Event) -> None:
         limits={"max_pixels": settings.max_pixels},
         memory_limit=settings.child_memory_mb * 1024 * 1024,
         recycle_after=settings.recycle_pages,
-        timeouts=Timeouts(page=settings.page_timeout_s),
+        timeouts=Timeouts(page=settings.page_timeout_s, llm=settings.llm_document_timeout_s),
+        llm=_llm(settings),
+        llm_children=settings.llm_children,
+        llm_max_input=settings.llm_input_chars,
+        llm_max_tokens=settings.llm_max_tokens,
     )
     async with AsyncExitStack() as stack:
         blobs = await stack.enter_async_context(open_blobs(settings))
@@ -228,6 +236,18 @@ async def serve_worker(settings: Settings, stop: asyncio.Event) -> None:
             await worker.serve_worker(bus, blobs, setup, stop, ready=ready)
         finally:
             telling.cancel()
+
+
+def _llm(settings: Settings) -> LlmOptions | None:
+    """The language model's server, where the settings name one."""
+    from docmill.extract.llm import options  # noqa: PLC0415 - the services need none of it
+
+    if not settings.llm_models:
+        return None
+    key = settings.llm_api_key.get_secret_value() if settings.llm_api_key else ""
+    return options.LlmOptions(
+        base_url=settings.llm_base_url, models=settings.llm_models, api_key=key, timeout=settings.llm_timeout_s
+    )
 
 
 async def _tell_ready(settings: Settings, ready: asyncio.Event) -> None:

@@ -113,6 +113,24 @@ class Settings(BaseSettings):
     recycle_pages: int = Field(2000, ge=1)
     """A reading process is replaced after so many pages."""
 
+    llm_base_url: str = Field("", pattern=r"^(https?://[^\s?#@]+)?$")
+    """A language model's server that speaks OpenAI's chat completions: `https://api.openai.com/v1`. Empty = none: flows
+    that name one are refused. Services and workers need it; the key only workers do."""
+    llm_api_key: SecretStr | None = None
+    """Sent to that server and nowhere else; no child process gets it."""
+    llm_model: str = Field("", max_length=1000)
+    """Name of the model there; several divided by commas, of which the first is the flows' `llm`, any is `vendor:model`."""
+    llm_timeout_s: float = Field(120, gt=0, le=3600)
+    """For one attempt to get an answer; two more follow where the server is away or has too much to do."""
+    llm_document_timeout_s: float = Field(900, gt=0, le=21_600)
+    """For all answers about one document together."""
+    llm_children: int = Field(2, ge=1, le=64)
+    """Processes of one worker that wait for answers, a document each, beside those that read pages."""
+    llm_input_chars: int = Field(60_000, ge=1000, le=1_000_000)
+    """Of a document's text that are sent; the rest is left out, with a warning. About four are a token."""
+    llm_max_tokens: int = Field(4096, ge=16, le=128_000)
+    """Of an answer, where a flow's step says nothing."""
+
     max_document_mb: int = Field(100, ge=1, le=4096)
     max_pixels: int = Field(100_000_000, ge=1_000_000)
     """Of one image, before it is decoded."""
@@ -160,6 +178,9 @@ class Settings(BaseSettings):
         if (self.grpc_tls_cert is None) != (self.grpc_tls_key is None):
             missing = "grpc_tls_key" if self.grpc_tls_key is None else "grpc_tls_cert"
             raise _wrong(missing, "is missing: TLS needs a certificate and its key")
+        if bool(self.llm_base_url) != bool(self.llm_models):
+            missing = "llm_model" if self.llm_base_url else "llm_base_url"
+            raise _wrong(missing, "is missing: a language model needs both its server's address and its name")
         if self.ack_wait_s > self.lease_s:
             raise _wrong("ack_wait_s", "must not be longer than DOCMILL_LEASE_S")
         if self.lease_s < 4 * self.page_timeout_s:
@@ -185,6 +206,11 @@ class Settings(BaseSettings):
     def languages(self) -> tuple[str, ...]:
         """`ocr_languages` one by one."""
         return tuple(language.strip() for language in self.ocr_languages.split(",") if language.strip()) or ("en",)
+
+    @property
+    def llm_models(self) -> tuple[str, ...]:
+        """`llm_model` one by one."""
+        return tuple(model.strip() for model in self.llm_model.split(",") if model.strip())
 
     @property
     def slots(self) -> int:

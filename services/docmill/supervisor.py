@@ -28,6 +28,7 @@ log = structlog.get_logger(__name__)
 
 _START_SECONDS = 90.0
 _BACK_OFF = (0.1, 0.5, 1.0, 2.0, 5.0)  # seconds before a part that keeps dying is started again
+_LLM_KEY = "DOCMILL_LLM_API_KEY"  # of the workers alone
 _MAX_SOCKET_PATH = 100  # bytes; unix(7) ends at 108
 _STEADY = 30.0  # seconds alive after which a part counts as healthy again
 
@@ -117,7 +118,8 @@ async def _start(stack: AsyncExitStack, settings: Settings, run: Path) -> tuple[
     api_key = await _development_key(settings)
     env = {**_environment(settings), "DOCMILL_BUS_URL": nats.url}
     env |= _between(settings, run)
-    services = Part("services", run, env, settings.shutdown_grace_s)
+    keyless = {name: value for name, value in env.items() if name != _LLM_KEY}
+    services = Part("services", run, keyless, settings.shutdown_grace_s)
     await stack.enter_async_context(services.running())
     address = str((await services.ready())["grpc"])
     services.env["DOCMILL_GRPC"] = address  # after a crash it comes back where its clients look for it

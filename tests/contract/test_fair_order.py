@@ -15,6 +15,7 @@ from docmill.domain.states import JobState
 from docmill.domain.turns import FEW, Line, Turns
 from docmill.engine.turns import Seat, claim
 from docmill.store import Op, Statement, Store, claims, documents, jobs
+from docmill.store.claims import Held
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
@@ -22,11 +23,17 @@ PAGE = weight(Priority.STANDARD, JobKind.PAGE)
 
 
 def flood(
-    org_id: str, count: int, *, priority: Priority = Priority.STANDARD, since: datetime = NOW, due: datetime = NOW
+    org_id: str,
+    count: int,
+    *,
+    priority: Priority = Priority.STANDARD,
+    since: datetime = NOW,
+    due: datetime = NOW,
+    calls_llm: bool = False,
 ) -> Callable[[], Op[None]]:
     """So many pages of an organization's document, in line since then."""
     document = Document(
-        id=f"doc_{org_id}_{priority.value}",
+        id=f"doc_{org_id}_{priority.value}_{calls_llm}",
         org_id=org_id,
         mode=Mode.TEST,
         filename="a.pdf",
@@ -39,7 +46,7 @@ def flood(
 
     def page(number: int) -> Job:
         return Job(
-            id=f"job_{org_id}_{priority.value}_{number:04}",
+            id=f"job_{org_id}_{priority.value}_{number:04}" + calls_llm * "_llm",
             kind=JobKind.PAGE,
             org_id=org_id,
             run_id="",
@@ -53,15 +60,18 @@ def flood(
 
     def op() -> Op[None]:
         yield from documents.insert(document)
-        yield from jobs.insert([(page(number), weight(priority, JobKind.PAGE)) for number in range(count)])
+        its_weight = weight(priority, JobKind.PAGE, calls_llm=calls_llm)
+        yield from jobs.insert([(page(number), its_weight) for number in range(count)])
 
     return op
 
 
-async def deal(store: Store, window: int, turns: Turns | None = None, now: datetime = NOW) -> Sequence[Seat]:
+async def deal(
+    store: Store, window: int, turns: Turns | None = None, now: datetime = NOW, *, llm_window: int | None = None
+) -> Sequence[Seat]:
     """One claim."""
     memory = turns or Turns()
-    seats = list(await store.write(lambda: claim(memory, now, LATER, window)))
+    seats = list(await store.write(lambda: claim(memory, now, LATER, window, llm_window)))
     memory.served(seat.job.org_id for seat in seats)
     return seats
 
@@ -105,6 +115,27 @@ async def test_many_floods_do_not_shut_the_express_lane(store: Store) -> None:
     assert (seat.job.org_id, seat.express) == ("org_b", True)
 
 
+async def test_jobs_that_wait_for_a_language_model_delay_no_page(store: Store) -> None:
+    """They have a window of their own, shared by those who want it; a full one is full for them alone."""
+    await store.write(flood("org_a", 50, priority=Priority.INTERACTIVE, calls_llm=True))
+    await store.write(flood("org_b", 50, priority=Priority.INTERACTIVE, calls_llm=True))
+    seats = await deal(store, 10, llm_window=4)
+    assert [(seat.calls_llm, seat.express) for seat in seats] == [(True, False)] * 4
+    assert Counter(owners(seats)) == {"org_a": 2, "org_b": 2}
+    await store.write(flood("org_a", 30, priority=Priority.BULK))
+    pages = await deal(store, 10, llm_window=4)
+    assert (len(pages), {seat.calls_llm for seat in pages}) == (FEW + 10, {False})
+    assert await store.read(claims.held) == Held(usual={"org_a": FEW + 10}, llm={"org_a": 2, "org_b": 2})
+    assert await deal(store, 10, llm_window=4) == []
+
+
+async def test_without_a_language_model_its_jobs_go_with_the_others(store: Store) -> None:
+    """A worker then says that there is none; with one, but no worker that has it, they wait."""
+    await store.write(flood("org_a", 3, calls_llm=True))
+    assert await deal(store, 10, llm_window=0) == []
+    assert [seat.calls_llm for seat in await deal(store, 10)] == [False] * 3
+
+
 async def test_an_urgent_flood_keeps_no_bulk_page_waiting(store: Store) -> None:
     """Priority orders what comes after everybody's first few jobs."""
     await store.write(flood("org_a", 100, priority=Priority.INTERACTIVE))
@@ -133,7 +164,7 @@ async def test_who_comes_later_catches_up(store: Store) -> None:
     for _ in range(5 + FEW):
         await finish(store, [held.pop(0)])
         assert "org_a" not in owners(await deal(store, 10, turns))
-    assert await store.read(claims.held) == {"org_a": 5, "org_b": 5}
+    assert await store.read(claims.held) == Held(usual={"org_a": 5, "org_b": 5}, llm={})
 
 
 async def test_what_one_does_not_want_is_for_others(store: Store) -> None:
@@ -182,7 +213,7 @@ async def test_nothing_is_published_without_a_window(store: Store) -> None:
     """While no worker lives, jobs wait in the record."""
     await store.write(flood("org_a", 3))
     assert await deal(store, 0) == []
-    assert await store.read(claims.held) == {}
+    assert await store.read(claims.held) == Held(usual={}, llm={})
 
 
 async def test_many_lines_take_more_than_one_claim(store: Store) -> None:
@@ -206,7 +237,7 @@ async def test_a_line_gives_its_jobs_once(store: Store) -> None:
         for job in await store.write(lambda: claims.take(line, NOW, LATER, count))  # noqa: B023 - awaited at once
     ]
     assert sorted(taken) == [f"job_org_a_standard_{number:04}" for number in range(5)]
-    assert await store.read(claims.held) == {"org_a": 5}
+    assert await store.read(claims.held) == Held(usual={"org_a": 5}, llm={})
     assert await store.read(lambda: claims.lines(NOW)) == []
 
 

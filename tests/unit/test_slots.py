@@ -14,12 +14,14 @@ from docmill.worker import slots
 from docmill.worker.executor import Executor
 from docmill.worker.slots import Slots
 
-A, B, QUICK = (cast("Executor", name) for name in ("a", "b", "quick"))  # they are only told apart here
+A, B, QUICK, LLM = (cast("Executor", name) for name in ("a", "b", "quick", "llm"))  # they are only told apart here
 
 
-def job(org_id: str = "org_a", *, express: bool = False, kind: JobKind = JobKind.PAGE) -> JobMessage:
+def job(
+    org_id: str = "org_a", *, express: bool = False, kind: JobKind = JobKind.PAGE, calls_llm: bool = False
+) -> JobMessage:
     """A job of an organization."""
-    return JobMessage(job_id="job", attempt=1, kind=kind, org_id=org_id, express=express)
+    return JobMessage(job_id="job", attempt=1, kind=kind, org_id=org_id, express=express, calls_llm=calls_llm)
 
 
 @dataclass
@@ -67,10 +69,12 @@ async def settle() -> None:
 
 
 @asynccontextmanager
-async def jobs_at(*executors: Executor, quick: tuple[Executor, ...] = ()) -> AsyncIterator[Jobs]:
+async def jobs_at(
+    *executors: Executor, quick: tuple[Executor, ...] = (), llm: tuple[Executor, ...] = ()
+) -> AsyncIterator[Jobs]:
     """Jobs for these children."""
     async with AsyncExitStack() as stack:
-        jobs = Jobs(Slots(executors, quick))
+        jobs = Jobs(Slots(executors, quick, llm))
         stack.push_async_callback(jobs.cancel_all)
         yield jobs
 
@@ -199,3 +203,16 @@ async def test_a_document_stays_with_its_child() -> None:
         await jobs.end("one")
         await jobs.ask("three", job(), "doc")
         assert jobs.begun[2:] == ["three@a"]
+
+
+async def test_a_job_that_calls_a_language_model_takes_no_other_child() -> None:
+    """It waits for its own kind, however many others are free; and others never get one of these."""
+    async with jobs_at(A, quick=(QUICK,), llm=(LLM,)) as jobs:
+        await jobs.ask("call", job(kind=JobKind.DOCUMENT, calls_llm=True))
+        await jobs.ask("call2", job(kind=JobKind.DOCUMENT, calls_llm=True))
+        await jobs.ask("flow", job(kind=JobKind.DOCUMENT))
+        await jobs.ask("page", job())
+        await jobs.ask("page2", job())
+        assert jobs.begun == ["call@llm", "flow@quick", "page@a"]
+        await jobs.end("call")
+        assert jobs.begun[3:] == ["call2@llm"]

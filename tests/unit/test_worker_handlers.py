@@ -18,7 +18,7 @@ from docmill.domain.pages import Unit
 from docmill.worker import facts, faults
 from docmill.worker.cache import DocumentCache
 from docmill.worker.frames import Frame
-from docmill.worker.handlers import DocumentHandler, PageHandler, RenderHandler
+from docmill.worker.handlers import DocumentHandler, PageHandler, RenderHandler, Timeouts
 from docmill.worker.page_cache import PageCache
 
 JOB = JobMessage(job_id="job", attempt=1, kind=JobKind.PAGE, org_id="org1", blob_key="doc", sha256="", page=1)
@@ -96,7 +96,7 @@ async def test_files_in_a_pdf_that_no_child_can_bear_cost_only_themselves(
 
     definition = {"steps": [{"id": "f", "nodeType": "extract", "config": {"schema": {}}}]}
     job = replace(JOB, kind=JobKind.DOCUMENT, run_id="run", media_type=media_type, definition=definition)
-    handled = DocumentHandler(blobs, cache, 1.0).handle(job, ask)
+    handled = DocumentHandler(blobs, cache, Timeouts(document=1.0)).handle(job, ask)
     if media_type == "image/png":
         await handled
         assert ["path" in request for request in asked] == [False]
@@ -126,14 +126,14 @@ async def test_a_step_that_wants_no_embedded_data_costs_no_download(
         job = replace(
             JOB, kind=JobKind.DOCUMENT, run_id="run", media_type="application/pdf", definition={"steps": [step]}
         )
-        await DocumentHandler(blobs, cache, 1.0).handle(job, ask)
+        await DocumentHandler(blobs, cache, Timeouts(document=1.0)).handle(job, ask)
     assert not any("path" in request for request in asked)
 
 
 NAN = float("nan")
 PAGE = {"engine": "paddle", "confidence": 0.9, "words": 3, "engine_ms": 7, "fingerprint": "f"}
 PROBE = {"media_type": "application/pdf", "pages": [[595.0, 842.0, "pt"]]}
-STEPS = {"steps": [["read", "parse", 12]]}
+STEPS = {"steps": [["read", "parse", 12, 100, 20]]}
 
 
 @pytest.mark.parametrize(
@@ -149,9 +149,17 @@ STEPS = {"steps": [["read", "parse", 12]]}
         *((facts.probe_facts, PROBE | {"pages": [[side, 1, "pt"]]}) for side in (-1, NAN, 1e300, "595", None)),
         *((facts.probe_facts, PROBE | {"pages": [[1, 1, unit]]}) for unit in ("inch", 7, None)),
         (facts.probe_facts, PROBE | {"pages": [[1, 1, "pt"]] * 100_001}),
-        *((facts.step_facts, {"steps": value}) for value in (None, [["read", "parse"]], [["read", "parse", -1]])),
-        *((facts.step_facts, {"steps": [[name, "parse", 1]]}) for name in (None, 7, "x" * 201)),
-        (facts.step_facts, {"steps": [["read", "parse", 1]] * 1001}),
+        *(
+            (facts.step_facts, {"steps": value})
+            for value in (
+                None,
+                [["read", "parse", 1]],
+                [["read", "parse", -1, 0, 0]],
+                [["read", "parse", 1, 0, 10**12]],
+            )
+        ),
+        *((facts.step_facts, {"steps": [[name, "parse", 1, 0, 0]]}) for name in (None, 7, "x" * 201)),
+        (facts.step_facts, {"steps": [["read", "parse", 1, 0, 0]] * 1001}),
         *(
             (_parts, {"pages": pages, "sizes": sizes})
             for pages, sizes in (
@@ -191,7 +199,9 @@ def test_what_can_be_is_believed() -> None:
     assert facts.probe_facts(PROBE).pages == (PageSize(width=595.0, height=842.0, unit=Unit.POINT),)
     assert _parts({"pages": [{"a": 1}, {"b": 2}], "sizes": [0, 5]}) == [Frame({"a": 1}), Frame({"b": 2}, b"12345")]
     assert (facts.batch_size({}), facts.batch_size({"batch_size": 0}), facts.batch_size({"batch_size": 8})) == (1, 1, 8)
-    assert facts.step_facts(STEPS) == (StepFacts(step_id="read", node_type="parse", duration_ms=12),)
+    assert facts.step_facts(STEPS) == (
+        StepFacts(step_id="read", node_type="parse", duration_ms=12, input_tokens=100, output_tokens=20),
+    )
 
 
 @pytest.mark.parametrize(

@@ -68,3 +68,14 @@ def test_the_rate_of_a_burst_is_forgotten_with_it() -> None:
     clock.now += 3
     workers.saw(Beat(worker_id="a", slots=2))
     assert workers.window == 5
+
+
+def test_calls_of_a_language_model_have_a_window_of_their_own() -> None:
+    """One in each child that waits for answers and one ahead, whatever the rate of pages; none without such children."""
+    clock = Clock()
+    workers = workers_at(clock)
+    assert workers.llm_window == 0
+    workers.saw(Beat(worker_id="b", slots=2, llm_slots=3))
+    assert (workers.llm_window, workers.slots) == (6, 4)
+    clock.now += 11
+    assert workers.llm_window == 0

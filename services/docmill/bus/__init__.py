@@ -11,6 +11,7 @@ from docmill.domain.messages import Attempt, Beat, Hint, JobMessage, JobResult
 
 __all__ = [
     "ANSWER_SECONDS",
+    "LLM_POOL",
     "Bus",
     "BusUnavailable",
     "JobDelivery",
@@ -19,6 +20,7 @@ __all__ = [
     "ResultDelivery",
     "ResultSource",
     "WantedAnswer",
+    "pool_of_job",
 ]
 
 ANSWER_SECONDS = 2.0
@@ -26,6 +28,15 @@ ANSWER_SECONDS = 2.0
 
 WantedAnswer = Callable[[Sequence[Attempt]], Awaitable[Collection[Attempt]]]
 """Picks those attempts that are still to be done."""
+
+
+LLM_POOL = "llm"
+"""The pool of workers that have a language model."""
+
+
+def pool_of_job(job: JobMessage) -> str:
+    """Jobs that call a language model go to the workers that have one, all others to any."""
+    return LLM_POOL if job.calls_llm else "cpu"
 
 
 class BusUnavailable(ConnectionError):

@@ -70,6 +70,7 @@ def encode_job(job: JobMessage) -> bytes:
         output_schema=_to_json(job.output_schema),
         variables=_to_json(job.variables),
         express=job.express,
+        calls_llm=job.calls_llm,
         trace=job.trace,
     )
     if job.deadline is not None:
@@ -101,6 +102,7 @@ def decode_job(data: bytes) -> JobMessage:
             variables=_from_json(message.variables),
             deadline=message.deadline.ToDatetime(tzinfo=UTC) if message.HasField("deadline") else None,
             express=message.express,
+            calls_llm=message.calls_llm,
             trace=dict(message.trace),
         )
     except (DecodeError, KeyError, ValueError) as error:
@@ -144,7 +146,13 @@ def encode_result(result: JobResult) -> bytes:
             pb.DocumentFacts(
                 output_key=result.document.output_key,
                 steps=[
-                    pb.StepFacts(step_id=s.step_id, node_type=s.node_type, duration_ms=s.duration_ms)
+                    pb.StepFacts(
+                        step_id=s.step_id,
+                        node_type=s.node_type,
+                        duration_ms=s.duration_ms,
+                        input_tokens=s.input_tokens,
+                        output_tokens=s.output_tokens,
+                    )
                     for s in result.document.steps
                 ],
             )
@@ -193,7 +201,9 @@ def decode_hint(data: bytes) -> Hint:
 
 def encode_beat(beat: Beat) -> bytes:
     """The payload of a beat."""
-    return pb.Beat(worker_id=beat.worker_id, slots=beat.slots, holding=_holdings(beat.holding)).SerializeToString()
+    return pb.Beat(
+        worker_id=beat.worker_id, slots=beat.slots, holding=_holdings(beat.holding), llm_slots=beat.llm_slots
+    ).SerializeToString()
 
 
 def decode_beat(data: bytes) -> Beat:
@@ -202,7 +212,12 @@ def decode_beat(data: bytes) -> Beat:
         message = pb.Beat.FromString(data)
     except DecodeError as error:
         raise Unreadable("not a beat of this release") from error
-    return Beat(worker_id=message.worker_id, slots=message.slots, holding=_attempts(message.holding))
+    return Beat(
+        worker_id=message.worker_id,
+        slots=message.slots,
+        holding=_attempts(message.holding),
+        llm_slots=message.llm_slots,
+    )
 
 
 def encode_question(attempts: Iterable[Attempt]) -> bytes:
@@ -270,7 +285,14 @@ def _document_of(message: pb.DocumentFacts) -> DocumentFacts:
     return DocumentFacts(
         output_key=message.output_key,
         steps=tuple(
-            StepFacts(step_id=s.step_id, node_type=s.node_type, duration_ms=s.duration_ms) for s in message.steps
+            StepFacts(
+                step_id=s.step_id,
+                node_type=s.node_type,
+                duration_ms=s.duration_ms,
+                input_tokens=s.input_tokens,
+                output_tokens=s.output_tokens,
+            )
+            for s in message.steps
         ),
     )
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from docmill.bus import ANSWER_SECONDS, BusUnavailable, Publication, codec
+from docmill.bus import ANSWER_SECONDS, BusUnavailable, Publication, codec, pool_of_job
 from docmill.bus.listeners import Registry, ResetListeners, tell
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ class MemoryBroker:
 class MemoryBus:
     """`docmill.bus.Bus` on a broker of this process."""
 
-    def __init__(self, broker: MemoryBroker, *, pool_of: Callable[[JobMessage], str] = lambda _: "cpu") -> None:
+    def __init__(self, broker: MemoryBroker, *, pool_of: Callable[[JobMessage], str] = pool_of_job) -> None:
         """`pool_of` says which pool's queue a job goes to."""
         self.resets = ResetListeners()
         self.hints: Registry[Callable[[Hint], None]] = Registry()

@@ -10,7 +10,7 @@ import structlog
 from nats.errors import MaxPayloadError
 from nats.js.errors import NoStreamResponseError
 
-from docmill.bus import BusUnavailable, Publication, codec
+from docmill.bus import BusUnavailable, Publication, codec, pool_of_job
 from docmill.bus.connection import BUS_ERRORS, Connection
 from docmill.bus.listeners import Registry, tell
 from docmill.bus.publisher import Outgoing, Publisher
@@ -34,10 +34,6 @@ __all__ = ["NatsBus"]
 log = structlog.get_logger(__name__)
 
 _PING_SECONDS = 2
-
-
-def _everything_to_cpu(job: JobMessage) -> str:  # noqa: ARG001 - a routing function takes the job
-    return "cpu"
 
 
 class NatsBus:
@@ -67,7 +63,7 @@ class NatsBus:
         ack_wait: float = 10.0,
         max_deliver: int = 5,
         timeout: float = 10.0,  # noqa: ASYNC109 - bounds several steps
-        pool_of: Callable[[JobMessage], str] = _everything_to_cpu,
+        pool_of: Callable[[JobMessage], str] = pool_of_job,
     ) -> Self:
         """Connect to `nats://[user:password@]host:port` (a cluster: several, divided by commas).
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import secrets
 import shutil
 import signal
@@ -110,6 +111,7 @@ class NatsServer:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
+                env={name: value for name, value in os.environ.items() if not name.startswith("DOCMILL_")},  # secrets
                 start_new_session=True,  # a Ctrl-C on the terminal is the supervisor's business
                 preexec_fn=before_exec(),
             )

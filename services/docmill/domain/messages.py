@@ -44,6 +44,8 @@ class JobMessage:
     deadline: datetime | None = None
     express: bool = False
     """It must not stand behind a flood: it goes on the express lane, and workers start it first."""
+    calls_llm: bool = False
+    """Its flow calls a language model (DOCUMENT): it waits on a network, in a lane of its own."""
     trace: Mapping[str, str] = field(default_factory=dict)
     """W3C trace context headers."""
 
@@ -151,3 +153,5 @@ class Beat:
     slots: int
     holding: Sequence[Attempt] = ()
     """Every job fetched and not yet answered: their leases go on."""
+    llm_slots: int = 0
+    """Jobs that call a language model which it can hold beside these."""

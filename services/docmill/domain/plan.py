@@ -81,9 +81,16 @@ def after_page(run: Run, on_failure: OnPageFailure) -> Step:
     return Step.ASSEMBLE if run.pages_done + run.pages_failed >= total else Step.WAIT
 
 
-def weight(priority: Priority, kind: JobKind) -> int:
-    """Dispatch order, lowest first: by priority, and within one what lets runs begin and end before more pages."""
-    return priority.rank * 2 + (kind is JobKind.PAGE)
+WEIGHTS = 2 * len(Priority)
+"""How many weights there are; jobs that call a language model have as many again, from here on."""
+
+
+def weight(priority: Priority, kind: JobKind, *, calls_llm: bool = False) -> int:
+    """Dispatch order, lowest first: by priority, and within one what lets runs begin and end before more pages.
+
+    Jobs that call a language model wait on a network and not for each other: they stand in lines of their own.
+    """
+    return priority.rank * 2 + (kind is JobKind.PAGE) + calls_llm * WEIGHTS
 
 
 def _listed(names: Sequence[str]) -> str:

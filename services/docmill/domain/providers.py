@@ -7,7 +7,7 @@ from typing import Any
 
 from docmill.domain.schemas import invalid
 
-__all__ = ["LLM", "calls_llm", "check_model_options", "model_of"]
+__all__ = ["LLM", "calls_llm", "check_model_options", "model_of", "references"]
 
 LLM = "llm"
 """The language model of this installation."""
@@ -44,17 +44,17 @@ def model_of(reference: str, models: Sequence[str]) -> str | None:
 
 def calls_llm(definition: Any) -> bool:
     """Whether any step of a flow's definition, however deep, names a language model."""
-    return any(reference == LLM or ":" in reference for reference in _references(definition))
+    return any(reference == LLM or ":" in reference for reference in references(definition))
 
 
-def _references(node: Any) -> Iterator[str]:
+def references(node: Any) -> Iterator[str]:
     """Every `providerRef`, in the steps and in flows within them; schemas are not looked into."""
     if isinstance(node, Mapping):
         for name, child in node.items():
             if name == "providerRef" and isinstance(child, str):
                 yield child
             elif name != "schema":
-                yield from _references(child)
+                yield from references(child)
     elif isinstance(node, list | tuple):
         for child in node:
-            yield from _references(child)
+            yield from references(child)

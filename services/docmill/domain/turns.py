@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heapify, heapreplace
 
+from docmill.domain.plan import WEIGHTS
+
 FEW = 2
 """Jobs in hand up to which an organization's next one goes on the express lane: it never stands behind a flood."""
 
@@ -20,6 +22,11 @@ class Line:
     priority: int
     """As `docmill.domain.plan.weight` has it; lowest first."""
     org_id: str
+
+    @property
+    def calls_llm(self) -> bool:
+        """Whether its jobs call a language model."""
+        return self.priority >= WEIGHTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -119,13 +119,21 @@ def document_made(run: Run, recipe: Recipe, result: JobResult, now: datetime) ->
     steps = [
         NewEvent(
             kind=EventKind.STEP_DONE,
-            payload={"step": step.step_id, "nodeType": step.node_type, "durationMs": step.duration_ms},
+            payload={
+                "step": step.step_id,
+                "nodeType": step.node_type,
+                "durationMs": step.duration_ms,
+                **({"tokens": step.tokens} if step.tokens else {}),
+            },
         )
         for step in facts.steps
         if step.step_id != recipe.read_step_id
     ]
     done = run.steps_run + len(steps)
-    to = replace(run, state=RunState.SUCCEEDED, output_key=facts.output_key, step="", steps_run=done)
+    tokens = run.tokens_used + sum(step.tokens for step in facts.steps)
+    to = replace(
+        run, state=RunState.SUCCEEDED, output_key=facts.output_key, step="", steps_run=done, tokens_used=tokens
+    )
     return (yield from _end(run, to, recipe, steps, now))
 
 
@@ -144,7 +152,9 @@ def later(now: datetime, seconds: float) -> datetime:
     return now + timedelta(seconds=seconds)
 
 
-def new_job(kind: JobKind, run: Run, document_id: str, now: datetime, *, page: int = 0) -> tuple[Job, int]:
+def new_job(
+    kind: JobKind, run: Run, document_id: str, now: datetime, *, page: int = 0, calls_llm: bool = False
+) -> tuple[Job, int]:
     """A READY job of the run and its dispatch weight."""
     job = Job(
         id=ids.new("job"),
@@ -159,7 +169,7 @@ def new_job(kind: JobKind, run: Run, document_id: str, now: datetime, *, page: i
         lease_until=None,
         created_at=now,
     )
-    return job, planning.weight(run.priority, kind)
+    return job, planning.weight(run.priority, kind, calls_llm=calls_llm)
 
 
 def _after_page(
@@ -169,7 +179,8 @@ def _after_page(
         case planning.Step.FAIL:
             return (yield from _end(run, replace(to, state=RunState.FAILED, fault=fault), recipe, events, now))
         case planning.Step.ASSEMBLE:
-            yield from jobs.insert([new_job(JobKind.DOCUMENT, run, run.document_id, now)])
+            document = new_job(JobKind.DOCUMENT, run, run.document_id, now, calls_llm=recipe.calls_llm)
+            yield from jobs.insert([document])
             step = recipe.first_document_step_id
             events = [*events, *_next_step(recipe, step)]
             read = run.steps_run + (recipe.definition.parse_step is not None)

@@ -11,6 +11,7 @@ from docmill.domain.errors import InvalidArgument
 from docmill.domain.flows import FlowDefinition, parse_definition
 from docmill.domain.models import FlowVersion, JsonObject
 from docmill.domain.plan import OnPageFailure
+from docmill.domain.providers import calls_llm
 from docmill.store import Op, flows
 
 log = structlog.get_logger(__name__)
@@ -24,6 +25,8 @@ class Recipe:
 
     version: FlowVersion
     definition: FlowDefinition
+    calls_llm: bool = False
+    """Whether its document job goes to workers that have a language model; not where the installation has none."""
 
     @property
     def read_options(self) -> JsonObject:
@@ -76,7 +79,9 @@ class Catalog:
     Operations call it from the store's threads: each access is one dict operation.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, has_llm: bool = False) -> None:
+        """`has_llm`: the installation has a language model."""
+        self._has_llm = has_llm
         self._recipes: OrderedDict[tuple[str, str, str], Recipe] = OrderedDict()
 
     def recipe(self, org_id: str, flow_id: str, version: str) -> Op[Recipe | None]:
@@ -88,7 +93,11 @@ class Catalog:
         found = yield from flows.get(org_id, flow_id, version)
         if found is None:
             return None
-        recipe = Recipe(version=found, definition=_parsed(found))
+        recipe = Recipe(
+            version=found,
+            definition=_parsed(found),
+            calls_llm=self._has_llm and calls_llm(found.definition),
+        )
         self._recipes[key] = recipe
         while len(self._recipes) > _KEPT:
             self._recipes.popitem(last=False)

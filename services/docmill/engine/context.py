@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -58,6 +58,8 @@ class EngineOptions:
     """How long somebody waits for the picture of a page that a worker has yet to make."""
     last_use: timedelta = timedelta(seconds=5)
     """How often it is written when keys were used last."""
+    llm_models: Sequence[str] = ()
+    """Language models that flows may name; the first is `llm`. Where there are none, the catalog must know that too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -100,7 +100,9 @@ def claim(ctx: Context, now: datetime) -> Op[list[JobMessage]]:
     """Lease what is due, in fair order as far as there is room, and put together what workers need to know."""
     for short in ctx.afloat:
         yield from claims.afloat(short, now + ctx.options.lease)
-    seats = yield from turns.claim(ctx.turns, now, now + ctx.options.publishing, ctx.workers.window)
+    workers = ctx.workers
+    llm_window = workers.llm_window if ctx.options.llm_models else None
+    seats = yield from turns.claim(ctx.turns, now, now + ctx.options.publishing, workers.window, llm_window)
     messages = []
     for seat in seats:
         job, recipe = seat.job, None
@@ -140,6 +142,7 @@ def _message(seat: Seat, recipe: Recipe | None, page_keys: Sequence[str]) -> Job
         variables=job.variables if document_job else {},
         deadline=job.deadline,
         express=seat.express,
+        calls_llm=seat.calls_llm,
         trace={"traceparent": f"00-{job.trace_id}-{job.trace_id[:16]}-01"} if job.trace_id else {},
     )
 

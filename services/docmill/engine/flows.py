@@ -9,6 +9,7 @@ from docmill.domain.errors import AlreadyExists, InvalidArgument, NotFound, Reas
 from docmill.domain.flow_specs import FlowSpec
 from docmill.domain.flows import parse_version
 from docmill.domain.models import Caller, Flow, FlowVersion
+from docmill.domain.providers import LLM, model_of
 from docmill.domain.schemas import invalid
 from docmill.engine import page_tokens
 from docmill.engine.catalog import Recipe
@@ -68,7 +69,7 @@ async def get_recipe(ctx: Context, caller: Caller, flow_id: str, version: str) -
 
 async def create_flow(ctx: Context, caller: Caller, spec: FlowSpec) -> FlowVersion:
     """Publish a version for the caller's organization. InvalidArgument for what would fail inside every run."""
-    _check_providers(spec)
+    _check_providers(spec, ctx.options.llm_models)
     check_schema(spec.input_schema, "inputSchema")
     check_schema(spec.output_schema, "outputSchema")
     version = spec.published(org_id=caller.org_id, at=ctx.now())
@@ -94,11 +95,12 @@ async def publish_builtin(ctx: Context, specs: Iterable[FlowSpec]) -> None:
     await ctx.store.write(insert_all)
 
 
-def _check_providers(spec: FlowSpec) -> None:
-    known = default_providers()
+def _check_providers(spec: FlowSpec, models: Sequence[str]) -> None:
+    known = [*default_providers(), *([LLM] if models else [])]
     for number, step in enumerate(spec.definition.steps):
         config = f"definition.steps[{number}].config"
-        if step.node_type == "extract" and step.provider and step.provider not in known:
+        extracts = step.node_type in {"extract", "categorize"} and bool(step.provider)
+        if extracts and step.provider not in known and model_of(step.provider, models) is None:
             message = f"there is no provider {step.provider}; there is {', '.join(known)}"
             raise invalid(f"{config}.providerRef", message)
         if step.node_type == "parse" and step.provider not in _READERS:

@@ -65,7 +65,12 @@ async def get_steps(ctx: Context, run: Run) -> Sequence[StepFacts]:
         known = event.payload.get("durationMs")
         took = known if known is not None else round((event.at - (began or event.at)).total_seconds() * 1000)
         steps.append(
-            StepFacts(step_id=event.payload["step"], node_type=event.payload["nodeType"], duration_ms=max(0, took))
+            StepFacts(
+                step_id=event.payload["step"],
+                node_type=event.payload["nodeType"],
+                duration_ms=max(0, took),
+                input_tokens=event.payload.get("tokens", 0),  # the record has the sum of both only
+            )
         )
     return steps
 

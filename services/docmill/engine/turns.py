@@ -6,8 +6,9 @@ an urgent one, delays nobody else's single page.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from docmill.domain.turns import FEW, Line, Turns, room, shares
@@ -24,21 +25,33 @@ class Seat:
 
     job: ClaimedJob
     express: bool
+    calls_llm: bool = False
 
 
-def claim(turns: Turns, now: datetime, lease_until: datetime, window: int) -> Op[Sequence[Seat]]:
-    """READY -> PUBLISHED for jobs that are due, in the order in which to publish them; `window` in hand on each lane."""
-    if window <= 0:
+def claim(
+    turns: Turns, now: datetime, lease_until: datetime, window: int, llm_window: int | None = None
+) -> Op[Sequence[Seat]]:
+    """READY -> PUBLISHED for jobs that are due, in the order in which to publish them; `window` in hand on each lane.
+
+    Jobs that call a language model have a lane and a window of their own: however long they wait, they delay no page.
+    None for an installation that has no model (any more): then they go with the others, to be told so.
+    """
+    if window <= 0 and not llm_window:
         return ()
-    held = dict((yield from claims.held()))
-    left = room(window, held)
-    if left.express <= 0 and left.normal <= 0:
+    held = yield from claims.held()
+    usual = held.usual if llm_window is not None else Counter(held.usual) + Counter(held.llm)
+    left = room(window, usual)
+    left_llm = (llm_window or 0) - sum(held.llm.values())
+    if left.express <= 0 and left.normal <= 0 and left_llm <= 0:
         return ()
     lines = sorted((yield from claims.lines(now)), key=lambda line: (line.priority, turns.last(line.org_id)))
-    deal = _Deal(held, lines, now, lease_until)
+    of_llm = [line for line in lines if line.calls_llm and llm_window is not None]
+    deal = _Deal(dict(usual), [line for line in lines if line not in of_llm], now, lease_until)
     yield from deal.express(left.express)
     yield from deal.normal(min(left.normal, _BATCH))
-    return deal.seats
+    calls = _Deal(dict(held.llm), of_llm, now, lease_until)
+    yield from calls.normal(min(left_llm, _BATCH))
+    return [*deal.seats, *(replace(seat, calls_llm=True) for seat in calls.seats)]
 
 
 class _Deal:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 from docmill.domain.messages import Beat
 
@@ -19,14 +19,14 @@ class Workers:
     """Signs of life and a moving rate, kept in memory only: a restart learns them again within seconds."""
 
     clock: Callable[[], float] = time.monotonic
-    _seen: dict[str, tuple[int, float]] = field(default_factory=dict)
+    _seen: dict[str, tuple[Beat, float]] = field(default_factory=dict)
     _rate: float = 0.0
     _counted: int = 0
     _since: float = 0.0
 
     def saw(self, beat: Beat) -> None:
         """A worker lives."""
-        self._seen[beat.worker_id] = (beat.slots, self.clock())
+        self._seen[beat.worker_id] = (replace(beat, holding=()), self.clock())
 
     def ended(self, jobs: int) -> None:
         """So many jobs just ended."""
@@ -36,10 +36,18 @@ class Workers:
     @property
     def slots(self) -> int:
         """Jobs that the living workers can do at the same time."""
+        return sum(beat.slots for beat in self._living())
+
+    @property
+    def llm_window(self) -> int:
+        """How many jobs that call a language model may be published at a time: one a slot, and one ahead."""
+        return min(2 * sum(beat.llm_slots for beat in self._living()), _LARGEST_WINDOW)
+
+    def _living(self) -> Sequence[Beat]:
         horizon = self.clock() - _ALIVE
         for worker_id in [name for name, (_, seen) in self._seen.items() if seen < horizon]:
             del self._seen[worker_id]
-        return sum(slots for slots, _ in self._seen.values())
+        return [beat for beat, _ in self._seen.values()]
 
     @property
     def window(self) -> int:

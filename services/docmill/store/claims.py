@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from docmill.domain.models import JobKind, JsonObject
+from docmill.domain.plan import WEIGHTS
 from docmill.domain.turns import Line
 from docmill.store import Many, Op, Row, Statement
 from docmill.store._codec import load, micros, moment
@@ -40,24 +41,42 @@ class ClaimedJob:
     """Where the picture goes (RENDER)."""
 
 
-def held() -> Op[Mapping[str, int]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
     """Jobs on the bus or in workers' hands, by organization."""
-    rows = yield Statement("SELECT org_id, count(*) FROM jobs WHERE state = 'PUBLISHED' GROUP BY org_id")
-    return {row[0]: int(row[1]) for row in rows}
 
+    usual: Mapping[str, int]
+    llm: Mapping[str, int]
+    """Those that call a language model."""
+
+
+def held() -> Op[Held]:
+    """Who has what in hand."""
+    rows = yield Statement(
+        "SELECT org_id, sum(CASE WHEN priority < $1 THEN 1 ELSE 0 END), count(*) "
+        "FROM jobs WHERE state = 'PUBLISHED' GROUP BY org_id",
+        (WEIGHTS,),
+    )
+    counts = [(row[0], int(row[1]), int(row[2])) for row in rows]
+    return Held(
+        usual={org_id: usual for org_id, usual, _ in counts if usual},
+        llm={org_id: both - usual for org_id, usual, both in counts if both > usual},
+    )
+
+
+_RANKS = " UNION ALL ".join(f"SELECT {rank} AS priority" for rank in range(2 * WEIGHTS))
 
 # A loose scan of `ix_jobs_ready`: from each (priority, organization) to the next, past however many jobs each has.
-_SCAN = """
+_SCAN = f"""
 WITH RECURSIVE line (priority, org_id) AS (
     SELECT ranks.priority, (SELECT min(org_id) FROM jobs WHERE state = 'READY' AND priority = ranks.priority)
-    FROM (SELECT 0 AS priority UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4
-          UNION ALL SELECT 5) AS ranks
+    FROM ({_RANKS}) AS ranks
     UNION ALL
     SELECT line.priority, (SELECT min(jobs.org_id) FROM jobs
                            WHERE jobs.state = 'READY' AND jobs.priority = line.priority AND jobs.org_id > line.org_id)
     FROM line WHERE line.org_id IS NOT NULL
 )
-"""
+"""  # noqa: S608 - constant texts
 
 _LINES = f"""
 {_SCAN}

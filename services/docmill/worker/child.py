@@ -11,6 +11,9 @@ It gets requests as frames on standard input and answers each with one frame on 
     document  {definition, output_schema, variables, path?, media_type?, files_problem?,
                sizes: [bytes or null, ...]} + pages    -> {steps: [[id, node type, ms], ...]} + output
 
+While it works on a document, the child of a worker that has a language model may ask for an answer of it with a frame
+that is no reply: `{ask: question}`, answered with `{answers: [...]}` (see `docmill.worker.llm_desk`).
+
 A failure is {error: {reason, message, details, retryable}}, with a `traceback` for the log where it was unexpected.
 """
 
@@ -42,8 +45,16 @@ def main() -> None:
     give_way(int(start.header["niceness"]))
     from docmill.worker.reading import Reading  # noqa: PLC0415 - nothing of it is imported without a parent
 
+    def confer(header: dict[str, Any]) -> dict[str, Any]:
+        """Ask the worker for something while a request is under way."""
+        _send(replies, header, b"")
+        frame = frames.read(requests)
+        if frame is None:
+            os._exit(0)  # the worker has gone
+        return frame.header
+
     try:
-        work = Reading(start.header)
+        work = Reading(start.header, confer)
     except (EngineUnavailable, InvalidArgument) as error:
         _send(replies, {"unusable": str(error)}, b"")
         return

@@ -40,6 +40,7 @@ _MAX_TEXT = 200  # characters of a name
 _MAX_PAGES = 100_000
 _MAX_SIDE = 1e9  # pixels or points
 _MAX_WORDS = 100_000_000  # of a page
+_MAX_TOKENS = 1_000_000_000
 _MAX_STEPS = 1000
 _MAX_BATCH = 64
 _MAX_MODES = 20
@@ -80,8 +81,14 @@ def step_facts(header: Header) -> Sequence[StepFacts]:
     """`steps`."""
     with _checked():
         return tuple(
-            StepFacts(step_id=_text(step), node_type=_text(node), duration_ms=_count(duration, _MAX_MS))
-            for step, node, duration in _rows(header["steps"], _MAX_STEPS)
+            StepFacts(
+                step_id=_text(step),
+                node_type=_text(node),
+                duration_ms=_count(duration, _MAX_MS),
+                input_tokens=_count(given, _MAX_TOKENS),
+                output_tokens=_count(answered, _MAX_TOKENS),
+            )
+            for step, node, duration, given, answered in _rows(header["steps"], _MAX_STEPS)
         )
 
 

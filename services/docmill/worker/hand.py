@@ -12,6 +12,7 @@ from functools import partial
 from docmill.bus import JobDelivery
 from docmill.domain.errors import DeadlineExceeded, Reason
 from docmill.domain.messages import JobMessage
+from docmill.worker.lanes import Lane
 
 __all__ = ["Hand", "Stage"]
 
@@ -32,6 +33,8 @@ class Hand:
     delivery: JobDelivery
     since: float
     """When the work on it began (`time.monotonic()`)."""
+    lane: Lane = Lane.NORMAL
+    """Whose room it takes."""
     stage: Stage = Stage.FETCHED
     question: asyncio.Future[float | None] | None = None
     """The latest question whether it is still wanted: see `docmill.worker.wanted.Wanted.ask`."""

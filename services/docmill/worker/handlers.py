@@ -6,9 +6,10 @@ Outcomes have deterministic keys: an attempt that is made again writes the same 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from docmill.blobs import BlobNotFound, BlobStore
@@ -19,8 +20,10 @@ from docmill.domain.models import JobKind
 from docmill.worker import facts, faults
 from docmill.worker.cache import DocumentCache
 from docmill.worker.frames import Frame
+from docmill.worker.llm_desk import LlmDesk
 from docmill.worker.outages import asking_for
 from docmill.worker.page_cache import PageCache
+from docmill.worker.process import Helper
 
 __all__ = [
     "Ask",
@@ -42,8 +45,14 @@ _FETCHES = 8  # pages of one document at the same time
 class Ask(Protocol):
     """Have a child do one request once a slot is free; raises the `DocmillError` that becomes the job's fault."""
 
-    async def __call__(self, request: dict[str, Any], body: bytes = b"", *, seconds: float) -> Frame:
-        """The reply, at most so many `seconds` after a child took the request."""
+    async def __call__(
+        self, request: dict[str, Any], body: bytes = b"", *, seconds: float, helper: Helper | None = None
+    ) -> Frame:
+        """The reply, at most so many `seconds` after a child took the request; `helper` does what the child may ask for."""
+
+
+Work = Callable[[dict[str, Any], bytes], Awaitable[Frame]]
+"""A request to a child whose time is settled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,16 +80,18 @@ class Timeouts:
     page: float = 120.0
     document: float = 300.0
     render: float = 60.0
+    llm: float = 900.0
+    """More for a document whose flow calls a language model, all its calls together."""
 
 
 def handlers_of(
-    blobs: BlobStore, cache: DocumentCache, pages: PageCache, timeouts: Timeouts
+    blobs: BlobStore, cache: DocumentCache, pages: PageCache, timeouts: Timeouts, llm: LlmDesk | None = None
 ) -> Mapping[JobKind, Handler]:
-    """The handler of every kind of job."""
+    """The handler of every kind of job; `llm` is where children ask a language model."""
     return {
         JobKind.PROBE: ProbeHandler(cache, timeouts.probe),
         JobKind.PAGE: PageHandler(pages, cache, timeouts.page),
-        JobKind.DOCUMENT: DocumentHandler(blobs, cache, timeouts.document),
+        JobKind.DOCUMENT: DocumentHandler(blobs, cache, timeouts, llm),
         JobKind.RENDER: RenderHandler(blobs, cache, timeouts.render),
     }
 
@@ -143,10 +154,11 @@ class RenderHandler:
 class DocumentHandler:
     """Everything after the pages; the output is kept as `runs/{run_id}/output.json`."""
 
-    def __init__(self, blobs: BlobStore, cache: DocumentCache, timeout: float) -> None:
+    def __init__(self, blobs: BlobStore, cache: DocumentCache, timeouts: Timeouts, llm: LlmDesk | None = None) -> None:
         self._blobs = blobs
         self._cache = cache
-        self._timeout = timeout
+        self._timeouts = timeouts
+        self._llm = llm
         self._fetches = asyncio.Semaphore(_FETCHES)
 
     async def handle(self, job: JobMessage, ask: Ask) -> Outcome:
@@ -161,21 +173,28 @@ class DocumentHandler:
         }
         body = b"".join(page for page in pages if page is not None)
         async with self._original(job) as where:
-            reply = await self._run(ask, request, where, body)
+            reply = await self._run(self._asking(job, ask), request, where, body)
         key = f"runs/{job.run_id}/output.json"
         outcome = Outcome(document=DocumentFacts(output_key=key, steps=facts.step_facts(reply.header)))
         with asking_for(key):
             await self._blobs.put(key, reply.body)
         return outcome
 
-    async def _run(self, ask: Ask, request: dict[str, Any], where: dict[str, str], body: bytes) -> Frame:
+    def _asking(self, job: JobMessage, ask: Ask) -> Work:
+        """Ask a child for the flow; one that calls a language model has more time, and somebody to call it."""
+        if not job.calls_llm or self._llm is None:
+            return partial(ask, seconds=self._timeouts.document)
+        seconds = self._timeouts.document + self._timeouts.llm
+        return partial(ask, seconds=seconds, helper=self._llm.helper(self._timeouts.llm))
+
+    async def _run(self, ask: Work, request: dict[str, Any], where: dict[str, str], body: bytes) -> Frame:
         """The flow over the pages; once more without the files in a PDF if they are what a child cannot bear."""
         try:
-            return await ask({**request, **where}, body, seconds=self._timeout)
+            return await ask({**request, **where}, body)
         except faults.TryAgain as error:
             if where.get("media_type") != _PDF or error.reason not in _UNBEARABLE:
                 raise
-            return await ask({**request, "files_problem": error.message}, body, seconds=self._timeout)
+            return await ask({**request, "files_problem": error.message}, body)
 
     @asynccontextmanager
     async def _original(self, job: JobMessage) -> AsyncIterator[dict[str, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,7 +14,7 @@ from typing import Any
 import stamina
 import structlog
 
-from docmill.bus import Bus, BusUnavailable, JobDelivery, JobSource
+from docmill.bus import LLM_POOL, Bus, BusUnavailable, JobDelivery, JobSource
 from docmill.domain.errors import DocmillError, Fault, Reason
 from docmill.domain.messages import Beat, Hint, HintKind, JobResult
 from docmill.domain.models import JobKind
@@ -24,6 +24,8 @@ from docmill.worker.executor import Executor
 from docmill.worker.frames import Frame
 from docmill.worker.hand import Hand, Stage
 from docmill.worker.handlers import Handler, Outcome
+from docmill.worker.lanes import Lane, Lanes
+from docmill.worker.process import Helper
 from docmill.worker.slots import Slots
 from docmill.worker.stats import WorkerStats
 from docmill.worker.turns import Turns
@@ -80,24 +82,31 @@ class Worker:
         executors: Sequence[Executor],
         options: WorkerOptions,
         quick: Sequence[Executor] = (),
+        llm: Sequence[Executor] = (),
     ) -> None:
-        """`executors`: a child for each slot; `quick`: children beside them, for jobs that are no pages."""
+        """`executors`: a child for each slot; `quick`: children beside them, for jobs that are no pages.
+
+        `llm`: children for jobs that call a language model; without any the worker takes no such jobs.
+        """
         self.stats = WorkerStats()
         self._bus = bus
         self._handlers = handlers
-        self._executors = (*executors, *quick)
+        self._executors = (*executors, *quick, *llm)
+        self._llm = llm
         self._options = options
         self._wanted = Wanted(bus)
-        self._turns = Turns(Slots(executors, quick), self._wanted, answering=self._answering)
+        self._turns = Turns(Slots(executors, quick, llm), self._wanted, answering=self._answering)
         batch = min(options.max_batch, max((each.batch_size for each in executors), default=1))
         self._batches = Batches(self._turns, size=batch, window=options.batch_window)
         self._hands: set[Hand] = set()
         self._places = options.slots * batch
-        self._capacity = self._places * (1 + options.prefetch)
-        self._free = {False: self._capacity, True: self._capacity + _MORE_EXPRESS}  # by whether it is the express lane
-        self._most = sum(self._free.values()) + self._places * _MAX_ANSWERING
-        self._room = asyncio.Event()
-        self._room.set()
+        each = self._places * (1 + options.prefetch)
+        room = {
+            Lane.NORMAL: each,
+            Lane.EXPRESS: each + _MORE_EXPRESS,
+            Lane.LLM: len(llm) * (1 + options.prefetch),
+        }
+        self._lanes = Lanes(room, most=sum(room.values()) + self._places * _MAX_ANSWERING)
         self._stopping = False
         self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._cancelled: OrderedDict[str, None] = OrderedDict()
@@ -112,9 +121,8 @@ class Worker:
             stack.push_async_callback(self._wanted.aclose)
             stack.push_async_callback(self._batches.aclose)
             fetchers = []
-            for express in (True, False):
-                source = await stack.enter_async_context(self._bus.jobs(self._options.pool, express=express))
-                fetchers += [asyncio.create_task(self._fetch(source, express)) for _ in range(self._options.pulls)]
+            for lane, source in [each async for each in self._sources(stack)]:
+                fetchers += [asyncio.create_task(self._fetch(source, lane)) for _ in range(self._options.pulls)]
             watchers = [asyncio.create_task(watch()) for watch in (self._touch, self._beat, self._review)]
             stopped = asyncio.create_task(stop.wait())
             keepers = [each.keeper for each in self._executors if each.keeper is not None]
@@ -134,40 +142,38 @@ class Worker:
 
     # -- the fetch loop
 
-    async def _fetch(self, source: JobSource, express: bool) -> None:  # noqa: FBT001 - passed on as it is
-        """Ask for as many jobs as their lane has room for, share the room with its other pulls."""
-        share = -(-self._capacity // self._options.pulls)
-        while await self._has_room(express):
-            limit = min(self._free[express], share, self._most - len(self._hands))
-            self._occupy(express, limit)
+    async def _sources(self, stack: AsyncExitStack) -> AsyncIterator[tuple[Lane, JobSource]]:
+        """The queues that this worker fetches from."""
+        pool = self._options.pool
+        yield Lane.EXPRESS, await stack.enter_async_context(self._bus.jobs(pool, express=True))
+        yield Lane.NORMAL, await stack.enter_async_context(self._bus.jobs(pool, express=False))
+        if self._llm:
+            yield Lane.LLM, await stack.enter_async_context(self._bus.jobs(LLM_POOL))
+
+    async def _fetch(self, source: JobSource, lane: Lane) -> None:
+        """Ask for as many jobs as the lane has room for, share the room with its other pulls."""
+        share = self._lanes.share(lane, self._options.pulls)
+        while room := await self._lanes.room(lane):
+            limit = min(room, share)
+            self._lanes.occupy(lane, limit)
             taken = 0
             try:
                 for delivery in await source.fetch(limit, self._options.fetch_timeout):
                     taken += 1
-                    await self._accept(delivery)
+                    await self._accept(delivery, lane)
             finally:
-                self._occupy(express, taken - limit)
-
-    async def _has_room(self, express: bool) -> bool:  # noqa: FBT001 - as above
-        """Wait for it; False when there is nothing to fetch any more."""
-        while not self._stopping and (self._free[express] <= 0 or len(self._hands) >= self._most):
-            self._room.clear()
-            await self._room.wait()
-        return not self._stopping
-
-    def _occupy(self, express: bool, jobs: int) -> None:  # noqa: FBT001 - as above
-        self._free[express] -= jobs
-        self._room.set()
+                self._lanes.occupy(lane, taken - limit)
 
     def _answering(self, hand: Hand) -> None:
         hand.stage = Stage.ANSWERING
         if hand.takes_room:
             hand.takes_room = False
-            self._occupy(hand.job.express, -1)
+            self._lanes.occupy(hand.lane, -1)
 
-    async def _accept(self, delivery: JobDelivery) -> None:
-        hand = Hand(delivery, time.monotonic())
+    async def _accept(self, delivery: JobDelivery, lane: Lane) -> None:
+        hand = Hand(delivery, time.monotonic(), lane)
         self._hands.add(hand)
+        self._lanes.hold(1)
         hand.task = asyncio.create_task(self._work(hand))
         hand.task.add_done_callback(partial(self._put_down, hand))
         if self._stopping:
@@ -177,7 +183,8 @@ class Worker:
 
     def _put_down(self, hand: Hand, task: asyncio.Task[None]) -> None:
         self._hands.discard(hand)
-        self._occupy(hand.job.express, -1 if hand.takes_room else 0)
+        self._lanes.hold(-1)
+        self._lanes.occupy(hand.lane, -1 if hand.takes_room else 0)
         if not task.cancelled() and (error := task.exception()) and not self._broken.done():
             self._broken.set_exception(error)
 
@@ -249,14 +256,16 @@ class Worker:
                 f"The document could not be fetched, or its outcome kept, within {seconds:.0f} s",
             ) from error
 
-    async def _ask(self, hand: Hand, request: dict[str, Any], body: bytes = b"", *, seconds: float) -> Frame:
+    async def _ask(
+        self, hand: Hand, request: dict[str, Any], body: bytes = b"", *, seconds: float, helper: Helper | None = None
+    ) -> Frame:
         """Have the next free child do `request`: alone, or with other pages where the engine gains from it."""
         with self._paused(hand.transfer):
             await self._turns.wait_for_leave(hand)
             if self._batches.size > 1 and hand.job.kind is JobKind.PAGE:
                 return await self._batches.ask(hand, request, seconds=seconds)
             async with self._turns.lease(hand, str(request.get("path", ""))) as executor:
-                return await self._turns.alone(executor, hand, request, body, seconds=seconds)
+                return await self._turns.alone(executor, hand, request, body, seconds=seconds, helper=helper)
 
     @contextmanager
     def _paused(self, transfer: asyncio.Timeout) -> Iterator[None]:
@@ -337,7 +346,9 @@ class Worker:
         """Tell the services who works here, and on what."""
         while True:
             holding = tuple((hand.job.job_id, hand.job.attempt) for hand in self._hands)
-            beat = Beat(worker_id=self._options.worker_id, slots=self._places, holding=holding)
+            beat = Beat(
+                worker_id=self._options.worker_id, slots=self._places, holding=holding, llm_slots=len(self._llm)
+            )
             await self._bus.publish_beat(beat)
             await asyncio.sleep(self._options.beat_every)
 
@@ -356,7 +367,7 @@ class Worker:
     async def _shut_down(self, fetchers: Sequence[asyncio.Task[None]]) -> None:
         """Fetch no more, give back what has not begun, let the rest finish within the grace."""
         self._stopping = True
-        self._room.set()
+        self._lanes.close()
         for hand in self._hands:
             if hand.stage is not Stage.WORKING:
                 hand.release("returned")

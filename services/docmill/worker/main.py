@@ -5,20 +5,25 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from docmill.blobs import BlobStore
 from docmill.bus import Bus
+from docmill.extract.llm.options import LlmOptions
 from docmill.worker.cache import DocumentCache
 from docmill.worker.executor import ChildSpec, Executor
 from docmill.worker.handlers import Timeouts, handlers_of
+from docmill.worker.llm_desk import LlmDesk
 from docmill.worker.loop import Worker, WorkerOptions
 from docmill.worker.page_cache import PageCache
 
 __all__ = ["NICENESS", "WorkerSetup", "serve_worker"]
 
+log = structlog.stdlib.get_logger("docmill.worker")
 
 NICENESS = 10  # of a child that reads pages: a tenth of the weight of a process that somebody waits for
 
@@ -31,6 +36,14 @@ class WorkerSetup:
     cache_folder: Path
     """Workers may share it: each takes a subfolder of its own, which is emptied at its start and its end."""
     cache_bytes: int = 2 * 1024**3
+    llm: LlmOptions | None = None
+    """A language model's server; None where there is none."""
+    llm_children: int = 2
+    """Beside the others, for documents whose flow calls it: they wait on a network most of the time."""
+    llm_max_input: int = 60_000
+    """Characters of a document that are given to it."""
+    llm_max_tokens: int = 4096
+    """Of an answer, where a flow says nothing."""
     quick_children: int = 1
     """Beside one a slot, for jobs that are no pages: small, and so cheap that they are no slots."""
     engine: str = "auto"
@@ -52,6 +65,13 @@ class WorkerSetup:
     recycle_after: int = 2000
     """Requests until a child is replaced."""
     timeouts: Timeouts = field(default_factory=Timeouts)
+
+    def llm_child(self) -> ChildSpec:
+        """A quick child that may ask the language model; of the server it knows the models' names, and no key."""
+        spec = self.child(quick=True)
+        models = list(self.llm.models) if self.llm else []
+        about = {"models": models, "max_input": self.llm_max_input, "max_tokens": self.llm_max_tokens}
+        return replace(spec, config={**spec.config, "llm": about})
 
     def child(self, *, quick: bool = False) -> ChildSpec:
         """What each child process is; a quick one has no engine loaded."""
@@ -89,17 +109,29 @@ async def serve_worker(
             Executor(setup.child(quick=True), slot=setup.options.slots + number)
             for number in range(setup.quick_children)
         ]
-        for executor in (*executors, *quick):
+        desk, callers = None, []
+        if setup.llm is not None:
+            from docmill.extract.llm.client import ChatClient  # noqa: PLC0415 - most workers call no model
+
+            desk = LlmDesk(await stack.enter_async_context(ChatClient(setup.llm)))
+            first = setup.options.slots + setup.quick_children
+            callers = [Executor(setup.llm_child(), slot=first + number) for number in range(setup.llm_children)]
+        for executor in (*executors, *quick, *callers):
             stack.push_async_callback(executor.aclose)
-        await asyncio.gather(*(executor.start() for executor in (*executors, *quick)))
+        await asyncio.gather(*(executor.start() for executor in (*executors, *quick, *callers)))
         pages = PageCache(blobs, executors[0].fingerprints if setup.page_cache else {})
         worker = Worker(
             bus=bus,
-            handlers=handlers_of(blobs, cache, pages, setup.timeouts),
+            handlers=handlers_of(blobs, cache, pages, setup.timeouts, desk),
             executors=executors,
             options=setup.options,
             quick=quick,
+            llm=callers,
         )
         if ready is not None:
             ready.set()
-        await worker.run(stop)
+        try:
+            await worker.run(stop)
+        finally:
+            if desk is not None:
+                log.info("what the language model was asked", event_key="llm.stopped", **desk.facts())

@@ -16,14 +16,18 @@ from docmill.ocr.limits import MediaLimits
 from docmill.worker import faults
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from docmill.domain.einvoices import EmbeddedFile
+    from docmill.domain.errors import DocmillError
+    from docmill.extract import Extractor
+    from docmill.extract.llm import Answer, Question
     from docmill.ocr.documents import OpenDocument
     from docmill.ocr.reader import Picture, ReadPage
     from docmill.worker.child import Task
 
     Reply = tuple[dict[str, Any], bytes]
+    Confer = Callable[[dict[str, Any]], dict[str, Any]]
 
 __all__ = ["Reading"]
 
@@ -38,13 +42,16 @@ class Reading:
 
     `config`: `threads`, `limits` (fields of `MediaLimits`), `warm_up` (whether to load the engine before a page needs
     it), `engine` as `PageReader` takes it, and `weights_dir`, `languages`, `gpu`, `gpu_memory`, `precision`,
-    `profile` as `EngineOptions` has them. Raises `EngineUnavailable` or `InvalidArgument` for an engine that cannot work here.
+    `profile` as `EngineOptions` has them; `llm` (`models`, `max_input`, `max_tokens`) where the worker has a language model,
+    which it asks for this process when `confer` says so. Raises `EngineUnavailable` or `InvalidArgument` for an engine that cannot work here.
     """
 
-    def __init__(self, config: dict[str, Any]) -> None:
+    def __init__(self, config: dict[str, Any], confer: Confer) -> None:
         from docmill.ocr.plugins import EngineOptions
         from docmill.ocr.reader import PageReader
 
+        self._confer = confer
+        self._llm = config.get("llm", {})
         self._threads = int(config.get("threads", 1))
         self._load_engine = bool(config.get("warm_up", True))
         self._limits = MediaLimits(**config.get("limits", {}))
@@ -182,12 +189,35 @@ class Reading:
         for size in request["sizes"]:
             pages.append(None if size is None else page_from_json(body[start : start + size]))
             start += size or 0
-        files = self._xml_files(request)
+        files, definition = self._xml_files(request), request["definition"]
         outcome = run_document(
-            request["definition"], pages, request["variables"], request["output_schema"], files=files
+            definition, pages, request["variables"], request["output_schema"], self._providers(definition), files
         )
-        steps = [(step.step_id, step.node_type, step.duration_ms) for step in outcome.steps]
+        steps = [
+            (step.step_id, step.node_type, step.duration_ms, step.input_tokens, step.output_tokens)
+            for step in outcome.steps
+        ]
         return {"steps": steps}, outcome_to_json(outcome)
+
+    def _providers(self, definition: dict[str, Any]) -> Mapping[str, Extractor]:
+        """The built-in ones, and a language model under each name that the flow has for it."""
+        from docmill.domain.providers import model_of, references
+        from docmill.extract.pipeline import default_providers
+
+        providers = dict(default_providers())
+        models = self._llm.get("models", ())
+        named = {reference: model for reference in references(definition) if (model := model_of(reference, models))}
+        if not named:
+            return providers
+        from docmill.extract.llm.provider import LlmProvider
+        from docmill.worker.llm_desk import answers_of, asked
+
+        def chat(question: Question) -> Sequence[Answer | DocmillError]:
+            return answers_of(self._confer(asked(question)))
+
+        for reference, model in named.items():
+            providers[reference] = LlmProvider(chat, model, self._llm["max_input"], self._llm["max_tokens"])
+        return providers
 
     def _xml_files(self, request: dict[str, Any]) -> Sequence[EmbeddedFile]:
         """Where an electronic invoice may be; none if the request names no document."""

@@ -36,13 +36,18 @@ class Slots:
     Express jobs are first. Within a lane the organization that was served longest ago is next, whatever the lane it was
     served on: many jobs of one do not delay another's only one. Jobs of one organization come in the order they asked.
 
+    Jobs that call a language model have children of their own, which do nothing else: they wait most of the time.
+
     While express jobs of one organization come in, one child is kept for them: pages of others share the rest, and so
     the machine. That costs others at most a slot, and nothing where there is one slot only.
     """
 
-    def __init__(self, executors: Sequence[Executor], quick: Sequence[Executor] = ()) -> None:
-        self._free = [*executors, *quick]
+    def __init__(
+        self, executors: Sequence[Executor], quick: Sequence[Executor] = (), llm: Sequence[Executor] = ()
+    ) -> None:
+        self._free = [*executors, *quick, *llm]
         self._quick = frozenset(quick)
+        self._llm = frozenset(llm)
         self._kept = min(1, len(executors) - 1)
         self._last_path: dict[Executor, str] = {}
         self._waiting: tuple[list[_Waiter], list[_Waiter]] = ([], [])
@@ -93,8 +98,8 @@ class Slots:
 
     def _pick(self, waiter: _Waiter) -> Executor | None:
         """Take a free executor, rather a quick one; None when there is none for this job."""
-        quick = waiter.job.kind is not JobKind.PAGE
-        usable = [each for each in self._free if quick or each not in self._quick]
+        quick, calls = waiter.job.kind is not JobKind.PAGE, waiter.job.calls_llm
+        usable = [each for each in self._free if (each in self._llm) == calls and (quick or each not in self._quick)]
         if len(usable) <= (0 if quick else self._kept_from(waiter.job)):
             return None
         path = waiter.path

@@ -12,6 +12,7 @@ from docmill.worker import faults
 from docmill.worker.executor import Executor
 from docmill.worker.frames import Frame
 from docmill.worker.hand import Hand
+from docmill.worker.process import Helper
 from docmill.worker.slots import Slots
 from docmill.worker.wanted import FRESH_SECONDS, Wanted
 
@@ -47,14 +48,21 @@ class Turns:
             raise asyncio.CancelledError
 
     async def alone(
-        self, executor: Executor, hand: Hand, request: dict[str, Any], body: bytes = b"", *, seconds: float
+        self,
+        executor: Executor,
+        hand: Hand,
+        request: dict[str, Any],
+        body: bytes = b"",
+        *,
+        seconds: float,
+        helper: Helper | None = None,
     ) -> Frame:
         """Have the leased child do `request`; it gets no longer than the job's deadline allows."""
         await self.wait_for_leave(hand)
         left = hand.seconds_left()
         hand.begin()
         try:
-            return await executor.call(request, body, seconds=min(seconds, left))
+            return await executor.call(request, body, seconds=min(seconds, left), helper=helper)
         except faults.TryAgain:
             hand.seconds_left()
             raise

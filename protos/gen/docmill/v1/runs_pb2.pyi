@@ -452,22 +452,26 @@ class StepMetrics(_message.Message):
     STEP_FIELD_NUMBER: _builtins.int
     NODE_TYPE_FIELD_NUMBER: _builtins.int
     DURATION_MS_FIELD_NUMBER: _builtins.int
+    TOKENS_USED_FIELD_NUMBER: _builtins.int
     step: _builtins.str
     """Id of the step."""
     node_type: _builtins.str
     """Kind of the step: `parse`, `extract`, ..."""
     duration_ms: _builtins.int
     """Milliseconds it took."""
+    tokens_used: _builtins.int
+    """Tokens that a language model took for it, those of the question and of the answer."""
     def __init__(
         self,
         *,
         step: _builtins.str = ...,
         node_type: _builtins.str = ...,
         duration_ms: _builtins.int = ...,
+        tokens_used: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["duration_ms", b"duration_ms", "node_type", b"node_type", "step", b"step"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["duration_ms", b"duration_ms", "node_type", b"node_type", "step", b"step", "tokens_used", b"tokens_used"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -490,15 +494,15 @@ class Evidence(_message.Message):
     path: _builtins.str
     """JSON pointer (RFC 6901) into the output, e.g. `/lineItems/0/total`."""
     page_number: _builtins.int
-    """Number of the page, from 1; 0 for a value of an electronic invoice that no page shows."""
+    """Number of the page, from 1; 0 for a value that no page shows."""
     confidence: _builtins.float
     """How sure it is, 0 to 1."""
     source: _builtins.str
-    """Where the value is from: `page`, or `einvoice` for the XML of an electronic invoice."""
+    """Where the value is from: `page`, `einvoice` for the XML of an electronic invoice, `llm` for a language model."""
     xpath: _builtins.str
     """Where it stands in that XML: an XPath with the file's own prefixes."""
     grounded: _builtins.bool
-    """Whether the words on the page say the value."""
+    """Whether the words on the page can be read as the value."""
     @_builtins.property
     def bbox(self) -> _pages_pb2.BoundingBox:
         """Box around the words."""

@@ -35,7 +35,7 @@ class Question:
 
     def to_json(self) -> dict[str, Any]:
         """For the way from a worker's child to the worker."""
-        return asdict(self)
+        return {**asdict(self), "seeds": list(self.seeds)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,6 @@ import asyncio
 import time
 from collections.abc import Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Self
 
@@ -19,6 +18,7 @@ import stamina
 import structlog
 
 from docmill.domain.errors import DocmillError, ProviderAway, Reason, WorkFailed
+from docmill.extract.llm.options import LlmOptions
 from docmill.extract.llm.wire import Dialect, answer_of, body_of
 
 if TYPE_CHECKING:
@@ -34,23 +34,6 @@ _REFUSED = frozenset({400, 415, 422, 501})
 _ATTEMPTS, _FIRST_WAIT, _LONGEST_WAIT, _JITTER = 3, 1.0, 30.0, 0.5  # contract, 8.5: two retries, doubling
 _CONNECT = 10.0  # seconds
 _LONGEST_ERROR, _LOGGED = 64 * 1024, 500
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LlmOptions:
-    """A server and its models."""
-
-    base_url: str
-    """With the version: `https://api.openai.com/v1`."""
-    models: Sequence[str]
-    """The first is what `llm` means."""
-    api_key: str = field(default="", repr=False)
-    timeout: float = 120.0
-    """Seconds of one attempt to get an answer."""
-    max_answer: int = 2 * 1024 * 1024
-    """Bytes of an answer."""
-    parallel: int = 8
-    """Calls at the same time."""
 
 
 class _Refused(Exception):

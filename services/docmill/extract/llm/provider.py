@@ -36,7 +36,7 @@ _MOST_VALUES = 5000  # of one answer: each is looked for on the pages
 _DEEPEST = 60
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class LlmProvider:
     """Implements `docmill.extract.Extractor` and `docmill.extract.Categorizer`; a network is behind `chat`."""
 

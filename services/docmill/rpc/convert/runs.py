@@ -91,7 +91,12 @@ def to_metrics(run: Run) -> runs_pb2.RunMetrics | None:
 def to_steps(steps: Sequence[StepFacts]) -> list[runs_pb2.StepMetrics]:
     """What each step took."""
     return [
-        runs_pb2.StepMetrics(step=step.step_id, node_type=step.node_type, duration_ms=min(step.duration_ms, _INT32))
+        runs_pb2.StepMetrics(
+            step=step.step_id,
+            node_type=step.node_type,
+            duration_ms=min(step.duration_ms, _INT32),
+            tokens_used=step.tokens,
+        )
         for step in steps
     ]
 

@@ -124,6 +124,7 @@ class Job(_message.Message):
     DEADLINE_FIELD_NUMBER: _builtins.int
     TRACE_FIELD_NUMBER: _builtins.int
     EXPRESS_FIELD_NUMBER: _builtins.int
+    CALLS_LLM_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     """The job's id."""
     attempt: _builtins.int
@@ -160,6 +161,8 @@ class Job(_message.Message):
     """The run's variables (DOCUMENT): a JSON object as UTF-8 text, or empty."""
     express: _builtins.bool
     """It must not stand behind a flood: workers start it before jobs that are not."""
+    calls_llm: _builtins.bool
+    """Its flow calls a language model: it waits on a network, and goes to workers that have a model."""
     @_builtins.property
     def page_keys(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Blobs of the pages in order; an empty string for a page that failed (DOCUMENT). The blob of the picture (RENDER)."""
@@ -195,10 +198,11 @@ class Job(_message.Message):
         deadline: _timestamp_pb2.Timestamp | None = ...,
         trace: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         express: _builtins.bool = ...,
+        calls_llm: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["deadline", b"deadline"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "blob_key", b"blob_key", "deadline", b"deadline", "declared_type", b"declared_type", "definition", b"definition", "document_id", b"document_id", "express", b"express", "filename", b"filename", "job_id", b"job_id", "kind", b"kind", "media_type", b"media_type", "org_id", b"org_id", "output_schema", b"output_schema", "page", b"page", "page_keys", b"page_keys", "read", b"read", "run_id", b"run_id", "sha256", b"sha256", "trace", b"trace", "variables", b"variables"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "blob_key", b"blob_key", "calls_llm", b"calls_llm", "deadline", b"deadline", "declared_type", b"declared_type", "definition", b"definition", "document_id", b"document_id", "express", b"express", "filename", b"filename", "job_id", b"job_id", "kind", b"kind", "media_type", b"media_type", "org_id", b"org_id", "output_schema", b"output_schema", "page", b"page", "page_keys", b"page_keys", "read", b"read", "run_id", b"run_id", "sha256", b"sha256", "trace", b"trace", "variables", b"variables"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -313,22 +317,30 @@ class StepFacts(_message.Message):
     STEP_ID_FIELD_NUMBER: _builtins.int
     NODE_TYPE_FIELD_NUMBER: _builtins.int
     DURATION_MS_FIELD_NUMBER: _builtins.int
+    INPUT_TOKENS_FIELD_NUMBER: _builtins.int
+    OUTPUT_TOKENS_FIELD_NUMBER: _builtins.int
     step_id: _builtins.str
     """The step's id in the flow."""
     node_type: _builtins.str
     """The step's node type."""
     duration_ms: _builtins.int
     """Milliseconds spent in it."""
+    input_tokens: _builtins.int
+    """Tokens given to a language model."""
+    output_tokens: _builtins.int
+    """Tokens it answered with."""
     def __init__(
         self,
         *,
         step_id: _builtins.str = ...,
         node_type: _builtins.str = ...,
         duration_ms: _builtins.int = ...,
+        input_tokens: _builtins.int = ...,
+        output_tokens: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["duration_ms", b"duration_ms", "node_type", b"node_type", "step_id", b"step_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["duration_ms", b"duration_ms", "input_tokens", b"input_tokens", "node_type", b"node_type", "output_tokens", b"output_tokens", "step_id", b"step_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -571,10 +583,13 @@ class Beat(_message.Message):
     WORKER_ID_FIELD_NUMBER: _builtins.int
     SLOTS_FIELD_NUMBER: _builtins.int
     HOLDING_FIELD_NUMBER: _builtins.int
+    LLM_SLOTS_FIELD_NUMBER: _builtins.int
     worker_id: _builtins.str
     """Who lives."""
     slots: _builtins.int
     """How many jobs it can hold at once."""
+    llm_slots: _builtins.int
+    """How many jobs that call a language model it can hold beside these."""
     @_builtins.property
     def holding(self) -> _containers.RepeatedCompositeFieldContainer[Global___Holding]:
         """What it holds: the leases of these go on."""
@@ -585,10 +600,11 @@ class Beat(_message.Message):
         worker_id: _builtins.str = ...,
         slots: _builtins.int = ...,
         holding: _abc.Iterable[Global___Holding] | None = ...,
+        llm_slots: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["holding", b"holding", "slots", b"slots", "worker_id", b"worker_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["holding", b"holding", "llm_slots", b"llm_slots", "slots", b"slots", "worker_id", b"worker_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
