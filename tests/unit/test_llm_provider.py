@@ -223,6 +223,7 @@ def test_a_server_that_is_away_may_be_tried_again_later() -> None:
     with llm_server(refuses(401)) as server, pytest.raises(WorkFailed) as wrong:
         run(server)
     assert not wrong.value.retryable
+    assert len(server.requests) == 1
 
 
 def test_a_category_is_one_of_the_list() -> None:

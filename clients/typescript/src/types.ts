@@ -46,7 +46,7 @@ export interface Metrics {
   engineMs?: number;
   pagesFailed?: number;
   /** Only when asked for. */
-  steps?: { step: string; nodeType: string; durationMs: number }[];
+  steps?: { step: string; nodeType: string; durationMs: number; tokensUsed?: number }[];
 }
 
 /** An upright rectangle in the page's unit. The origin is the page's top left corner; y grows downwards. */

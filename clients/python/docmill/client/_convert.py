@@ -271,7 +271,9 @@ def _metrics(message: runs_pb2.RunMetrics) -> Metrics:
         steps_run=message.steps_run,
         steps_total=message.steps_total,
         steps=tuple(
-            StepMetrics(step=step.step, node_type=step.node_type, duration_ms=step.duration_ms)
+            StepMetrics(
+                step=step.step, node_type=step.node_type, duration_ms=step.duration_ms, tokens_used=step.tokens_used
+            )
             for step in message.steps
         ),
     )

@@ -72,6 +72,8 @@ class StepMetrics:
     node_type: str
     """`parse`, `extract`, ..."""
     duration_ms: int
+    tokens_used: int = 0
+    """By a language model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

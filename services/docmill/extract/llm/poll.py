@@ -33,7 +33,7 @@ class Poll:
 def poll(chat: Chat, question: Question, consensus: Consensus, read: Callable[[Answer], Any]) -> Poll:
     """The verdict of `consensus.runs` answers to `question`. `read` makes JSON of one, or raises `WorkFailed`.
 
-    A single run without a usable answer is asked once more, as are those of a consensus with `retry_on_failure`. Raises
+    A single run whose answer is not usable is asked once more, as are those of a consensus with `retry_on_failure`. Raises
     `WorkFailed`, retryable where all that failed was the way to the model.
     """
     found, seed = Poll(), 0
@@ -63,11 +63,14 @@ def _round(
         temperature = 0.0 if consensus.runs == 1 and seed == 0 else _VARIED
         asked = replace(question, seeds=tuple(range(seed, seed + missing)), temperature=temperature)
         seed += missing
-        _take(chat(asked), read, found)
+        if not _take(chat(asked), read, found):
+            break
     return seed
 
 
-def _take(answers: Sequence[Answer | DocmillError], read: Callable[[Answer], Any], found: Poll) -> None:
+def _take(answers: Sequence[Answer | DocmillError], read: Callable[[Answer], Any], found: Poll) -> bool:
+    """Whether it makes sense to ask again: not where there was no answer at all, as whoever calls has tried that."""
+    unusable = False
     for answer in answers:
         if isinstance(answer, DocmillError):
             found.problems.append(answer)
@@ -77,6 +80,8 @@ def _take(answers: Sequence[Answer | DocmillError], read: Callable[[Answer], Any
             found.answers.append(read(answer))
         except WorkFailed as problem:
             found.problems.append(problem)
+            unusable = True
+    return unusable
 
 
 def _enough(found: Poll, consensus: Consensus) -> Sequence[Any]:

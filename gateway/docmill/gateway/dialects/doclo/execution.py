@@ -133,6 +133,12 @@ def _metrics(run: runs_pb2.Run) -> dict[str, Any]:
     }
     if metrics.steps:
         made["steps"] = [
-            {"step": each.step, "nodeType": each.node_type, "durationMs": each.duration_ms} for each in metrics.steps
+            {
+                "step": each.step,
+                "nodeType": each.node_type,
+                "durationMs": each.duration_ms,
+                **({"tokensUsed": each.tokens_used} if each.tokens_used else {}),
+            }
+            for each in metrics.steps
         ]
     return made

@@ -197,7 +197,10 @@ _EVIDENCE = {
         "grounded": {"type": "boolean", "description": "Whether the words say the value."},
     },
 }
-_STEP_METRICS = {"type": "object", "properties": {"step": _TEXT, "nodeType": _TEXT, "durationMs": _WHOLE}}
+_STEP_METRICS = {
+    "type": "object",
+    "properties": {"step": _TEXT, "nodeType": _TEXT, "durationMs": _WHOLE, "tokensUsed": _WHOLE},
+}
 
 _ERROR = {
     "type": "object",
