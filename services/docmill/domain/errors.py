@@ -18,10 +18,10 @@ DocmillError
 ├── DeadlineExceeded        DEADLINE
 ├── Unavailable             OVERLOADED
 ├── WorkFailed              EXTRACTION_FAILED, PROVIDER_FAILED, WORKER_CRASHED, WORKER_TIMEOUT, WORKER_MEMORY,
-│   │                       RUN_CANCELLED
-│   └── ProviderAway        PROVIDER_FAILED
+│                           RUN_CANCELLED
 └── InternalError           INTERNAL
 
+`ProviderAway` is a `WorkFailed` whose job may be tried again; like every fault of a job it reaches users in a run.
 An edge maps the class once (gRPC code, HTTP status) and passes reason, message and details on.
 """
 
