@@ -45,6 +45,29 @@ def test_a_table_of_sums_is_read_at_its_bottom() -> None:
     }  # fmt: skip
 
 
+def test_text_beside_a_table_of_sums_is_none_of_its_rows() -> None:
+    """French invoices print what a late payment costs left of the sums."""
+    lines = (
+        "Retard\t\t\tTOTAL HT\tTOTAL TVA\tTOTAL TTC",
+        "penalite 40,00",
+        "par an\t\t\t100,00\t4,90\t\t104,90",
+    )
+    assert data_of({"subtotal": NUMBER, "tax": NUMBER, "total": NUMBER}, *lines) == {
+        "subtotal": 100, "tax": 4.9, "total": 104.9,
+    }  # fmt: skip
+
+
+def test_the_invoice_that_is_referred_to_is_another_one() -> None:
+    """A credit note names the invoice that it corrects, with its date."""
+    lines = (
+        "N° DE FACTURE ASSOCIÉE : F-3\t\tDATE DE FACTURE ASSOCIÉE : 01/01/2026",
+        "FACTURE N° : F-23\t\tDate : 31/01/2026",
+    )
+    assert data_of({"invoiceNumber": TEXT, "date": {"type": "string", "format": "date"}}, *lines) == {
+        "invoiceNumber": "F-23", "date": "2026-01-31",
+    }  # fmt: skip
+
+
 def test_what_was_paid_before_and_what_is_due() -> None:
     """Prepayments are printed with a minus; the data has the amount."""
     lines = ("Gesamtbetrag\t\t119,00", "Erhaltene Anzahlungen\t\t-19,00", "Zahlbetrag\t\t100,00")
