@@ -11,7 +11,7 @@ DATA ?= .docmill
 T ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up setup gen gen-check protos-lint fmt lint types imports check test test-easyocr test-k8s test-typescript bench bench-ocr ci clean constraints
+.PHONY: help demo up setup gen gen-check protos-lint fmt lint types imports check test test-easyocr test-llm test-k8s test-typescript bench bench-ocr ci clean constraints
 
 ##@ Try it
 help: ## Show this help
@@ -59,6 +59,9 @@ test: $(DEV_STAMP) ## Run the tests; T=path for some of them
 test-easyocr: ## EasyOCR with its real weights on a page; installs PyTorch into an environment of its own
 	@tests/easyocr.sh
 
+test-llm: $(DEV_STAMP) ## The provider llm with a real server and a real small model; compiles llama.cpp into an environment of its own
+	@tests/llm/test.sh
+
 test-k8s: $(DEV_STAMP) ## The manifests: rendered, checked, their bus and roles run; fetches kubectl where none is installed
 	@kubectl=$$(tests/k8s/kubectl.sh) && KUBECTL="$$kubectl" $(BIN)/python -m pytest -n 2 -m k8s tests/k8s
 
@@ -74,7 +77,7 @@ bench-ocr: $(DEV_STAMP) ## Accuracy and speed of OCR engines on real pages; ARGS
 ci: check demo test-easyocr test-k8s test-typescript test ## What CI runs
 
 clean: ## Remove the environment and caches; data stays
-	@rm -rf $(VENV) .tools clients/typescript/node_modules clients/typescript/build clients/typescript/dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) .venv-llm .tools clients/typescript/node_modules clients/typescript/build clients/typescript/dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 constraints: ## Pin what the environment holds now, for reproducible installs
 	@$(BIN)/python -m pip --disable-pip-version-check freeze --exclude-editable --exclude docmill | grep -v '@' > constraints.txt
