@@ -11,7 +11,7 @@ DATA ?= .docmill
 T ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up setup gen gen-check protos-lint fmt lint types imports check test test-easyocr test-llm test-k8s test-typescript bench bench-ocr ci clean constraints
+.PHONY: help demo up setup gen gen-check protos-lint fmt lint types imports check test test-easyocr test-k8s test-typescript bench bench-ocr ci clean constraints
 
 ##@ Try it
 help: ## Show this help
