@@ -156,7 +156,9 @@ def _bottom_line(sheet: Sheet, label: Label, heads: Sequence[Label]) -> Iterator
         inside = [token for token in row.tokens if left < token.box.center[0] < right]
         if row.page == label.span.row.page and not inside:
             continue
-        amounts = [m for m in sheet.money_by_row.get(row.index, ()) if m.is_amount and left < m.span.box.center[0] < right]
+        amounts = [
+            m for m in sheet.money_by_row.get(row.index, ()) if m.is_amount and left < m.span.box.center[0] < right
+        ]
         if row.page != label.span.row.page or len(amounts) < 2:
             break
         nearest = min(amounts, key=lambda money: _apart(label.span.box, money.span.box))
