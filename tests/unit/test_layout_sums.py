@@ -75,6 +75,16 @@ def test_what_was_paid_before_and_what_is_due() -> None:
     assert data_of(asked, *lines) == {"total": 119, "prepaid": 19, "amountDue": 100}
 
 
+def test_an_account_number_with_a_wrong_digit_is_given_with_doubt() -> None:
+    """What follows it on its line is none of it; a sound one anywhere else comes first."""
+    asked: dict[str, Any] = {"type": "object", "properties": {"iban": TEXT}}
+    wrong, sound = "IBAN: DE89 3704 0044 0532 0130 01 - BIC: COBADEFFXXX", "DE89 3704 0044 0532 0130 00"
+    doubted = LayoutExtractor().extract([page_of(wrong)], asked, {})
+    assert doubted.data == {"iban": "DE89370400440532013001"}
+    assert doubted.evidence[0].confidence < 0.5
+    assert data_of({"iban": TEXT}, wrong, sound) == {"iban": "DE89370400440532013000"}
+
+
 def test_a_vat_number_is_no_tax_number() -> None:
     """Both stand on German invoices, in any order."""
     lines = ("Muster GmbH", "Steuernummer: 201/113/40209", "USt-IdNr: DE136695976")
