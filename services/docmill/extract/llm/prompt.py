@@ -57,9 +57,8 @@ def page_text(pages: Sequence[Page], budget: int) -> PageText:
 
     Of a document that is too long the first and the last page come first, as they say most, then the others in order.
     """
-    texts = {
-        number: "\n".join(row.text for row in rows) for number, rows in groupby(rows_of(pages), lambda row: row.page)
-    }
+    by_page = groupby(rows_of(pages), lambda row: row.page)
+    texts = {number: _sendable("\n".join(row.text for row in rows)) for number, rows in by_page}
     numbers = [*texts]
     order = [*numbers[:1], *(numbers[-1:] if len(numbers) > 1 else ()), *numbers[1:-1]]
     kept: dict[int, str] = {}
