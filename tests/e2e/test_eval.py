@@ -42,6 +42,7 @@ def test_flows_read_generated_documents_right(stack: Stack, dataset: Path, name:
     assert found["lineItems"]["f1"] >= floor
     if name == INVOICES:
         assert found["evidence"]["values"] >= 40
+        assert found["grounded"]["share"] == 1.0
         assert found["evidence"]["iou50"] >= 0.95
 
 

@@ -167,10 +167,14 @@ def test_evidence_is_compared_with_the_labelled_place() -> None:
         fields={"total": 5, "date": "2024-01-01"},
         places={"total": (at,), "date": (at,)},
     )
-    proofs = {"/total": [Proof(Place(1, Box(10, 10, 40, 12)), 0.9)], "/date": [Proof(Place(1, Box(500, 0, 9, 9)), 0.2)]}
+    proofs = {
+        "/total": [Proof(Place(1, Box(10, 10, 40, 12)), 0.9)],
+        "/date": [Proof(Place(1, Box(500, 0, 9, 9)), 0.2, False)],
+    }
     produced = Produced(output={"total": 5, "date": "2023-01-01"}, proofs=proofs)
     (summary,) = summarize([score(document, FIELDS, produced)])
     assert (summary.located, summary.overlapping) == (1, 1)
+    assert (summary.values, summary.grounded) == (2, 1)
     assert summary.overlap == pytest.approx(10 / 12)
 
 

@@ -163,6 +163,8 @@ def _facts(one: "SetSummary") -> list[str]:
     if one.located:
         where = f"mean IoU {_number(one.overlap)}, {_percent(one.overlapping)} at 0.5 or more"
         lines.append(f"evidence              {where}, of {one.located} right values")
+    if one.values:
+        lines.append(f"grounded              {_percent(one.grounded / one.values)} of {one.values} values")
     for name, spread in (("run", one.run_ms), ("reading", one.reading_ms), ("extraction", one.extraction_ms)):
         if spread is not None:
             lines.append(f"{name + ' time':21} median {spread.median:.0f} ms, p95 {spread.p95:.0f} ms")

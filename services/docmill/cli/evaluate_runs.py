@@ -151,7 +151,7 @@ def _room_in(error: Exception) -> float | bool:
 def _produced(run: Run) -> Produced:
     proofs: defaultdict[str, list[Proof]] = defaultdict(list)
     for one in run.evidence:
-        proofs[one.path].append(Proof(_place(one), one.confidence))
+        proofs[one.path].append(Proof(_place(one), one.confidence, one.grounded))
     return Produced(output=run.output, proofs=proofs, times=_times(run))
 
 

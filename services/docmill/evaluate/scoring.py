@@ -23,6 +23,8 @@ class Proof:
     place: Place
     confidence: float
     """0 to 1."""
+    grounded: bool = True
+    """Whether a page shows the value there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +104,10 @@ class DocumentScore:
     unscored: frozenset[str]
     """Labels that the flow has no field for."""
     times: Times | None
+    values: int = 0
+    """Values that came with evidence, labelled or not."""
+    grounded: int = 0
+    """Those that a page shows."""
 
     @property
     def is_exact(self) -> bool | None:
@@ -132,6 +138,7 @@ def score(document: Labelled, fields: Fields, produced: Produced, *, visible_onl
     if visible_only and document.visible is not None:
         hidden = document.labels() - document.visible - {label for table in fields.tables for label in table.labels}
     scores = [_field(document, one, produced, hidden) for one in fields.fields]
+    proofs = [proof for of_value in produced.proofs.values() for proof in of_value]
     return DocumentScore(
         document=document,
         error=produced.error,
@@ -139,6 +146,8 @@ def score(document: Labelled, fields: Fields, produced: Produced, *, visible_onl
         items=_items(document, fields, produced.output),
         unscored=document.labels() - fields.labels(),
         times=produced.times,
+        values=len(proofs),
+        grounded=sum(proof.grounded for proof in proofs),
     )
 
 

@@ -104,6 +104,10 @@ class SetSummary:
     """Share of them with an IoU of at least 0.5."""
     located: int = 0
     """How many these are."""
+    values: int = 0
+    """Values that came with evidence, line items and unlabelled ones included."""
+    grounded: int = 0
+    """Those that a page shows."""
     run_ms: Spread | None = None
     reading_ms: Spread | None = None
     extraction_ms: Spread | None = None
@@ -122,6 +126,7 @@ class SetSummary:
             "exact": self.exact,
             "calibration": {"ece": self.calibration_error, "coverageAt99": self.coverage},
             "evidence": {"meanIou": self.overlap, "iou50": self.overlapping, "values": self.located},
+            "grounded": {"share": _share(self.grounded, self.values), "values": self.values},
             "timeMs": {
                 "run": self.run_ms and self.run_ms.to_json(),
                 "reading": self.reading_ms and self.reading_ms.to_json(),
@@ -159,6 +164,8 @@ def _summary(name: str, scores: Sequence[DocumentScore]) -> SetSummary:
             found.items.misses += weight * (one.items.labelled - one.items.right)
             found.items.false_alarms += weight * (one.items.found - one.items.right)
         found.unscored.update(one.unscored)
+        found.values += one.values
+        found.grounded += one.grounded
     found.exact = _mean(
         (float(one.is_exact), w) for one, w in zip(scores, weights, strict=True) if one.is_exact is not None
     )

@@ -67,16 +67,15 @@ def _says_bool(value: bool, words: Sequence[str]) -> bool:  # noqa: FBT001 - the
 def _says_number(value: Decimal, words: Sequence[str]) -> bool:
     """In any way of writing; a printed minus may be left out, never added; a percentage may be a share of one.
 
-    Tax that is printed in two parts is said by their sum.
+    Tax that is printed in two parts is said by their sum: by amounts and nothing beside them.
     """
     printed = possible_numbers(row_of(words))
     said = {money.value for money in printed}
     shares = {money.value / _HUNDRED for money in printed if money.percent}
     if value in said | shares or (value >= 0 and -value in said):
         return True
-    amounts = [money.value for money in printed if not money.percent]
-    if len(amounts) > 1 and sum(amounts) == value:
-        return True
+    if len(printed) > 1 and sum(money.span.end - money.span.first for money in printed) == len(words):
+        return all(money.is_amount for money in printed) and sum(money.value for money in printed) == value
     counted = [found[1].replace(",", ".") for word in words if (found := _COUNTED.fullmatch(word))]
     return not printed and value in map(Decimal, counted)
 
