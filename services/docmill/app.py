@@ -222,7 +222,7 @@ async def serve_worker(settings: Settings, stop: asyncio.Event) -> None:
         memory_limit=settings.child_memory_mb * 1024 * 1024,
         recycle_after=settings.recycle_pages,
         timeouts=Timeouts(page=settings.page_timeout_s, llm=settings.llm_document_timeout_s),
-        llm=_llm(settings),
+        llm=llm_options(settings),
         llm_children=settings.llm_children,
         llm_max_input=settings.llm_input_chars,
         llm_max_tokens=settings.llm_max_tokens,
@@ -238,7 +238,7 @@ async def serve_worker(settings: Settings, stop: asyncio.Event) -> None:
             telling.cancel()
 
 
-def _llm(settings: Settings) -> LlmOptions | None:
+def llm_options(settings: Settings) -> LlmOptions | None:
     """The language model's server, where the settings name one."""
     from docmill.extract.llm import options  # noqa: PLC0415 - the services need none of it
 

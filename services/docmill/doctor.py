@@ -93,6 +93,7 @@ async def _connections(settings: Settings) -> list[Check]:
         await _reach("database", lambda: _look_at_database(settings)),
         await _reach("blobs", lambda: _look_at_blobs(settings)),
         await _reach("bus", lambda: _look_at_bus(settings)),
+        *([await _reach("language model", lambda: _look_at_llm(settings))] if settings.llm_models else []),
     ]
 
 
@@ -133,6 +134,15 @@ async def _look_at_bus(settings: Settings) -> str:
     if not url.startswith("memory:"):
         await ping(url)
     return masked(url)
+
+
+async def _look_at_llm(settings: Settings) -> str:
+    from docmill.extract.llm.client import ChatClient  # noqa: PLC0415 - needs the server extra
+
+    options = app.llm_options(settings)
+    assert options is not None
+    async with ChatClient(options) as client:
+        return f"{', '.join(options.models)} at {options.base_url}; {await client.look()}"
 
 
 def _bus_of_up(settings: Settings) -> str:

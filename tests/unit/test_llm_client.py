@@ -16,7 +16,7 @@ from docmill.domain.errors import DocmillError, ProviderAway, Reason, WorkFailed
 from docmill.extract.llm import Answer, Question
 from docmill.extract.llm.client import ChatClient, LlmOptions
 from docmill.extract.llm.schema import strict
-from tests.fixtures.llm_server import LlmServer, Reply, llm_server, refuses, says
+from tests.fixtures.llm_server import GOOD_KEY, LlmServer, Reply, llm_server, refuses, says
 
 KEY = "sk-very-secret-key-0123456789"
 SCHEMA = strict({"type": "object", "properties": {"total": {"type": "number"}}})
@@ -247,6 +247,19 @@ async def test_only_the_models_of_the_installation_are_asked() -> None:
         (failed,) = await ask(server, replace(QUESTION, model="dearest"))
     assert isinstance(failed, WorkFailed)
     assert server.requests == []
+
+
+async def test_a_server_can_be_looked_at() -> None:
+    """For `docmill doctor`: whether it is there, and takes the key."""
+    with llm_server(says({})) as server:
+        async with ChatClient(LlmOptions(base_url=server.url, models=("small",), api_key=GOOD_KEY)) as client:
+            assert await client.look() == "it answers"
+        async with ChatClient(LlmOptions(base_url=server.url, models=("small",), api_key=KEY)) as client:
+            with pytest.raises(WorkFailed, match="does not accept the key"):
+                await client.look()
+    async with ChatClient(LlmOptions(base_url=server.url, models=("small",))) as client:
+        with pytest.raises(ProviderAway, match="cannot be reached"):
+            await client.look()
 
 
 async def test_the_key_is_in_no_message_and_no_log() -> None:

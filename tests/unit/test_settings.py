@@ -101,3 +101,22 @@ def test_any_folder_can_hold_the_data(tmp_path: Path) -> None:
     data = tmp_path / "100%25 docmill?#"
     open_blobs(load_settings(data=data).blob_url)
     assert (data / "blobs").is_dir()
+
+
+def test_a_language_model_needs_a_server_and_a_name(config: Path) -> None:
+    """One without the other is told; the key is never shown, and no URL may carry one."""
+    config.write_text('llm_base_url = "https://llm.test/v1"\nllm_model = "a, b"\nllm_api_key = "sk-secret"')
+    settings = load_settings()
+    assert settings.llm_models == ("a", "b")
+    assert "sk-secret" not in f"{settings!r} {settings.describe()}"
+    for content, field in [
+        ('llm_base_url = "https://llm.test/v1"', "llm_model"),
+        ('llm_model = "a"', "llm_base_url"),
+        ('llm_base_url = "https://user:sk-secret@llm.test/v1"\nllm_model = "a"', "llm_base_url"),
+        ('llm_base_url = "ftp://llm.test/v1"\nllm_model = "a"', "llm_base_url"),
+    ]:
+        config.write_text(content)
+        with pytest.raises(InvalidArgument) as wrong:
+            load_settings()
+        assert wrong.value.details["field"] == field
+        assert "sk-secret" not in str(wrong.value)

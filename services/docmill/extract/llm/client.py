@@ -31,6 +31,7 @@ log = structlog.stdlib.get_logger("docmill.llm")
 _RETRIED = frozenset({408, 429, 500, 502, 503, 504})
 _REFUSED = frozenset({400, 415, 422, 501})
 """What servers answer to a parameter that they do not know; 500 too, as llama-cpp-python does."""
+_KEY_REFUSED = frozenset({401, 403})
 _ATTEMPTS, _FIRST_WAIT, _LONGEST_WAIT, _JITTER = 3, 1.0, 30.0, 0.5  # contract, 8.5: two retries, doubling
 _CONNECT = 10.0  # seconds
 _LONGEST_ERROR, _LOGGED = 64 * 1024, 500
@@ -72,6 +73,21 @@ class ChatClient:
 
     async def __aexit__(self, *_: object) -> None:
         await self._http.aclose()
+
+    async def look(self) -> str:
+        """Whether the server answers and takes the key, in words. Raises `WorkFailed` if not; asks no model anything."""
+        url = f"{self._options.base_url.rstrip('/')}/models"
+        try:
+            response = await self._http.get(url, timeout=_CONNECT)
+        except httpx2.HTTPError as error:
+            raise _Away(f"it cannot be reached ({type(error).__name__})") from None
+        if response.status_code in _KEY_REFUSED:
+            raise self._told(_Refused(response.status_code, "", None))
+        return (
+            "it answers"
+            if response.status_code == 200
+            else f"it answers, but lists no models (HTTP {response.status_code})"
+        )
 
     async def ask(self, question: Question) -> Sequence[Answer | DocmillError]:
         """An answer, or why there is none, for each seed of the question."""
@@ -185,10 +201,10 @@ class ChatClient:
     def _told(self, refusal: _Refused) -> DocmillError:
         """What a user is told; the server's words go to the log only, and not where they may be about the key."""
         status = refusal.status
-        words = refusal.said[:_LOGGED] if status not in {401, 403} else ""
+        words = refusal.said[:_LOGGED] if status not in _KEY_REFUSED else ""
         log.warning("a language model's server refused", event_key="llm.refused", status=status, said=words)
         details = {"status": str(status)}
-        if status in {401, 403}:
+        if status in _KEY_REFUSED:
             message = "The language model's server does not accept the key of this installation (DOCMILL_LLM_API_KEY)"
         elif status == 429:
             message = "The language model's server has too much to do, or the installation's limit there is used up"
