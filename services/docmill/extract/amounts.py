@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from docmill.extract.candidates import Found, Sheet
 from docmill.extract.relations import relation
+from docmill.extract.taxes import over_rates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -56,6 +57,9 @@ def find_amounts(sheet: Sheet, skip_rows: frozenset[int], line_sum: Decimal | No
         )[:_TOP]
         for name, weights in _LABELS.items()
     }  # fmt: skip
+    whole = over_rates(proposals["tax"])
+    if whole is not None:
+        proposals["tax"].append(whole)
     extras = islice(labelled_amounts(sheet, {"discount": 1, "shipping": 1, "rounding": 1}, skip_rows), _MAX_CHANGES)
     amounts = [value for found in extras if (value := _value(found)) is not None]
     changes = {Decimal(0), *amounts, *(-amount for amount in amounts)}

@@ -33,6 +33,7 @@ from docmill.extract.singles import (
 from docmill.extract.statements import find_transactions
 from docmill.extract.tables import NUMERIC, Item, Table, find_table
 from docmill.extract.tax_ids import TaxIds
+from docmill.extract.taxes import kind_of
 from docmill.extract.text import squeeze
 from docmill.extract.till import till_items
 
@@ -148,6 +149,8 @@ class _Reading:
             "cgst": lambda: self._gst.get(("cgst",)),
             "sgst": lambda: self._gst.get(("sgst",)),
             "igst": lambda: self._gst.get(("igst",)),
+            "vat": lambda: self._tax_called("vat"),
+            "sales_tax": lambda: self._tax_called("sales_tax"),
             "place_of_supply": lambda: self._gst.get(("placeOfSupply",)),
         }
 
@@ -183,6 +186,11 @@ class _Reading:
         totals = [item.values["line_total"].value for item in self._line_items if "line_total" in item.values]
         numbers = [total for total in totals if isinstance(total, Decimal)]
         return find_amounts(self._sheet, self._table_rows, sum(numbers, Decimal(0)) if numbers else None)
+
+    def _tax_called(self, kind: str) -> Found | None:
+        """The tax, if it is of this kind; goods and services tax is none."""
+        tax = self._amounts.tax
+        return tax if tax is not None and tax_of(self._gst) is None and kind_of(self._sheet, tax) == kind else None
 
     def _labelled(self, concept: str) -> Found | None:
         found = labelled_amounts(self._sheet, {concept: 1.0}, self._table_rows)
