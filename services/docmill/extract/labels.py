@@ -1,7 +1,7 @@
 """Label words of documents: what stands beside or above a value, in seven languages, and where it is on the page.
 
-The words are data (`labels.json`): `labels` stand by single values, `columns` head the columns of a table,
-`properties` are names that schemas give their fields. Matching ignores case, accents, punctuation and blanks,
+The words are data (`labels.json`): `labels` stand by single values, `columns` head the columns of a table, `headings` stand
+over lists and parts, `properties` are names that schemas give their fields. Matching ignores case, accents, punctuation and blanks,
 because OCR splits and joins words as it likes.
 """
 
@@ -24,6 +24,7 @@ __all__ = [
     "category_words",
     "column_phrases",
     "find_labels",
+    "heading_phrases",
     "label_phrases",
     "property_fields",
     "words_of",
@@ -78,6 +79,12 @@ def label_phrases() -> Phrases:
 def column_phrases() -> Phrases:
     """Headers of table columns."""
     return _phrases("columns")
+
+
+@cache
+def heading_phrases() -> Phrases:
+    """What stands over the lists and parts of a document."""
+    return _phrases("headings")
 
 
 @cache

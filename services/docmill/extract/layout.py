@@ -21,6 +21,7 @@ from docmill.extract.generic import find_generic
 from docmill.extract.gst import find_gst, tax_of
 from docmill.extract.labels import column_phrases, words_of
 from docmill.extract.parties import Party, buyer_cells, find_issuer, find_recipient
+from docmill.extract.payslips import LISTS, find_entries
 from docmill.extract.shape import in_order, put
 from docmill.extract.singles import (
     find_currency,
@@ -174,6 +175,8 @@ class _Reading:
             return self._line_items
         if {"own debit", "own credit"} <= own.keys():
             return find_transactions(self._sheet)
+        if "own label" in own and field.path[-1] in LISTS:
+            return find_entries(self._sheet, field.path[-1])
         phrases: dict[str, frozenset[str]] = dict(column_phrases())
         for concept, leaf in own.items():
             for phrase in {*leaf.phrases, squeeze(" ".join(words_of(leaf.path[-1])))}:
