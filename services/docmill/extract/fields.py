@@ -12,7 +12,7 @@ from docmill.extract.text import squeeze
 if TYPE_CHECKING:
     from docmill.domain.models import JsonObject
 
-__all__ = ["Binding", "LeafField", "TableField", "bind"]
+__all__ = ["Binding", "LeafField", "ListField", "TableField", "bind"]
 
 HINTS = "x-docmill"
 """Key of a property's hints: `{"means": "vendor name"}` or `{"labels": ["Our ref."]}`."""
@@ -62,25 +62,39 @@ class TableField:
 
 
 @dataclass(frozen=True, slots=True)
+class ListField:
+    """An array of texts of the schema."""
+
+    path: tuple[str, ...]
+    phrases: Sequence[str]
+    """Squeezed words that may head the list on a page."""
+
+
+@dataclass(frozen=True, slots=True)
 class Binding:
     """All that a schema asks for, in its order."""
 
     leaves: Sequence[LeafField]
     tables: Sequence[TableField]
+    lists: Sequence[ListField]
 
 
 def bind(schema: JsonObject) -> Binding:
-    """The leaves and tables of an object schema. Arrays of scalars are not asked of the layout provider."""
+    """The leaves, tables and lists of an object schema. Arrays of numbers are not asked of the layout provider."""
     leaves: list[LeafField] = []
     tables: list[TableField] = []
+    lists: list[ListField] = []
     for path, node in _walk(schema, ()):
         if node.get("type") == "array":
-            items = node.get("items")
-            if isinstance(items, Mapping) and items.get("type") == "object":
+            items: Any = node.get("items")
+            kind = items.get("type") if isinstance(items, Mapping) else None
+            if kind == "object":
                 tables.append(TableField(path, _columns(items, path)))
+            elif kind == "string":
+                lists.append(ListField(path, LeafField(path, node, "").phrases))
         else:
             leaves.append(LeafField(path, node, _hinted(node, path)))
-    return Binding(leaves, tables)
+    return Binding(leaves, tables, lists)
 
 
 def _walk(node: JsonObject, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], JsonObject]]:

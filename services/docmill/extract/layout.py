@@ -16,12 +16,14 @@ from docmill.extract import Evidence, Extraction
 from docmill.extract.amounts import Amounts, find_amounts, labelled_amounts
 from docmill.extract.candidates import Found, Sheet
 from docmill.extract.confidence import confidence
-from docmill.extract.fields import LeafField, TableField, bind
+from docmill.extract.fields import LeafField, ListField, TableField, bind
 from docmill.extract.generic import find_generic
 from docmill.extract.gst import find_gst, tax_of
 from docmill.extract.labels import column_phrases, words_of
 from docmill.extract.parties import Party, buyer_cells, find_issuer, find_recipient
+from docmill.extract.parts import find_list
 from docmill.extract.payslips import LISTS, find_entries
+from docmill.extract.resumes import PARTS, Resume
 from docmill.extract.shape import in_order, put
 from docmill.extract.singles import (
     find_currency,
@@ -77,6 +79,14 @@ class LayoutExtractor:
             if rows:
                 put(data, table.path, rows)
                 evidence.extend(proofs)
+        for field in binding.lists:
+            entries = reading.entries(field)
+            if entries:
+                put(data, field.path, [entry.value for entry in entries])
+                evidence.extend(
+                    _evidence((*field.path, str(index)), entry, self._confidence("", entry.score))
+                    for index, entry in enumerate(entries)
+                )
         return Extraction(data=in_order(data, schema), evidence=tuple(sorted(evidence, key=_document_order)))
 
 
@@ -113,6 +123,10 @@ class _Reading:
             if row:
                 rows.append(row)
         return rows, evidence
+
+    def entries(self, field: ListField) -> Sequence[Found]:
+        """The texts of a list, under the heading that its words are."""
+        return find_list(self._sheet, field.phrases)
 
     @cached_property
     def _finders(self) -> Mapping[str, Callable[[], Found | None]]:
@@ -152,6 +166,9 @@ class _Reading:
             "igst": lambda: self._gst.get(("igst",)),
             "vat": lambda: self._tax_called("vat"),
             "sales_tax": lambda: self._tax_called("sales_tax"),
+            "resume_name": lambda: self._resume.name,
+            "resume_phone": lambda: self._resume.phone,
+            "resume_summary": lambda: self._resume.summary,
             "place_of_supply": lambda: self._gst.get(("placeOfSupply",)),
         }
 
@@ -177,6 +194,8 @@ class _Reading:
             return find_transactions(self._sheet)
         if "own label" in own and field.path[-1] in LISTS:
             return find_entries(self._sheet, field.path[-1])
+        if field.path[-1] in PARTS and own.keys() & {"own company", "own institution"}:
+            return self._resume.items(field.path[-1])
         phrases: dict[str, frozenset[str]] = dict(column_phrases())
         for concept, leaf in own.items():
             for phrase in {*leaf.phrases, squeeze(" ".join(words_of(leaf.path[-1])))}:
@@ -229,6 +248,10 @@ class _Reading:
     @cached_property
     def _gst(self) -> Mapping[tuple[str, ...], Found]:
         return find_gst(self._sheet)
+
+    @cached_property
+    def _resume(self) -> Resume:
+        return Resume(self._sheet)
 
     @cached_property
     def _issuer(self) -> Party:
