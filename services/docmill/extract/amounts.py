@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from docmill.extract.labels import Label
     from docmill.extract.money import Money
 
-__all__ = ["Amounts", "find_amounts", "labelled_amounts"]
+__all__ = ["Amounts", "find_amounts", "find_round_off", "labelled_amounts"]
 
 _LABELS: Mapping[str, Mapping[str, float]] = {
     "subtotal": {"subtotal": 1.0, "line_sum": 0.8},
@@ -27,6 +27,7 @@ _LABELS: Mapping[str, Mapping[str, float]] = {
 }
 _CENT = Decimal("0.02")  # rounding of line taxes
 _ROUNDING = Decimal("0.05")  # what tills round totals by
+_WHOLE = Decimal(1)  # the coarsest rounding of a total, by less than this
 _TOP = 5  # proposals a field that are tried together
 _MAX_CHANGES = 20  # discounts, shipping and rounding that may stand between the sums
 _HOLDS = 0.5  # what a sum that holds is worth, in scores
@@ -86,6 +87,13 @@ def labelled_amounts(sheet: Sheet, weights: Mapping[str, float], skip_rows: froz
         weight = weights[label.concept] * (1.0 if label.own_cell else 0.75)
         for score, money in _beside(sheet, label, others, skip_rows):
             yield Found(money.value, (money.span,), weight * score * _form(money) * money.span.confidence)
+
+
+def find_round_off(sheet: Sheet, skip_rows: frozenset[int]) -> Found | None:
+    """What rounding added or took, by its label and with its sign; the rounded total is larger than any of it."""
+    found = labelled_amounts(sheet, {"rounding": 1.0}, skip_rows)
+    small = [amount for amount in found if (value := _value(amount)) is not None and abs(value) < _WHOLE]
+    return max(small, key=lambda amount: amount.score, default=None)
 
 
 def _speaks_for(sheet: Sheet, other: Label, label: Label) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from docmill.domain.pages import Box, Page
 from docmill.extract import Evidence, Extraction
-from docmill.extract.amounts import Amounts, find_amounts, labelled_amounts
+from docmill.extract.amounts import Amounts, find_amounts, find_round_off, labelled_amounts
 from docmill.extract.candidates import Found, Sheet
 from docmill.extract.confidence import confidence
 from docmill.extract.fields import LeafField, ListField, TableField, bind
@@ -161,6 +161,9 @@ class _Reading:
             "recipient_address": lambda: self._recipient.address,
             "issuer_gstin": lambda: self._gst.get(("issuer", "gstin")),
             "recipient_gstin": lambda: self._gst.get(("recipient", "gstin")),
+            "issuer_pan": lambda: self._gst.get(("issuer", "pan")),
+            "recipient_pan": lambda: self._gst.get(("recipient", "pan")),
+            "round_off": lambda: find_round_off(sheet, skip),
             "cgst": lambda: self._gst.get(("cgst",)),
             "sgst": lambda: self._gst.get(("sgst",)),
             "igst": lambda: self._gst.get(("igst",)),
