@@ -81,11 +81,9 @@ def test_a_hundred_mixed_files(stack: Stack, tmp_path: Path) -> None:
 
 def _to_the_end(api: requests.Session, batch: str) -> list[int]:
     """The percentages that polls show while events come, until the batch is complete."""
-    percents = []
     with api.get(f"{batch}/events", stream=True, timeout=100) as events:
-        for line in events.iter_lines(decode_unicode=True):
-            if line.startswith("event: file."):
-                percents.append(api.get(batch, timeout=30).json()["percent"])
+        ended = (line for line in events.iter_lines(decode_unicode=True) if line.startswith("event: file."))
+        percents = [api.get(batch, timeout=30).json()["percent"] for _ in ended]
     return [*percents, api.get(batch, timeout=30).json()["percent"]]
 
 
