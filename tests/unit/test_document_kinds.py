@@ -10,6 +10,10 @@ from docmill.engine.flow_files import builtin_flows
 from docmill.extract.pipeline import run_document
 from docmill.gateway.dialects.documentflow.document import flat
 from tests.data.drawing import Sheet
+from tests.data.invoices import LAYOUTS, generate_invoice
+from tests.data.locales import LOCALES
+from tests.data.receipts import generate_receipt
+from tests.unit.layouts import page_of
 
 (FLOW,) = [flow for flow in builtin_flows() if flow.id == "universal-extract"]
 
@@ -132,3 +136,35 @@ def test_an_invoice_has_no_such_blocks() -> None:
     data = shown(labelled("Invoice", ("Invoice No", "A-1"), ("Net Pay", "10.00"), ("Total", "12.50 EUR")))
     assert data["document_type"] == "invoice"
     assert not data.keys() & {"payslip", "bank_statement", "ticket", "identity", "resume", "extracted_fields"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "kind", "category"),
+    [
+        (("PURCHASE ORDER", "PO Number: 4711", "Date: 2026-03-01", "Supplier", "Kaveri Tooling LLP", "Total\t\t200.00"), "purchase_order", "financial"),
+        (("Kaveri Tooling LLP", "Delivery Note", "Description\tQuantity", "Roller\t2"), "delivery_note", "logistics"),
+        (("Service Agreement", "made between the parties A Ltd and B Ltd", "Whereas A Ltd provides services"), "contract", "legal"),
+        (("Mill Ltd", "Dear Ms Rao", "thank you for your visit.", "Yours sincerely", "Tom"), "letter", "other"),
+        (("Ward: B2", "Bed: 17", "Blood group: A+"), "other", "other"),
+    ],
+)  # fmt: skip
+def test_kinds_without_a_block(lines: tuple[str, ...], kind: str, category: str) -> None:
+    """They are told by their words; what none speaks for is `other`."""
+    data = flat(run_document(FLOW.definition, [page_of(*lines)], {}, FLOW.output_schema).output, job_id="extr_0")
+    assert (data["document_type"], data["document_category"]) == (kind, category)
+    assert data["validation"] == {"math_valid": True, "errors": [], "warnings": []}
+
+
+@pytest.mark.parametrize("language", sorted(LOCALES))
+def test_invoices_in_all_languages(language: str) -> None:
+    """None of them is taken for anything else, and nothing in them is wrong."""
+    for layout in LAYOUTS:
+        outcome = run_document(FLOW.definition, generate_invoice(2, language, layout).pages, {}, FLOW.output_schema)
+        assert (outcome.output["category"], outcome.output["checks"]) == ("invoice", []), layout
+
+
+def test_receipts() -> None:
+    """The same of receipts."""
+    for seed in range(8):
+        outcome = run_document(FLOW.definition, [generate_receipt(seed).page], {}, FLOW.output_schema)
+        assert (outcome.output["category"], outcome.output["checks"]) == ("receipt", []), seed

@@ -135,7 +135,7 @@ def _beside(
         if not money.percent and money.span.first >= label.span.end
     ]
     amounts = [money for money in same_row if money.is_amount] or [
-        m for m in same_row if m.span.row.tokens[-1:] and m.decimals == 0
+        money for money in same_row if money.decimals == 0 and _is_alone(money, label)
     ]
     for money in amounts:
         unclaimed = [m for m in amounts if m.span.first > money.span.first]
@@ -152,6 +152,13 @@ def _beside(
             score = relation(label, money.span)
             if money.is_amount and score > 0:
                 yield score * 0.9, money
+
+
+def _is_alone(money: Money, label: Label) -> bool:
+    """Whether no words but the label's stand before a whole number in its cell, as they do before a house's: `Mill Lane 9`."""
+    cell = next(cell for cell in money.span.row.cells if cell.overlaps(money.span))
+    before = money.span.row.tokens[cell.first : money.span.first]
+    return cell.overlaps(label.span) or not any(character.isalpha() for token in before for character in token.text)
 
 
 def _bottom_line(sheet: Sheet, label: Label) -> Iterator[tuple[float, Money]]:

@@ -222,7 +222,7 @@ def _name_score(sheet: Sheet, cell: Span, order: int) -> float:
     if any(day.span.overlaps(cell) for day in sheet.days) or "@" in text or "www" in text.lower():
         return 0.0
     edges = (*cell.row.tokens[max(cell.first - 1, 0) : cell.first], cell.tokens[-1])
-    if not FORM.search(text) and any(token.text.endswith(":") for token in edges):
+    if not FORM.search(text) and (KEY_VALUE.match(text) or any(token.text.endswith(":") for token in edges)):
         return 0.0  # a field of a form, such as an employee's name
     score = 1.0 - 0.06 * min(order, _MAX_HEAD_ROWS)
     if only_form(text):
