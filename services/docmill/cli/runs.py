@@ -79,7 +79,8 @@ async def get(run: str, /, *, evidence: bool = False, json: AsJson = False, serv
     """
     async with server.connect() as docmill:
         found = await docmill.runs.get(run, evidence=evidence)
-    facts = run_json(found) | ({"evidence": evidence_json(found)} if evidence else {})
+    asked = {"evidence": evidence_json(found), "lowConfidence": list(found.low_confidence)} if evidence else {}
+    facts = run_json(found) | asked
     if json:
         json_line(facts)
     else:
