@@ -27,6 +27,7 @@ __all__ = [
     "heading_phrases",
     "label_phrases",
     "property_fields",
+    "words_by_language",
     "words_of",
 ]
 
@@ -96,6 +97,16 @@ def property_fields() -> Mapping[str, str]:
         for field, names in fields.items()
         for name in names
     }
+
+
+def words_by_language() -> Mapping[str, Sequence[str]]:
+    """The words of all labels, columns and headings, of three letters or more."""
+    found: dict[str, set[str]] = {}
+    for section in ("labels", "columns", "headings"):
+        for languages in _data()[section].values():
+            for language, phrases in languages.items():
+                found.setdefault(language, set()).update(word for phrase in phrases for word in words_of(phrase))
+    return {language: [word for word in words if len(word) > 2] for language, words in found.items()}
 
 
 def category_words(name: str) -> Sequence[str]:

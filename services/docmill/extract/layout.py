@@ -16,7 +16,9 @@ from docmill.extract import Evidence, Extraction
 from docmill.extract.amounts import Amounts, find_amounts, find_round_off, labelled_amounts
 from docmill.extract.candidates import Found, Sheet
 from docmill.extract.confidence import confidence
+from docmill.extract.countries import find_country
 from docmill.extract.fields import LeafField, ListField, TableField, bind
+from docmill.extract.form import find_pairs
 from docmill.extract.generic import find_generic
 from docmill.extract.gst import find_gst, tax_of
 from docmill.extract.labels import column_phrases, words_of
@@ -87,6 +89,10 @@ class LayoutExtractor:
                     _evidence((*field.path, str(index)), entry, self._confidence("", entry.score))
                     for index, entry in enumerate(entries)
                 )
+        for form in binding.maps:
+            for name, found in reading.pairs().items():
+                put(data, (*form.path, name), found.value)
+                evidence.append(_evidence((*form.path, name), found, self._confidence("", found.score)))
         return Extraction(data=in_order(data, schema), evidence=tuple(sorted(evidence, key=_document_order)))
 
 
@@ -128,6 +134,10 @@ class _Reading:
         """The texts of a list, under the heading that its words are."""
         return find_list(self._sheet, field.phrases)
 
+    def pairs(self) -> Mapping[str, Found]:
+        """What the document says as a form."""
+        return find_pairs(self._sheet)
+
     @cached_property
     def _finders(self) -> Mapping[str, Callable[[], Found | None]]:
         sheet, skip = self._sheet, self._table_rows
@@ -161,6 +171,8 @@ class _Reading:
             "recipient_address": lambda: self._recipient.address,
             "issuer_gstin": lambda: self._gst.get(("issuer", "gstin")),
             "recipient_gstin": lambda: self._gst.get(("recipient", "gstin")),
+            "issuer_country": lambda: self._country("issuer"),
+            "recipient_country": lambda: self._country("recipient"),
             "issuer_pan": lambda: self._gst.get(("issuer", "pan")),
             "recipient_pan": lambda: self._gst.get(("recipient", "pan")),
             "round_off": lambda: find_round_off(sheet, skip),
@@ -251,6 +263,14 @@ class _Reading:
     @cached_property
     def _gst(self) -> Mapping[tuple[str, ...], Found]:
         return find_gst(self._sheet)
+
+    def _country(self, who: str) -> Found | None:
+        party, ids = (
+            (self._issuer, self._tax_ids.issuer_vat_id)
+            if who == "issuer"
+            else (self._recipient, self._tax_ids.recipient_vat_id)
+        )
+        return find_country(gstin=self._gst.get((who, "gstin")), vat_id=ids(), address=party.address)
 
     @cached_property
     def _resume(self) -> Resume:

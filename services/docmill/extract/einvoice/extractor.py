@@ -58,8 +58,8 @@ class EInvoiceExtractor:
             filling.leaf(leaf)
         for table in binding.tables:
             filling.table(table)
-        for field in binding.lists:
-            filling.take_over(field.path)
+        for path in [field.path for field in binding.lists] + [field.path for field in binding.maps]:
+            filling.take_over(path)
         warnings = (*notes, *seen.warnings, *filling.comparison.warnings)
         return Extraction(data=in_order(filling.data, schema), evidence=tuple(filling.evidence), warnings=warnings)
 
