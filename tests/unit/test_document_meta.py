@@ -70,6 +70,27 @@ def test_both_sides_of_an_indian_invoice() -> None:
     assert (output["issuer"]["country"], output["recipient"]["country"], output["country"]) == ("IN", "IN", "IN")
 
 
+def test_how_to_pay_and_who_asks_for_it() -> None:
+    """What stands by its label; a code of a bank is one only beside a word for it."""
+    lines = (
+        "Tax Invoice", "Kaveri Tooling LLP", "14 Mill Road, Pune 411001", "www.kaveri.example", "CIN: U12345MH2020PTC123456",
+        "Subtotal\t\t100.00", "IGST 18%\t\t18.00", "Grand Total\t\tRs. 118.00", "Payment terms: Net 30 days", "Bank name: State Bank",
+        "A/C No: 00412345678", "IFSC: SBIN0001234", "SWIFT: SBININBB123 Main branch", "UPI: kaveri@okbank",
+    )  # fmt: skip
+    data = shown(*lines)
+    assert data["financial"]["payment"] == {
+        "terms": "Net 30 days",
+        "bank_name": "State Bank",
+        "account_number": "00412345678",
+        "ifsc": "SBIN0001234",
+        "swift": "SBININBB123",
+        "upi_id": "kaveri@okbank",
+    }
+    assert data["vendor"]["website"] == "www.kaveri.example"
+    assert data["vendor"]["registration_number"] == "U12345MH2020PTC123456"
+    assert "payment" not in shown("Invoice", "DISCOUNT", "Total\t\t118.00")["financial"]
+
+
 FORM = (
     "Ward: B2\t\tBed:\t17",
     "Allergies: none known",

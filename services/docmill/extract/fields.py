@@ -35,6 +35,11 @@ class LeafField:
         return str(self.schema.get("type", "string"))
 
     @property
+    def labels(self) -> Sequence[str]:
+        """Words that a hint says stand by the value."""
+        return [str(label) for label in _hints(self.schema).get("labels", ())]
+
+    @property
     def phrases(self) -> tuple[str, ...]:
         """Squeezed words that may label the value on a page."""
         texts = [
@@ -42,9 +47,8 @@ class LeafField:
             str(self.schema.get("title", "")),
             str(self.schema.get("description", "")),
         ]
-        hinted = [str(label) for label in _hints(self.schema).get("labels", ())]
         short = [text for text in texts if 0 < len(text.split()) <= _LABEL_WORDS]
-        return tuple(dict.fromkeys(squeeze(text) for text in (*hinted, *short)))
+        return tuple(dict.fromkeys(squeeze(text) for text in (*self.labels, *short)))
 
 
 @dataclass(frozen=True, slots=True)
