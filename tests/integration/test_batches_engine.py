@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -10,6 +11,7 @@ from datetime import timedelta
 import pytest
 import pytest_asyncio
 
+from docmill.blobs import BlobNotFound, BlobStore
 from docmill.domain.batches import BatchEvent, BatchEventKind
 from docmill.domain.errors import (
     FailedPrecondition,
@@ -22,8 +24,9 @@ from docmill.domain.errors import (
 from docmill.domain.messages import JobMessage, JobResult
 from docmill.domain.models import JobKind
 from docmill.domain.states import BatchState, RunState
-from docmill.engine import BatchView, RunFilter, advance, follow
+from docmill.engine import BatchView, RunFilter, advance, expire, follow
 from docmill.store import Op, Statement, Store, batches, deliveries, runs
+from docmill.store.sql import open_store
 from tests.fixtures.batching import (
     OWNER,
     answering,
@@ -40,6 +43,7 @@ from tests.fixtures.batching import (
     watched,
 )
 from tests.fixtures.engine import CALLER, QUICK, Bench, done
+from tests.fixtures.hooks import webhooks
 
 UNREADABLE = Fault(reason=Reason.MEDIA_CORRUPT, message="The page cannot be read", details={"page": "1"})
 LOCKED = Fault(reason=Reason.MEDIA_ENCRYPTED, message="The document is protected by a password")
@@ -296,3 +300,26 @@ async def test_a_batch_of_a_hundred(bench: Bench) -> None:
     assert ended.batch.last_sequence == 103
     assert [each["data"]["place"] for each in await results(bench, made.batch.id)] == list(range(100))
     assert await bench.engine.ctx.store.read(lambda: deliveries.of_batch(made.batch.id)) == []
+
+
+async def test_results_by_their_link_wherever_they_lie(sqlite_url: str, blobs: BlobStore) -> None:
+    """In memory, a folder or a bucket: whole for whoever has the link, and gone with the batch's time."""
+    store = await open_store(sqlite_url)
+    async with batching(store, blobs=blobs, webhooks=webhooks()) as bench:
+        bench.peer.answer = answering({"b.pdf": UNREADABLE})
+        ids = await upload(bench, "a.pdf", "b.pdf")
+        await keep_outputs(bench, ids)
+        made = await bench.engine.create_batch(OWNER, request(ids))
+        view = await completed(bench, made.batch.id)
+        pieces = [piece async for piece in bench.engine.download_results(view.results_token)]
+        assert {batch_id for batch_id, _ in pieces} == {made.batch.id}
+        entries = json.loads(b"".join(data for _, data in pieces))
+        assert entries == await results(bench, made.batch.id)
+        assert [(entry["index"], entry["status"]) for entry in entries] == [(0, "succeeded"), (1, "failed")]
+        later = bench.engine.ctx.now() + timedelta(days=31)
+        object.__setattr__(bench.engine.ctx, "now", lambda: later)
+        await expire.expire_once(bench.engine.ctx)
+        for key in (view.batch.results_key, *(f"documents/{OWNER.org_id}/{each}" for each in ids)):
+            with pytest.raises(BlobNotFound):
+                await blobs.size(key)
+    await store.aclose()
