@@ -74,8 +74,10 @@ def statement(closing: str) -> Sheet:
         "Bank Statement",
         ("Account Holder", "Asha Rao"),
         ("Account Number", "004217790"),
+        ("Period", "01/03/2026 - 31/03/2026"),
         ("Opening Balance", "1,000.00"),
     )
+    sheet.text(350, 44, "Northline Bank Ltd", 12)
     rows = [
         ("Date", "Description", "Debit", "Credit", "Balance"),
         ("01/03/2026", "Salary", "", "500.00", "1,500.00"),
@@ -98,6 +100,11 @@ def test_a_bank_statement() -> None:
     block = data["bank_statement"]
     assert (block["opening_balance"], block["closing_balance"]) == (1000, 1250.25)
     assert (block["account_holder"], block["account_number"]) == ("Asha Rao", "004217790")
+    assert (block["bank_name"], block["period_start"], block["period_end"]) == (
+        "Northline Bank Ltd",
+        "2026-03-01",
+        "2026-03-31",
+    )
     assert [move.get("balance") for move in block["transactions"]] == [1500, 1300, 1250.25]
     assert [move.get("debit") for move in block["transactions"]] == [None, 200, 49.75]
     assert data["validation"]["math_valid"], data["validation"]
@@ -120,7 +127,7 @@ def test_a_bank_statement() -> None:
                 "Passport", ("Passport No", "Z1234567"), ("Nationality", "Indian"), ("Date of Birth", "1990-05-17"), ("Date of Expiry", "2031-01-02")
             ),
             "identity",
-            {"id_number": "Z1234567", "nationality": "Indian", "date_of_birth": "1990-05-17", "expiry_date": "2031-01-02"},
+            {"id_number": "Z1234567", "nationality": "Indian", "date_of_birth": "1990-05-17", "expiry_date": "2031-01-02", "id_type": "Passport"},
         ),
     ],
 )  # fmt: skip

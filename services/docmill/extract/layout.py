@@ -35,7 +35,7 @@ from docmill.extract.singles import (
     find_payment_method,
     find_time,
 )
-from docmill.extract.statements import find_transactions
+from docmill.extract.statements import find_statement_period, find_transactions
 from docmill.extract.tables import NUMERIC, Item, Table, find_table
 from docmill.extract.tax_ids import TaxIds
 from docmill.extract.taxes import kind_of
@@ -181,6 +181,8 @@ class _Reading:
             "igst": lambda: self._gst.get(("igst",)),
             "vat": lambda: self._tax_called("vat"),
             "sales_tax": lambda: self._tax_called("sales_tax"),
+            "period_start": lambda: self._period[0] if self._period is not None else None,
+            "period_end": lambda: self._period[1] if self._period is not None else None,
             "resume_name": lambda: self._resume.name,
             "resume_phone": lambda: self._resume.phone,
             "resume_summary": lambda: self._resume.summary,
@@ -271,6 +273,10 @@ class _Reading:
             else (self._recipient, self._tax_ids.recipient_vat_id)
         )
         return find_country(gstin=self._gst.get((who, "gstin")), vat_id=ids(), address=party.address)
+
+    @cached_property
+    def _period(self) -> tuple[Found, Found] | None:
+        return find_statement_period(self._sheet)
 
     @cached_property
     def _resume(self) -> Resume:
