@@ -33,6 +33,7 @@ _MAX_CHANGES = 20  # discounts, shipping and rounding that may stand between the
 _HOLDS = 0.5  # what a sum that holds is worth, in scores
 _BREAKS = 0.6
 _COLUMNS = frozenset({"subtotal", "tax", "total", "grand_total", "discount", "shipping"})
+_NEAR = 3  # heights of a row that an amount may stand aside from the head of its column
 _SUMMARY = 3  # so many of them beside each other head a table of sums
 _SETTLES = 0.4  # what it is worth that cash less change is the total
 _UNNAMED = 0.45  # score of an amount that no word calls the total, but that cash less change
@@ -142,8 +143,9 @@ def _beside(
         yield relation(label, money.span, others=others) * (0.85 if unclaimed else 1.0), money
     if amounts:
         return
-    if len({other.concept for other in others if other.concept in _COLUMNS}) >= _SUMMARY:
-        yield from _bottom_line(sheet, label)
+    heads = [other for other in others if other.concept in _COLUMNS]
+    if len({head.concept for head in heads}) >= _SUMMARY:
+        yield from _bottom_line(sheet, label, heads)
         return
     for row in sheet.rows[label.span.row.index + 1 : label.span.row.index + 3]:
         if row.index in skip_rows:
@@ -161,15 +163,25 @@ def _is_alone(money: Money, label: Label) -> bool:
     return cell.overlaps(label.span) or not any(character.isalpha() for token in before for character in token.text)
 
 
-def _bottom_line(sheet: Sheet, label: Label) -> Iterator[tuple[float, Money]]:
-    """Of a table of sums (a row for each tax rate) the last amount under `label`: the sum of those above it, or alone."""
+def _bottom_line(sheet: Sheet, label: Label, heads: Sequence[Label]) -> Iterator[tuple[float, Money]]:
+    """Of a table of sums (a row for each tax rate) the last amount under `label`: the sum of those above it, or alone.
+
+    Lines of text that stand beside the table are none of its rows.
+    """
+    reach = _NEAR * label.span.row.height
+    left, right = min(head.span.box.x for head in heads) - reach, max(head.span.box.right for head in heads) + reach
     column: list[Money] = []
     for row in sheet.rows[label.span.row.index + 1 :]:
-        amounts = [money for money in sheet.money_by_row.get(row.index, ()) if money.is_amount]
+        inside = [token for token in row.tokens if left < token.box.center[0] < right]
+        if row.page == label.span.row.page and not inside:
+            continue
+        amounts = [
+            m for m in sheet.money_by_row.get(row.index, ()) if m.is_amount and left < m.span.box.center[0] < right
+        ]
         if row.page != label.span.row.page or len(amounts) < 2:
             break
         nearest = min(amounts, key=lambda money: _apart(label.span.box, money.span.box))
-        if _apart(label.span.box, nearest.span.box) < 3 * label.span.row.height:
+        if _apart(label.span.box, nearest.span.box) < reach:
             column.append(nearest)
     if column:
         adds_up = len(column) == 1 or column[-1].value == sum(money.value for money in column[:-1])
