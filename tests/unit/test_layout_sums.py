@@ -132,3 +132,18 @@ def test_a_hint_says_what_a_property_means_or_is_labelled_with() -> None:
         "odd": {"type": "string", "x-docmill": "nonsense"},
     }
     assert data_of(asked, "Corner Shop", "Our sign: AB-77", "Grand total\t\t8.00") == {"betrag1": 8, "ref": "AB-77"}
+
+
+def test_a_house_number_is_no_amount() -> None:
+    """`Porto` is a city and also postage; a whole number counts only where no words of its own stand before it."""
+    asked = {"shipping": NUMBER, "total": NUMBER}
+    lines = ("1000-001 Porto\tRua das Flores 9", "Total\t\t12.00")
+    assert data_of(asked, *lines) == {"total": 12}
+    assert data_of(asked, "Porto\t\t9", "Total\t\t12.00") == {"shipping": 9, "total": 12}
+
+
+def test_a_field_of_a_form_is_no_name() -> None:
+    """Neither the word with its colon, nor what it says, nor both together."""
+    asked = {"vendor": {"type": "object", "properties": {"name": TEXT}}}
+    assert data_of(asked, "Blood group: A+", "Patient:\t\tAsha Rao") == {}
+    assert data_of(asked, "Seller unit:\t\tMill Ltd") == {"vendor": {"name": "Mill Ltd"}}

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from docmill.cli.arguments import pairs, variables
 from docmill.cli.failures import DONE, NOT_DONE, UsageError
 from docmill.cli.options import LOCAL, AsJson, Server
 from docmill.cli.output import json_line, notice, table
-from docmill.cli.pairs import pairs, variables
 
 if TYPE_CHECKING:
     from docmill.evaluate import DocumentScore, SetSummary

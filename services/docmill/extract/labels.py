@@ -1,7 +1,7 @@
 """Label words of documents: what stands beside or above a value, in seven languages, and where it is on the page.
 
-The words are data (`labels.json`): `labels` stand by single values, `columns` head the columns of a table,
-`properties` are names that schemas give their fields. Matching ignores case, accents, punctuation and blanks,
+The words are data (`labels.json`): `labels` stand by single values, `columns` head the columns of a table, `headings` stand
+over lists and parts, `properties` are names that schemas give their fields. Matching ignores case, accents, punctuation and blanks,
 because OCR splits and joins words as it likes.
 """
 
@@ -24,8 +24,10 @@ __all__ = [
     "category_words",
     "column_phrases",
     "find_labels",
+    "heading_phrases",
     "label_phrases",
     "property_fields",
+    "words_by_language",
     "words_of",
 ]
 
@@ -81,6 +83,12 @@ def column_phrases() -> Phrases:
 
 
 @cache
+def heading_phrases() -> Phrases:
+    """What stands over the lists and parts of a document."""
+    return _phrases("headings")
+
+
+@cache
 def property_fields() -> Mapping[str, str]:
     """Names of schema properties (words joined by a blank) and the field each means; `column` starts those of tables."""
     fields = _data()["properties"]
@@ -89,6 +97,16 @@ def property_fields() -> Mapping[str, str]:
         for field, names in fields.items()
         for name in names
     }
+
+
+def words_by_language() -> Mapping[str, Sequence[str]]:
+    """The words of all labels, columns and headings, of three letters or more."""
+    found: dict[str, set[str]] = {}
+    for section in ("labels", "columns", "headings"):
+        for languages in _data()[section].values():
+            for language, phrases in languages.items():
+                found.setdefault(language, set()).update(word for phrase in phrases for word in words_of(phrase))
+    return {language: [word for word in words if len(word) > 2] for language, words in found.items()}
 
 
 def category_words(name: str) -> Sequence[str]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DocumentOutcome", "default_providers", "outcome_from_json", "outcome_to_json", "run_document"]
 
+OTHER = "other"  # in `byCategory`: documents of which no word speaks for a category
 DEFAULT_PROVIDER = "layout"
 EINVOICE_PROVIDER = "einvoice"  # of a step that takes nothing but what an electronic invoice says
 
@@ -239,7 +240,7 @@ class _Job:
 
 def _for_category(config: JsonObject, category: str) -> JsonObject:
     """The schema of an extract step, with what is asked of documents of this category only."""
-    schema, more = config["schema"], config.get("byCategory", {}).get(category)
+    schema, more = config["schema"], config.get("byCategory", {}).get(category or OTHER)
     if more is None:
         return schema  # type: ignore[no-any-return]  # the definition was checked
     return {**schema, "properties": {**schema.get("properties", {}), **more.get("properties", {})}}
