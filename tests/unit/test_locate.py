@@ -79,8 +79,18 @@ def test_what_no_page_shows_has_no_place() -> None:
 
 def test_values_are_found_in_any_way_of_writing() -> None:
     """A sign of a currency, a time in twelve hours, a percentage as a share, a name over accents."""
-    data = {"currency": "EUR", "time": "18:30", "rate": 0.19, "name": "Muller", "ok": True, "when": "2024-05-04"}
-    proofs = found(data, "Müller", "6:30 pm", "VAT 19 %", "Approved: yes", "May 4, 2024", "Total 12,00 €")
+    data = {
+        "currency": "EUR",
+        "time": "18:30",
+        "rate": 0.19,
+        "name": "Muller",
+        "ok": True,
+        "when": "2024-05-04",
+        "land": "DE",
+    }
+    proofs = found(
+        data, "Müller", "6:30 pm", "VAT 19 %", "Approved: yes", "May 4, 2024", "Total 12,00 €", "Deutschland"
+    )
     assert [path for path, each in proofs.items() if not each.grounded] == []
 
 

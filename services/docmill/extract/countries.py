@@ -10,9 +10,11 @@ from docmill.extract.tax_ids import is_vat_id
 from docmill.extract.text import squeeze
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from docmill.extract.candidates import Found
 
-__all__ = ["find_country"]
+__all__ = ["country_of_tax_number", "find_country", "names_of"]
 
 _NAMES = {
     "AT": "austria osterreich", "AU": "australia", "BE": "belgium belgie belgique belgien", "CA": "canada kanada",
@@ -31,12 +33,25 @@ def find_country(*, gstin: Found | None, vat_id: Found | None, address: Found | 
     if gstin is not None and not fault_of(str(gstin.value)):
         return _of(gstin, "IN")
     if vat_id is not None:
-        number = re.sub(r"[^A-Z0-9]", "", str(vat_id.value).upper())
-        if is_vat_id(number):
-            return _of(vat_id, _OTHER_PREFIX.get(number[:2], number[:2]) if number[:2].isalpha() else "IN")
+        code = country_of_tax_number(str(vat_id.value))
+        if code:
+            return _of(vat_id, code)
     last = str(address.value).rpartition(",")[2] if address is not None else ""
-    code = _CODES.get(squeeze(last))
-    return _of(address, code) if address is not None and code is not None else None
+    named = _CODES.get(squeeze(last))
+    return _of(address, named) if address is not None and named is not None else None
+
+
+def country_of_tax_number(text: str) -> str:
+    """ISO 3166 code of the country that a VAT number or a GSTIN begins with or belongs to, or empty."""
+    number = re.sub(r"[^A-Z0-9]", "", text.upper())
+    if not is_vat_id(number):
+        return ""
+    return _OTHER_PREFIX.get(number[:2], number[:2]) if number[:2].isalpha() else "IN"
+
+
+def names_of(code: str) -> Sequence[str]:
+    """Squeezed names of a country, by its ISO 3166 code; none for one that is not known."""
+    return _NAMES.get(code, "").split()
 
 
 def _of(found: Found, code: str) -> Found:

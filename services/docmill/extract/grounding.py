@@ -12,6 +12,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from docmill.extract.countries import country_of_tax_number, names_of
 from docmill.extract.dates import find_times, possible_days
 from docmill.extract.generic import NO, YES
 from docmill.extract.money import currency_of, find_currencies, possible_numbers
@@ -116,8 +117,10 @@ def _says_time(value: str, words: Sequence[str]) -> bool:
 
 
 def _says_code(value: str, words: Sequence[str]) -> bool:
-    """An ISO 4217 code, by a sign or name of that currency."""
+    """An ISO 4217 code, by a sign or name of that currency; an ISO 3166 code, by a name or a tax number of that country."""
     code = value.strip().upper()
+    if any(_stands_in(name, words) for name in names_of(code)) or country_of_tax_number("".join(words)) == code:
+        return True
     if currency_of(code) != code:
         return False
     row = row_of(words)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from docmill.domain.pages import Box
 from docmill.extract import Evidence
+from docmill.extract.countries import names_of
 from docmill.extract.fields import LeafField, leaf_at
 from docmill.extract.generic import NO, YES
 from docmill.extract.labels import find_labels, label_phrases
@@ -131,7 +132,8 @@ class _Search:
                 return self._shown.find(date.fromisoformat(day[1]))
             except ValueError:
                 return []
-        return self._shown.words(text) or self._shown.time(text) or self._shown.currency(text)
+        found = self._shown.words(text) or self._shown.time(text) or self._shown.currency(text)
+        return found or [place for name in names_of(text) for place in self._shown.words(name)]
 
     def _labels_of(self, leaf: Leaf) -> Sequence[Place]:
         """Places of the words that may label the field, by its meaning or its name."""
