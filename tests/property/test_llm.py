@@ -32,6 +32,7 @@ SCHEMA: dict[str, Any] = {
         "kind": {"type": "string", "enum": ["a", "b"]},
         "paid": {"type": "boolean"},
         "free": {"type": "object"},
+        "more": {"type": "object", "additionalProperties": {"type": "string"}},
         "lines": {
             "type": "array",
             "items": {"type": "object", "properties": {"name": {"type": "string"}, "price": {"type": "number"}}},

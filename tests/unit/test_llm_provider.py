@@ -156,6 +156,21 @@ def test_small_slips_of_a_model_are_mended(text: str) -> None:
         assert run(server).output == {"number": "A-1042", "date": "2024-05-04", "total": 25.5, "currency": "EUR"}
 
 
+def test_names_that_the_document_gives_come_as_pairs() -> None:
+    """A strict schema leaves no names open; values have their places."""
+    more = {"type": "object", "additionalProperties": {"type": "string"}}
+    schema = {"type": "object", "properties": {"more": more}}
+    pairs = [{"name": "Our ref.", "value": "X 17"}, {"name": "Ship via", "value": "Rail"}, {"name": None, "value": "x"}]
+    with llm_server(says({"more": pairs})) as server:
+        outcome = run(server, [page_of("Our ref.\tX 17", "Ship via\tRail")], schema=schema)
+    assert outcome.output == {"more": {"Our ref.": "X 17", "Ship via": "Rail"}}
+    assert [(each.path, each.grounded) for each in outcome.evidence] == [
+        ("/more/Our ref.", True),
+        ("/more/Ship via", True),
+    ]
+    assert fitted({"a": 1, "b": None}, more) == {"a": "1"}
+
+
 def test_what_may_be_two_things_is_not_mended() -> None:
     """A day or a month, thousands or thousandths."""
     assert fitted("03/04/2024", {"type": "string", "format": "date"}) == "03/04/2024"

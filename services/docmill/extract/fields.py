@@ -12,7 +12,7 @@ from docmill.extract.text import squeeze
 if TYPE_CHECKING:
     from docmill.domain.models import JsonObject
 
-__all__ = ["Binding", "LeafField", "ListField", "MapField", "TableField", "bind", "leaf_at"]
+__all__ = ["Binding", "LeafField", "ListField", "MapField", "TableField", "bind", "is_map", "leaf_at"]
 
 HINTS = "x-docmill"
 """Key of a property's hints: `{"means": "vendor name"}` or `{"labels": ["Our ref."]}`."""
@@ -117,6 +117,7 @@ def leaf_at(schema: JsonObject, path: Sequence[str]) -> LeafField | None:
     node: Any = schema
     for name in path:
         inner = node.get("items") if node.get("type") == "array" else (node.get("properties") or {}).get(name)
+        inner = node["additionalProperties"] if is_map(node) else inner
         if not isinstance(inner, Mapping):
             return None
         node = inner
@@ -127,13 +128,14 @@ def leaf_at(schema: JsonObject, path: Sequence[str]) -> LeafField | None:
 def _walk(node: JsonObject, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], JsonObject]]:
     properties: Any = node.get("properties") or {}
     for name, child in properties.items():
-        if child.get("type") == "object" and not _is_map(child):
+        if child.get("type") == "object" and not is_map(child):
             yield from _walk(child, (*path, name))
         else:
             yield (*path, name), child
 
 
-def _is_map(node: JsonObject) -> bool:
+def is_map(node: JsonObject) -> bool:
+    """Whether the document gives the names of an object's texts."""
     more = node.get("additionalProperties")
     return not node.get("properties") and isinstance(more, Mapping) and more.get("type") == "string"
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from docmill.extract.dates import possible_days
+from docmill.extract.fields import is_map
 from docmill.extract.money import possible_numbers
 from docmill.extract.tokens import row_of
 
@@ -22,12 +23,16 @@ _LONGEST_TEXT, _MOST_ITEMS = 400, 200
 _LONGEST_DESCRIPTION = 500
 _LONGEST_NUMBER = 40
 _FORMATS = frozenset({"date", "time", "date-time"})
+_PAIR = {"type": "object", "properties": {"name": {"type": "string"}, "value": {"type": "string"}}}
+"""How an object whose names the document gives is asked for: no strict schema can leave names open."""
 
 
 def strict(schema: JsonObject) -> dict[str, Any]:
     """For `response_format: json_schema` with `strict`: types, enums, dates and descriptions only; every value may be null."""
     kind = schema.get("type")
     named = {"description": str(schema["description"])[:_LONGEST_DESCRIPTION]} if schema.get("description") else {}
+    if is_map(schema):
+        return {"type": ["array", "null"], **named, "items": strict(_PAIR)}
     if kind == "object":
         properties = {name: strict(child) for name, child in (schema.get("properties") or {}).items()}
         return {
@@ -63,7 +68,7 @@ def bounded(schema: JsonObject) -> dict[str, Any]:
 
 def without_required(schema: JsonObject) -> dict[str, Any]:
     """The schema, but nothing must be there: what a document does not say is absent."""
-    made = {name: child for name, child in schema.items() if name not in {"required", "minProperties"}}
+    made = {name: child for name, child in schema.items() if name not in {"required", "minProperties", "minItems"}}
     if isinstance(schema.get("properties"), Mapping):
         made["properties"] = {name: without_required(child) for name, child in schema["properties"].items()}
     if isinstance(schema.get("items"), Mapping):
@@ -78,6 +83,8 @@ def fitted(value: Any, schema: JsonObject) -> Any:
     one way only.
     """
     kind = schema.get("type")
+    if is_map(schema):
+        return _named(value, schema["additionalProperties"])
     if kind == "object" and isinstance(value, Mapping):
         properties = schema.get("properties") or {}
         made = {name: fitted(value[name], child) for name, child in properties.items() if name in value}
@@ -90,6 +97,18 @@ def fitted(value: Any, schema: JsonObject) -> Any:
     if kind == "string":
         return _text(value, schema)
     return value
+
+
+def _named(value: Any, schema: JsonObject) -> Any:
+    """An object from pairs of name and value, or from one."""
+    if isinstance(value, list):
+        pairs = [(each.get("name"), each.get("value")) for each in value if isinstance(each, Mapping)]
+    elif isinstance(value, Mapping):
+        pairs = list(value.items())
+    else:
+        return value
+    made = {name.strip(): fitted(said, schema) for name, said in pairs if isinstance(name, str) and name.strip()}
+    return {name: said for name, said in made.items() if said is not None}
 
 
 def _number(value: Any, *, whole: bool) -> Any:
