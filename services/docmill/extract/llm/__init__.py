@@ -1,7 +1,7 @@
 """Extracting with a language model behind any server that speaks OpenAI's chat completions.
 
 `provider` asks and reads answers, without a network; `client` speaks with the server. They meet in `Chat`: a worker's
-child puts the question, the worker itself calls the server, and the key stays there (docs/adr/0017).
+child puts the question, the worker itself calls the server, and the key stays there (docs/adr/0018).
 """
 
 from __future__ import annotations
