@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from docmill.extract.labels import Phrases, category_words, find_labels, words_of
 from docmill.extract.text import squeeze
-from docmill.extract.tokens import Row, rows_of
+from docmill.extract.tokens import Row, Span, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -115,6 +115,7 @@ class Hit:
     kind: Place
     count: int
     """How often the phrase was there so far, this place included."""
+    span: Span
 
 
 def classify(pages: Sequence[Page], categories: Sequence[Category]) -> Classification:
@@ -166,7 +167,7 @@ def hits(rows: Sequence[Row], category: Category) -> Iterator[Hit]:
             kind = Place.TITLE
         else:
             kind = Place.TEXT
-        yield Hit(label.phrase, kind, count)
+        yield Hit(label.phrase, kind, count, label.span)
 
 
 def _phrases(names: Iterable[str], hints: Iterable[str]) -> Phrases:

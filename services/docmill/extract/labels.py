@@ -24,6 +24,7 @@ __all__ = [
     "category_words",
     "column_phrases",
     "find_labels",
+    "form_words",
     "label_phrases",
     "property_fields",
     "words_of",
@@ -95,6 +96,21 @@ def category_words(name: str) -> Sequence[str]:
     """Names of a well-known kind of document (`invoice`) in all languages; empty for a kind that is not known."""
     known: Sequence[str] = _data()["categories"].get(" ".join(words_of(name)), ())
     return known
+
+
+@cache
+def form_words() -> frozenset[str]:
+    """The words, squeezed, that documents of a kind have in common whoever wrote them: `date`, `total`, `rechnung`."""
+    data = _data()
+    by_language = (
+        phrases for section in ("labels", "columns") for each in data[section].values() for phrases in each.values()
+    )
+    return frozenset(
+        squeeze(word)
+        for phrases in (*by_language, *data["categories"].values())
+        for phrase in phrases
+        for word in phrase.split()
+    )
 
 
 def find_labels(rows: Iterable[Row], phrases: Phrases) -> list[Label]:

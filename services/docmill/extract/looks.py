@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import median
 from typing import TYPE_CHECKING
 
 from docmill.extract.candidates import Sheet
+from docmill.extract.labels import form_words
 from docmill.extract.singles import find_number
 from docmill.extract.text import squeeze
 
@@ -29,8 +31,8 @@ _CARRIED = re.compile(
     re.IGNORECASE,
 )
 _SALUTATION = re.compile(
-    r"(?:dear (?:sir|madam|mr|ms|mrs|[A-Z])|to whom it may concern|sehr geehrte|liebe[rs]? |madame,|monsieur,|cher |chère |"
-    r"estimad[oa]|querid[oa]|muy señor|gentile |egregio|spett|geachte|beste |prezad[oa]|exm[oa])",
+    r"(?:dear (?:sir|madam|mr|ms|mrs|[A-Z])|to whom it may concern|sehr geehrte|liebe[rs]? (?!gr)|madame,|monsieur,|cher |chère |"
+    r"estimad[oa]|querid[oa]|muy señor|gentile |egregio|spett|geachte|prezad[oa]|exm[oa])",
     re.IGNORECASE,
 )
 _FAREWELL = re.compile(
@@ -39,8 +41,11 @@ _FAREWELL = re.compile(
     r"atenciosamente|com os melhores)",
     re.IGNORECASE,
 )
-_EDGE = 6  # rows at the top and at the bottom where a page's number may stand alone
+_EDGE = 5  # rows at the top and at the bottom where a page's number may stand alone
+_BESIDE = 4  # characters that may stand beside it: `- Page 2 -`
 _HEADER = 3  # rows
+_STRIP = 1.8  # times as high as wide; A4 is 1.4, US legal 1.65
+_LONG, _LONG_NUMBER = 4, 5  # letters, digits
 _SUMS = ("total", "grand_total", "amount_due")
 _NUMBERS = ("invoice_number", "order_number")
 
@@ -63,14 +68,11 @@ class Look:
 
     @cached_property
     def numbering(self) -> Numbering | None:
-        """What the page says about its place in the document."""
-        for index, row in enumerate(self.rows):
-            edge = index < _EDGE or index >= len(self.rows) - _EDGE
-            for cell in row.cells:
-                found = says_number(cell.text, alone=edge)
-                if found is not None:
-                    return found
-        return None
+        """What the page says about its place in the document; at its edges first, where it says more than elsewhere."""
+        edges = [*self.rows[:_EDGE], *self.rows[_EDGE:][-_EDGE:]]
+        found = [says_number(cell.text, alone=True) for row in edges for cell in row.cells]
+        found += [says_number(cell.text, alone=False) for row in self.rows for cell in row.cells]
+        return next((numbering for numbering in found if numbering is not None), None)
 
     @cached_property
     def numbers(self) -> Mapping[str, str]:
@@ -80,8 +82,8 @@ class Look:
 
     @cached_property
     def header(self) -> frozenset[str]:
-        """The texts of the first rows, without those that say next to nothing."""
-        return frozenset(text for text in (_letters(row) for row in self.rows[:_HEADER]) if len(text) > 5)
+        """The texts of the first rows, but for those that any page of the kind may have: `Invoice 118`."""
+        return frozenset(text for text in map(_own_letters, self.rows[:_HEADER]) if len(text) > _LONG)
 
     @cached_property
     def sums_up(self) -> bool:
@@ -105,6 +107,29 @@ class Look:
         """Whether a letter ends."""
         return any(_FAREWELL.match(cell.text) for row in self.rows for cell in row.cells[:1])
 
+    @cached_property
+    def vocabulary(self) -> frozenset[str]:
+        """The words that are its own: names, goods, what it is about. Not the words of forms, which bills share."""
+        words = (squeeze(token.text) for row in self.rows for token in row.tokens)
+        return frozenset(word for word in words if len(word) >= _LONG and word.isalpha()) - form_words()
+
+    @cached_property
+    def codes(self) -> frozenset[str]:
+        """Numbers of some length: of phones, accounts, customers, postal districts."""
+        words = (squeeze(token.text) for row in self.rows for token in row.tokens)
+        return frozenset(word for word in words if sum(map(str.isdigit, word)) >= _LONG_NUMBER)
+
+    @cached_property
+    def print_size(self) -> float:
+        """Height of its usual line, in the page's unit."""
+        return median(row.height for row in self.rows) if self.rows else 0.0
+
+    @cached_property
+    def is_strip(self) -> bool:
+        """Whether it is the paper of a till: much higher than wide."""
+        width, height = self._sheet.sizes[self.page.number]
+        return height >= _STRIP * width
+
     def fits(self, other: Look) -> bool:
         """Whether both are of the same size, to a twentieth: of the same paper, and scanned in one go."""
         sizes = ((self.page.width, other.page.width), (self.page.height, other.page.height))
@@ -112,14 +137,15 @@ class Look:
 
 
 def says_number(text: str, *, alone: bool) -> Numbering | None:
-    """The place of a page that a cell says: `Page 2 of 3`, `Seite 2`; `2/3` only where it stands `alone`."""
-    match = _NAMED.search(text) or (_BARE.fullmatch(text) if alone else None)
-    if match is None:
+    """The place of a page that a cell says: `Page 2 of 3`; only where it stands `alone` also `2/3` and `Seite 2`."""
+    match = (_BARE.fullmatch(text) if alone else None) or _NAMED.search(text)
+    if match is None or not (match[2] or (alone and len(text) <= len(match[0]) + _BESIDE)):
         return None
     number, of = int(match[1]), int(match[2] or 0)
     return Numbering(number, of) if number and (not of or number <= of) else None
 
 
-def _letters(row: Row) -> str:
-    """The text squeezed, without digits: page numbers and dates differ."""
-    return "".join(character for character in squeeze(row.text) if character.isalpha())
+def _own_letters(row: Row) -> str:
+    """The words squeezed, without digits, for page numbers and dates differ, and without the words of forms."""
+    words = ("".join(filter(str.isalpha, squeeze(token.text))) for token in row.tokens)
+    return "".join(word for word in words if word not in form_words())

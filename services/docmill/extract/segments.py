@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from docmill.domain.flow_steps import OTHER
-from docmill.extract.classify import FALLBACKS, Place, hits
+from docmill.extract.classify import FALLBACKS, Hit, Place, hits
+from docmill.extract.labels import words_of
 from docmill.extract.looks import Look
 from docmill.extract.tokens import rows_of
 
@@ -25,17 +26,24 @@ if TYPE_CHECKING:
 
 __all__ = ["Segment", "segments"]
 
-_TITLE, _NAME, _AGAIN, _WORD = 6.0, 2.0, 0.5, 0.5  # what a word is worth, by where it stands
+_TITLE, _NAME, _AGAIN, _WORD = 6.0, 2.0, 0.5, 0.5  # what a word is worth
+_WORTH = {Place.TEXT: _NAME, Place.DESCRIPTION: _WORD}
+_MOST = 3  # times one phrase counts
+_STRIP = 4.0  # the paper of a till, for receipts
 _KNOWN = 4.0  # of a document that is one of the kinds asked for; less is `other`
 _CLEAR = 2.0  # times the score of the kind before: a page of another kind
 
 # Weights of the evidence, in favour of one document. What is printed to tell documents apart counts most.
 _NUMBERED_ON, _NUMBERED_ANEW, _NUMBERED_APART, _NUMBERED_LATER = 4.0, -5.0, -3.0, 2.0
-_SAME_NUMBER, _OTHER_NUMBER = 3.0, -3.0
+_SAME_NUMBER, _OTHER_NUMBER = 3.0, -4.0
 _SAME_HEAD, _CARRIED = 1.0, 2.0
 _TITLED, _OTHER_TITLE, _OTHER_KIND = -2.0, -3.0, -2.0
-_OTHER_PAPER, _TWO_SUMS, _LETTER = -2.0, -2.0, -2.0
-_SILENT = 1.0
+_OTHER_PAPER, _TWO_SUMS, _GREETS, _TAKES_LEAVE = -2.0, -2.0, -3.0, -1.5
+_SILENT = 0.5
+_RECENT = 20  # pages of a document that are remembered, besides its first
+_SHARED_CODE, _MOST_CODES = 0.5, 4
+_OTHER_PRINT, _SAME_PRINT = -1.0, 0.12
+_SHARED_WORDS, _FEW_SHARED, _MOST_BY_WORDS, _ENOUGH_WORDS = 10.0, 0.14, 2.0, 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +70,7 @@ def segments(pages: Sequence[Page], categories: Sequence[Category], *, include_o
     fallback = OTHER if include_other else _fallback(categories)
     found: list[Segment] = []
     for group in groups:
-        scores = _scores(rows_of(group), categories)
+        scores = _scores(rows_of(group), categories, strip=Look(group[0]).is_strip)
         best = max(scores, key=lambda name: scores[name])
         if scores[best] < (_KNOWN if include_other else _WORD):
             best = fallback or (found[-1].type if found else best)
@@ -73,31 +81,51 @@ def segments(pages: Sequence[Page], categories: Sequence[Category], *, include_o
 def _groups(pages: Sequence[Page], categories: Sequence[Category]) -> list[list[Page]]:
     """The pages of each document. A blank page belongs to the one before it; those in front to the first."""
     groups: list[list[Page]] = []
-    looks: list[Look] = []  # of the last group
+    looks: list[_Scored] = []  # of the last group
     blank: list[Page] = []
     for page in pages:
-        look = Look(page)
+        look = _Scored(page, categories)
         if not look.rows:
             (groups[-1] if groups else blank).append(page)
-        elif looks and _together(looks, look, categories) > 0:
+        elif looks and _together(looks, look) > 0:
             groups[-1].append(page)
-            looks.append(look)
+            looks = [looks[0], *looks[1:][-_RECENT:], look]
         else:
             groups.append([*blank, page])
             looks, blank = [look], []
     return [*groups, blank] if blank else groups
 
 
-def _together(before: Sequence[Look], look: Look, categories: Sequence[Category]) -> float:
+class _Scored(Look):
+    """A page, and how much of it speaks for each category."""
+
+    def __init__(self, page: Page, categories: Sequence[Category]) -> None:
+        super().__init__(page)
+        self.scores = _scores(self.rows, categories, strip=self.is_strip)
+        self.kind = max(self.scores, key=lambda name: self.scores[name])
+
+
+def _together(before: Sequence[_Scored], look: _Scored) -> float:
     """How much speaks for `look` being a page of the document whose pages so far are `before`."""
     last = before[-1]
-    score = _SILENT + _by_numbering(last, look) + _by_numbers(before, look) + _by_title(before, look, categories)
+    score = _SILENT + _by_words(last, look) + _by_numbering(last, look)
+    score += _by_numbers(before, look) + _by_title(before, look)
     score += _SAME_HEAD * bool(last.header & look.header)
+    score += _SHARED_CODE * min(len(look.codes & frozenset().union(*(each.codes for each in before))), _MOST_CODES)
+    score += _OTHER_PRINT * (abs(last.print_size - look.print_size) > _SAME_PRINT * look.print_size)
     score += _CARRIED * (last.carries or look.carries)
     score += _OTHER_PAPER * (not last.fits(look))
     score += _TWO_SUMS * (last.sums_up and look.sums_up)
-    score += _LETTER * (last.takes_leave or look.greets)
+    score += _GREETS * look.greets + _TAKES_LEAVE * last.takes_leave
     return score
+
+
+def _by_words(last: Look, look: Look) -> float:
+    """Pages of one document speak of the same: half of the words of the shorter page are on the other one too."""
+    shorter = min(len(last.vocabulary), len(look.vocabulary))
+    share = len(last.vocabulary & look.vocabulary) / max(shorter, 1)
+    said = max(-_MOST_BY_WORDS, min(_SHARED_WORDS * (share - _FEW_SHARED), _MOST_BY_WORDS))
+    return said * min(shorter / _ENOUGH_WORDS, 1.0)
 
 
 def _by_numbering(last: Look, look: Look) -> float:
@@ -122,30 +150,39 @@ def _by_numbers(before: Sequence[Look], look: Look) -> float:
     return 0.0 if not shared else _SAME_NUMBER if any(shared) else _OTHER_NUMBER
 
 
-def _by_title(before: Sequence[Look], look: Look, categories: Sequence[Category]) -> float:
+def _by_title(before: Sequence[_Scored], look: _Scored) -> float:
     """A title begins a document, unless each page has it in its head; so do the words of another kind."""
-    here, there = (_scores(each.rows, categories) for each in (look, before[0]))
-    kind, kind_before = (max(scores, key=lambda name: scores[name]) for scores in (here, there))
-    other = kind != kind_before and here[kind] >= _CLEAR * max(here[kind_before], _NAME)
-    titled = here[kind] >= _TITLE
-    if titled and not (look.header & before[-1].header and not other):
-        return _OTHER_TITLE if other else _TITLED
-    return _OTHER_KIND if other and here[kind] >= _KNOWN else 0.0
+    first, last, score = before[0], before[-1], look.scores[look.kind]
+    other = look.kind != first.kind and score >= _CLEAR * max(look.scores[first.kind], _NAME)
+    if other and score >= _KNOWN:
+        return _OTHER_TITLE if score >= _TITLE else _OTHER_KIND
+    in_the_head = bool(look.header & last.header)
+    return _TITLED if score >= _TITLE and not in_the_head else 0.0
 
 
-def _scores(rows: Sequence[Row], categories: Sequence[Category]) -> Mapping[str, float]:
-    """How much of the text speaks for each category. A title says most; saying a thing again adds little."""
-    return {category.name: _score(rows, category) for category in categories}
+def _scores(rows: Sequence[Row], categories: Sequence[Category], *, strip: bool) -> Mapping[str, float]:
+    """How much speaks for each category. A title says most, saying a thing again adds little; receipts come on strips."""
+    return {
+        category.name: _score(rows, category) + _STRIP * (strip and words_of(category.name) == ["receipt"])
+        for category in categories
+    }
 
 
 def _score(rows: Sequence[Row], category: Category) -> float:
-    score = 0.0
+    best: dict[str, float] = {}
+    again = 0.0
     for hit in hits(rows, category):
-        if hit.count > 1:
-            score += _AGAIN if hit.kind is not Place.DESCRIPTION and hit.count <= 3 else 0.0
-        else:
-            score += {Place.TITLE: _TITLE, Place.TEXT: _NAME, Place.DESCRIPTION: _WORD}[hit.kind]
-    return score
+        best[hit.phrase] = max(best.get(hit.phrase, 0.0), _worth(hit))
+        again += _AGAIN * (hit.kind is not Place.DESCRIPTION and 1 < hit.count <= _MOST)
+    return sum(best.values()) + again
+
+
+def _worth(hit: Hit) -> float:
+    """The end of a sentence that happens to fill a row at the top is no title."""
+    if hit.kind is not Place.TITLE:
+        return _WORTH[hit.kind]
+    text = next(cell.text for cell in hit.span.row.cells if cell.overlaps(hit.span))
+    return _NAME if text[:1].islower() or text.endswith((".", ",", ";")) else _TITLE
 
 
 def _fallback(categories: Sequence[Category]) -> str:
