@@ -118,12 +118,12 @@ class Hit:
     span: Span
 
 
-def classify(pages: Sequence[Page], categories: Sequence[Category]) -> Classification:
-    """The best of `categories` for the document."""
+def classify(pages: Sequence[Page], categories: Sequence[Category], known: str = "") -> Classification:
+    """The best of `categories` for the document; the one that is `known` already, if it is among them."""
     rows = rows_of(pages)
     scores = {category.name: _score(rows, category) for category in categories}
-    best = max(scores, key=lambda name: scores[name])
-    if scores[best] == 0:
+    best = known if known in scores else max(scores, key=lambda name: scores[name])
+    if scores[best] == 0 and best != known:
         fallback = next((name for name in scores if name.lower() in FALLBACKS), "")
         return Classification(fallback, 0.0)
     return Classification(best, round(scores[best] / (sum(scores.values()) + _DOUBT), 4))

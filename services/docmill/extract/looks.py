@@ -24,7 +24,7 @@ __all__ = ["Look", "Numbering", "says_number"]
 _PAGE = r"(?:page|seite|blatt|pagina|p[aá]gina|p[aá]g|feuille|folio|hoja|foglio|p)\s?\.?\s?(?:no|nr|n[°o])?\.?\s?:?"
 _OF = r"(?:of|von|de|di|sur|van|aus|/)"
 _NAMED = re.compile(rf"(?<![^\W\d_]){_PAGE}\s*(\d{{1,4}})(?:\s*{_OF}\s*(\d{{1,4}}))?(?!\w)", re.IGNORECASE)
-_BARE = re.compile(rf"[-\s(]*(\d{{1,4}})\s*{_OF}\s*(\d{{1,4}})[-\s)]*", re.IGNORECASE)
+_BARE = re.compile(rf"[-\s(]*(\d{{1,3}})\s*{_OF}\s*(\d{{1,3}})[-\s)]*", re.IGNORECASE)  # not a month: 12/2024
 _CARRIED = re.compile(
     r"carried forward|brought forward|continued (?:from|on)|\(continued\)|\bübertrag|\buebertrag|à reporter|\breport de la|"
     r"suma y sigue|a riportare|\briporto|transporte|a transportar|over te brengen|fortsetzung|suite (?:de la|page)|vervolg",

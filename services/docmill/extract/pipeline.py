@@ -146,10 +146,12 @@ class _Job:
                 return self._output(step)
 
     def _categorize(self, step: Step) -> Result:
-        """The category; for a conditional what its branch makes."""
+        """The category, which the split step of a stack has found already; for a conditional what its branch makes."""
         self._provider(step)
         hint = str(self._scope.variables.get(step.config.get("hint", ""), ""))
-        found = with_hint(classify(self._pages, step.categories), hint, step.categories)
+        found = classify(self._pages, step.categories, known=self._scope.category)
+        if found.category != self._scope.category:
+            found = with_hint(found, hint, step.categories)
         self._category = found.category or self._category
         value = {"category": found.category, "confidence": found.confidence} if found.category else {"confidence": 0.0}
         self._made(step, value)

@@ -79,6 +79,14 @@ class RunningText:
             for index, places in groupby(self.words[first:end], key=_page_of)
         )
 
+    def pages_of(self, stretch: Stretch) -> list[int]:
+        """The numbers of the pages that have some of the stretch."""
+        return [
+            page.number
+            for page, span in zip(self.pages, self.spans, strict=True)
+            if span.start < stretch.end and stretch.start < span.end
+        ]
+
     def word_from(self, start: int) -> int:
         """Where the first word begins that begins at `start` or later; the end of the text if none does."""
         index = bisect_left(self.words, start, key=_start)

@@ -26,9 +26,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Segment", "segments"]
 
-_TITLE, _NAME, _AGAIN, _WORD = 6.0, 2.0, 0.5, 0.5  # what a word is worth
-_WORTH = {Place.TEXT: _NAME, Place.DESCRIPTION: _WORD}
+_TITLE, _NAME, _IN_A_SENTENCE, _AGAIN, _WORD = 6.0, 2.0, 1.0, 0.5, 0.5  # what a word is worth
+_SHORT = 6  # words of what is no sentence
 _MOST = 3  # times one phrase counts
+_MOST_OF_A_TITLE = 0.45  # of its letters
 _STRIP = 4.0  # the paper of a till, for receipts
 _KNOWN = 4.0  # of a document that is one of the kinds asked for; less is `other`
 _CLEAR = 2.0  # times the score of the kind before: a page of another kind
@@ -64,7 +65,8 @@ class Segment:
 def segments(pages: Sequence[Page], categories: Sequence[Category], *, include_other: bool) -> tuple[Segment, ...]:
     """The documents in `pages`, in order: every page is in exactly one.
 
-    With `include_other` a document that fits no category is of type `other`; without, it is of the kind before it.
+    With `include_other` a document that hardly fits a category is of type `other`. Without, the best category is taken, and
+    one that fits none at all is of the kind of the document before it.
     """
     groups = _groups(pages, categories)
     fallback = OTHER if include_other else _fallback(categories)
@@ -178,11 +180,18 @@ def _score(rows: Sequence[Row], category: Category) -> float:
 
 
 def _worth(hit: Hit) -> float:
-    """The end of a sentence that happens to fill a row at the top is no title."""
-    if hit.kind is not Place.TITLE:
-        return _WORTH[hit.kind]
-    text = next(cell.text for cell in hit.span.row.cells if cell.overlaps(hit.span))
-    return _NAME if text[:1].islower() or text.endswith((".", ",", ";")) else _TITLE
+    """A title is hardly more than the name of a kind and a number. A word within a sentence may be there by chance."""
+    if hit.kind is Place.DESCRIPTION:
+        return _WORD
+    cell = next(cell for cell in hit.span.row.cells if cell.overlaps(hit.span))
+    if len(cell.tokens) > _SHORT or cell.text[:1].islower() or cell.text.endswith((".", ";")):
+        return _IN_A_SENTENCE
+    share = _letters(hit.phrase) / max(_letters(cell.text), 1)
+    return _TITLE if hit.kind is Place.TITLE and share >= _MOST_OF_A_TITLE else _NAME
+
+
+def _letters(text: str) -> int:
+    return sum(map(str.isalpha, text))
 
 
 def _fallback(categories: Sequence[Category]) -> str:

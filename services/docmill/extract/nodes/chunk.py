@@ -48,15 +48,13 @@ def chunked(pages: Sequence[Page], config: JsonObject) -> tuple[dict[str, Any], 
         if (trimmed := text.trimmed(piece.stretch)).size
     ]
     cuts = tuple(text.cut(piece.stretch) for piece in pieces)
-    chunks = [
-        _chunk(text, piece, index, strategy, cut) for index, (piece, cut) in enumerate(zip(pieces, cuts, strict=True))
-    ]
+    chunks = [_chunk(text, piece, index, strategy) for index, piece in enumerate(pieces)]
     sizes = [chunk["charCount"] for chunk in chunks]
     average = round(sum(sizes) / len(sizes)) if sizes else 0
     return {"chunks": chunks, "totalChunks": len(chunks), "averageChunkSize": average}, cuts
 
 
-def _chunk(text: RunningText, piece: _Piece, index: int, strategy: str, cut: Sequence[Page]) -> dict[str, Any]:
+def _chunk(text: RunningText, piece: _Piece, index: int, strategy: str) -> dict[str, Any]:
     content = text.text[piece.stretch.start : piece.stretch.end]
     titles = {"section": piece.titles[-1], "headers": list(piece.titles[:-1])} if piece.titles else {}
     return {
@@ -65,7 +63,7 @@ def _chunk(text: RunningText, piece: _Piece, index: int, strategy: str, cut: Seq
         "content": content,
         "startChar": piece.stretch.start,
         "endChar": piece.stretch.end,
-        "pageNumbers": [page.number for page in cut],
+        "pageNumbers": text.pages_of(piece.stretch),
         **titles,
         "strategy": strategy,
         "wordCount": len(content.split()),
