@@ -59,11 +59,11 @@ class Numbering:
 
 
 class Look:
-    """One page that has words."""
+    """A page, or all pages of a document; without any words there are no rows."""
 
-    def __init__(self, page: Page) -> None:
-        self.page = page
-        self._sheet = Sheet([page])
+    def __init__(self, *pages: Page) -> None:
+        self.page = pages[0]
+        self._sheet = Sheet(pages)
         self.rows = self._sheet.rows
 
     @cached_property
@@ -91,6 +91,16 @@ class Look:
         money = self._sheet.money_by_row
         rows = {label.span.row.index for label in self._sheet.labelled(*_SUMS) if label.own_cell}
         return any(amount.is_amount for row in rows for amount in money.get(row, ()))
+
+    @cached_property
+    def is_bill(self) -> bool:
+        """Whether it has a number and a total."""
+        return self.sums_up and "invoice_number" in self.numbers
+
+    @cached_property
+    def is_of_a_till(self) -> bool:
+        """Whether it has a total and the time of day."""
+        return self.sums_up and bool(self._sheet.times)
 
     @cached_property
     def carries(self) -> bool:

@@ -15,7 +15,6 @@ from docmill.domain.flow_steps import OTHER
 from docmill.extract.classify import FALLBACKS, Hit, Place, hits
 from docmill.extract.labels import words_of
 from docmill.extract.looks import Look
-from docmill.extract.tokens import rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,9 +27,9 @@ __all__ = ["Segment", "segments"]
 
 _TITLE, _NAME, _IN_A_SENTENCE, _AGAIN, _WORD = 6.0, 2.0, 1.0, 0.5, 0.5  # what a word is worth
 _SHORT = 6  # words of what is no sentence
-_MOST = 3  # times one phrase counts
+_MOST = 6  # times one phrase counts
 _MOST_OF_A_TITLE = 0.45  # of its letters
-_STRIP = 4.0  # the paper of a till, for receipts
+_FORM, _STRIP = 2.0, 4.0  # a total with a number or the time of day; the paper of a till
 _KNOWN = 4.0  # of a document that is one of the kinds asked for; less is `other`
 _CLEAR = 2.0  # times the score of the kind before: a page of another kind
 
@@ -72,7 +71,7 @@ def segments(pages: Sequence[Page], categories: Sequence[Category], *, include_o
     fallback = OTHER if include_other else _fallback(categories)
     found: list[Segment] = []
     for group in groups:
-        scores = _scores(rows_of(group), categories, strip=Look(group[0]).is_strip)
+        scores = _scores(Look(*group), categories)
         best = max(scores, key=lambda name: scores[name])
         if scores[best] < (_KNOWN if include_other else _WORD):
             best = fallback or (found[-1].type if found else best)
@@ -103,7 +102,7 @@ class _Scored(Look):
 
     def __init__(self, page: Page, categories: Sequence[Category]) -> None:
         super().__init__(page)
-        self.scores = _scores(self.rows, categories, strip=self.is_strip)
+        self.scores = _scores(self, categories)
         self.kind = max(self.scores, key=lambda name: self.scores[name])
 
 
@@ -162,12 +161,19 @@ def _by_title(before: Sequence[_Scored], look: _Scored) -> float:
     return _TITLED if score >= _TITLE and not in_the_head else 0.0
 
 
-def _scores(rows: Sequence[Row], categories: Sequence[Category], *, strip: bool) -> Mapping[str, float]:
-    """How much speaks for each category. A title says most, saying a thing again adds little; receipts come on strips."""
-    return {
-        category.name: _score(rows, category) + _STRIP * (strip and words_of(category.name) == ["receipt"])
-        for category in categories
-    }
+def _scores(look: Look, categories: Sequence[Category]) -> Mapping[str, float]:
+    """How much speaks for each category: its words, and the form of bills and receipts."""
+    return {category.name: _score(look.rows, category) + _by_form(look, category) for category in categories}
+
+
+def _by_form(look: Look, category: Category) -> float:
+    match words_of(category.name):
+        case ["invoice"]:
+            return _FORM * look.is_bill
+        case ["receipt"]:
+            return _FORM * look.is_of_a_till + _STRIP * look.is_strip
+        case _:
+            return 0.0
 
 
 def _score(rows: Sequence[Row], category: Category) -> float:
