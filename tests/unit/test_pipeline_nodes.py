@@ -146,6 +146,18 @@ def test_what_the_split_step_found_holds_in_the_flow_of_the_document() -> None:
     }  # fmt: skip
 
 
+def test_a_branch_may_look_closer() -> None:
+    """A categorize step in a branch decides anew, also between the category of the branch and others."""
+    closer = step("categorize", "closer", categories=["receipt", "invoice"])
+    outcome = run(
+        either({"a bill": flow(closer)}, [{"name": "a bill", "description": "invoice"}]), pages=STACK.pages[:2]
+    )
+    assert outcome.output["category"] == "invoice"
+    wide = [{"name": "invoice", "description": "any receipt"}]
+    again = run(either({"invoice": flow(closer)}, wide), pages=STACK.pages[3:])
+    assert again.output["category"] == "receipt"
+
+
 def test_an_electronic_invoice_belongs_to_a_document_that_is_all_of_the_file() -> None:
     """In a stack nobody knows which of the documents the file is about."""
     invoice = generate_invoice(5)

@@ -19,6 +19,7 @@ from docmill.extract.pipeline import default_providers
 from docmill.extract.validate import check_schema
 from docmill.store import Op, flows
 
+_PROVIDED = frozenset({"extract", "categorize", "split"})
 _READERS = frozenset({"", "ocr", "auto"})
 
 
@@ -100,7 +101,7 @@ def _check_providers(spec: FlowSpec) -> None:
     known = default_providers()
     for path, step in spec.definition.walk():
         config = f"{path}.config"
-        if step.node_type == "extract" and step.provider and step.provider not in known:
+        if step.node_type in _PROVIDED and step.provider and step.provider not in known:
             message = f"there is no provider {step.provider}; there is {', '.join(known)}"
             raise invalid(f"{config}.providerRef", message)
         if step.node_type == "parse" and step.provider not in _READERS:

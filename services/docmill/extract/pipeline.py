@@ -149,8 +149,8 @@ class _Job:
         """The category, which the split step of a stack has found already; for a conditional what its branch makes."""
         self._provider(step)
         hint = str(self._scope.variables.get(step.config.get("hint", ""), ""))
-        found = classify(self._pages, step.categories, known=self._scope.category)
-        if found.category != self._scope.category:
+        found = classify(self._pages, step.categories, known=self._scope.kind)
+        if not self._scope.kind or found.category != self._scope.kind:
             found = with_hint(found, hint, step.categories)
         self._category = found.category or self._category
         value = {"category": found.category, "confidence": found.confidence} if found.category else {"confidence": 0.0}

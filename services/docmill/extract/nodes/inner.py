@@ -31,7 +31,7 @@ def run_branch(step: Step, category: str, scope: Scope, run: RunFlow) -> Result:
     name = category if category in step.branches else DEFAULT_BRANCH
     if branch is None:
         raise WorkFailed(Reason.EXTRACTION_FAILED, _no_branch(step, category), {"category": category})
-    return run(_flow(branch), scope.inner(scope.pages, category, f"{step.id}/{name}", f"{step.id}/{name}"))
+    return run(_flow(branch), scope.branch(f"{step.id}/{name}", category))
 
 
 def run_items(step: Step, segments: Sequence[Segment], scope: Scope, run: RunFlow) -> Result:
@@ -45,9 +45,8 @@ def run_items(step: Step, segments: Sequence[Segment], scope: Scope, run: RunFlo
     settled, went_well, warnings = [], [], []
     for index, segment in enumerate(segments):
         pages = [by_number[number] for number in segment.pages]
-        inner = scope.inner(pages, segment.type, step.id, f"{step.id}/{index}")
         try:
-            result = run(flow, inner)
+            result = run(flow, scope.document(step.id, index, pages, segment.type))
         except DocmillError as error:
             reason = {"code": str(error.reason), "message": error.message}
             settled.append(Result({"status": "rejected", "reason": reason}))

@@ -50,20 +50,26 @@ class Scope:
     """Where an electronic invoice may be that belongs to these pages."""
     category: str = ""
     """What an outer step says the document is."""
+    kind: str = ""
+    """What the split step of the stack says it is."""
     log: Log = field(default_factory=Log)
     name: str = ""
     """Before the ids of the steps, where they name a step of the definition: `each/`."""
     place: str = ""
     """Before the ids of the steps, where they name what was made: `each/0/`."""
 
-    def inner(self, pages: Sequence[Page], category: str, name: str, place: str) -> Scope:
-        """That of a flow inside a step, for some of the pages. Files stay with all of them."""
-        files = self.files if len(pages) == len(self.pages) else ()
+    def branch(self, name: str, category: str) -> Scope:
+        """That of a flow inside a step, for the same document."""
+        return replace(self, category=category, name=f"{self.name}{name}/", place=f"{self.place}{name}/")
+
+    def document(self, name: str, index: int, pages: Sequence[Page], kind: str) -> Scope:
+        """That of a flow inside a step, for one document of the stack. Files stay with all pages."""
         return replace(
             self,
             pages=pages,
-            files=files,
-            category=category,
+            files=self.files if len(pages) == len(self.pages) else (),
+            category=kind,
+            kind=kind,
             name=f"{self.name}{name}/",
-            place=f"{self.place}{place}/",
+            place=f"{self.place}{name}/{index}/",
         )
