@@ -99,7 +99,7 @@ class Settings(BaseSettings):
     """Of the documents: ISO 639-1 codes, divided by commas. `paddle` reads all Latin letters with any of them;
     `easyocr` needs weights for others than English."""
     ocr_profile: Literal["balanced", "fast"] = "balanced"
-    """`fast` reads scans quicker, and about one word in two hundred worse (`paddle`; others take no notice)."""
+    """`fast` reads scans nearly twice as fast, and two to four words in a hundred worse (`paddle`; others take no notice)."""
     ocr_gpu: Literal["auto", "on", "off"] = "auto"
     """`auto` reads on a GPU where there is one that the engine can use, `on` insists, `off` never does."""
     ocr_gpu_memory: float = Field(1.0, gt=0, le=1)

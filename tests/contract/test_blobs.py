@@ -217,3 +217,23 @@ async def test_an_abandoned_reader_harms_nothing(blobs: BlobStore) -> None:
 async def test_ping(blobs: BlobStore) -> None:
     """A store that can be used answers."""
     await blobs.ping()
+
+
+async def test_delete_under(blobs: BlobStore) -> None:
+    """All that is below a name goes, at any depth, and nothing whose name only begins alike; twice does no harm."""
+    below = [f"pages/a/{n // 100}/{n}" for n in range(120)]
+    beside = ["pages/ab/1", "pages/b/a/1", "other"]
+    await asyncio.gather(*(blobs.put(key, b"x") for key in (*below, *beside)))
+    for _ in range(2):
+        await blobs.delete_under("pages/a")
+    for key in below:
+        with pytest.raises(BlobNotFound):
+            await blobs.size(key)
+    assert [await blobs.get(key) for key in beside] == [b"x"] * 3
+    await blobs.put(below[0], b"again")
+    assert await blobs.get(below[0]) == b"again"
+    await blobs.delete_under("never/was")
+    await blobs.delete_under("other")  # a blob, and nothing below it
+    assert await blobs.get("other") == b"x"
+    with pytest.raises(ValueError, match="key"):
+        await blobs.delete_under("../elsewhere")

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from docmill.domain.models import Document, Job, JobKind, Mode, Priority
+from docmill.domain.models import Job, JobKind, Mode, Priority
 from docmill.domain.plan import weight
 from docmill.domain.states import JobState
 from docmill.domain.turns import FEW, Line, Turns
 from docmill.engine.turns import Seat, claim
 from docmill.store import Op, Statement, Store, claims, documents, jobs
+from tests.fixtures.record import a_document
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
@@ -25,17 +26,7 @@ def flood(
     org_id: str, count: int, *, priority: Priority = Priority.STANDARD, since: datetime = NOW, due: datetime = NOW
 ) -> Callable[[], Op[None]]:
     """So many pages of an organization's document, in line since then."""
-    document = Document(
-        id=f"doc_{org_id}_{priority.value}",
-        org_id=org_id,
-        mode=Mode.TEST,
-        filename="a.pdf",
-        declared_type="",
-        sha256="0",
-        size=1,
-        blob_key="a",
-        created_at=since,
-    )
+    document = a_document(since, f"doc_{org_id}_{priority.value}", org_id=org_id, mode=Mode.TEST)
 
     def page(number: int) -> Job:
         return Job(

@@ -8,10 +8,11 @@ from datetime import UTC, date, datetime, timedelta
 
 from docmill.domain.batches import Batch, BatchEventKind
 from docmill.domain.deliveries import DeliveryEvent, Webhook
-from docmill.domain.models import Document, Mode, Organization, Priority, Run
+from docmill.domain.models import Mode, Priority, Run
 from docmill.domain.states import BatchState, RunState
-from docmill.store import Op, Store, accounts, batches, deliveries, documents, quotas, runs
+from docmill.store import Op, Store, batches, deliveries, quotas, runs
 from docmill.store.batches import BatchQuery, Claim, NewBatchEvent
+from tests.fixtures.record import surroundings
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 COMPLETED = NewBatchEvent(kind=BatchEventKind.BATCH_COMPLETED)
@@ -50,24 +51,6 @@ def a_run(name: str, *, state: RunState = RunState.QUEUED, counted: bool = True,
     )
 
 
-def surroundings() -> Op[None]:
-    """An organization and a document."""
-    yield from accounts.create_organization(Organization(id="org_1", name="One", plan_id="small", created_at=NOW))
-    yield from documents.insert(
-        Document(
-            id="doc",
-            org_id="org_1",
-            mode=Mode.LIVE,
-            filename="a.pdf",
-            declared_type="",
-            sha256="0",
-            size=1,
-            blob_key="a",
-            created_at=NOW,
-        )
-    )
-
-
 def recorded(batch: Batch, made: Sequence[Run], claim: Claim | None = None) -> Op[None]:
     """A batch with its runs."""
     assert (yield from batches.insert(batch, claim))
@@ -87,7 +70,7 @@ def started(batch: Batch) -> Op[Batch]:
 
 async def test_a_batch_comes_back_as_it_was(store: Store) -> None:
     """With its files in order, each with its run's progress; a run knows its batch."""
-    await store.write(surroundings)
+    await store.write(lambda: surroundings(NOW))
     await store.write(lambda: recorded(a_batch(), [a_run("run_2"), a_run("run_1", state=RunState.FAILED)]))
     assert await store.read(lambda: batches.get("batch_1")) == a_batch()
     assert await store.read(lambda: batches.get("batch_2")) is None
@@ -103,7 +86,7 @@ async def test_a_batch_comes_back_as_it_was(store: Store) -> None:
 
 async def test_changes_follow_the_arrows(store: Store) -> None:
     """Events get numbers without gaps; a stale batch, or a change that no arrow allows, writes nothing."""
-    await store.write(surroundings)
+    await store.write(lambda: surroundings(NOW))
     batch = a_batch()
     await store.write(lambda: recorded(batch, [a_run("run_1"), a_run("run_2")]))
     completed = replace(batch, state=BatchState.COMPLETED)
@@ -129,7 +112,7 @@ async def test_changes_follow_the_arrows(store: Store) -> None:
 
 async def test_a_key_makes_one_batch(store: Store) -> None:
     """For a day; after that the key is free again."""
-    await store.write(surroundings)
+    await store.write(lambda: surroundings(NOW))
     claim = Claim(key="k", request_sha256="r", since=NOW)
     assert await store.write(lambda: batches.insert(a_batch(), claim))
     assert not await store.write(lambda: batches.insert(a_batch("batch_2"), claim))
@@ -144,7 +127,7 @@ async def test_a_key_makes_one_batch(store: Store) -> None:
 
 async def test_batches_that_are_behind(store: Store) -> None:
     """Those whose runs started or ended without their knowing, and those that have yet to complete."""
-    await store.write(surroundings)
+    await store.write(lambda: surroundings(NOW))
     await store.write(lambda: recorded(a_batch("idle"), [a_run("run_1", batch="idle")]))
     running = a_run("run_2", state=RunState.RUNNING, batch="starting")
     await store.write(lambda: recorded(a_batch("starting", after=1), [running]))
@@ -182,7 +165,7 @@ async def test_lists_go_on_where_they_stopped(store: Store) -> None:
 
 async def test_word_of_a_batch_is_sent_once(store: Store) -> None:
     """A delivery for a batch that somebody wants word of, claimed like any other; what it sends can be kept."""
-    await store.write(surroundings)
+    await store.write(lambda: surroundings(NOW))
     await store.write(lambda: recorded(a_batch(), [a_run("run_1"), a_run("run_2")]))
     webhook = Webhook(batch_id="batch_1", url="https://a.example/x", host="a.example", secret="s", format="f")
     await store.write(lambda: deliveries.subscribe(webhook))
@@ -217,7 +200,7 @@ async def test_documents_of_a_month(store: Store) -> None:
 
 async def test_documents_by_day(store: Store) -> None:
     """What counts, on the days of its acceptance; what failed does not, nor what no plan counts."""
-    await store.write(surroundings)
+    await store.write(lambda: surroundings(NOW))
     made = [
         a_run("run_1", state=RunState.SUCCEEDED),
         replace(a_run("run_2"), created_at=NOW + timedelta(hours=23)),

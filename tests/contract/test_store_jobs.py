@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from docmill.domain.errors import Fault, Reason
-from docmill.domain.models import Document, Job, JobKind, Mode
+from docmill.domain.models import Job, JobKind
 from docmill.domain.states import JobState
 from docmill.domain.turns import Line
 from docmill.store import Op, Store, claims, documents, jobs
+from tests.fixtures.record import a_document
 
 LINE = Line(priority=0, org_id="org_1")
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -25,19 +26,7 @@ def job(number: int) -> Job:
 
 def some(count: int) -> Op[None]:
     """Pages of one document, ready to be done."""
-    yield from documents.insert(
-        Document(
-            id="doc_1",
-            org_id="org_1",
-            mode=Mode.TEST,
-            filename="a.pdf",
-            declared_type="",
-            sha256="0",
-            size=1,
-            blob_key="documents/org_1/doc_1",
-            created_at=NOW,
-        )
-    )
+    yield from documents.insert(a_document(NOW, "doc_1"))
     yield from jobs.insert([(job(number), 0) for number in range(count)])
 
 

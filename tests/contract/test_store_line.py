@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from docmill.domain.models import Document, Mode, Organization, Priority, Run
+from docmill.domain.models import Mode, Priority, Run
 from docmill.domain.states import RunState
-from docmill.store import Op, Store, accounts, documents, line, runs
+from docmill.store import Op, Store, line, runs
+from tests.fixtures.record import surroundings
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -38,20 +39,7 @@ def run(
 
 def record(*made: Run) -> Op[None]:
     """An organization, a document and runs over it."""
-    yield from accounts.create_organization(Organization(id="org_1", name="One", plan_id="small", created_at=NOW))
-    yield from documents.insert(
-        Document(
-            id="doc",
-            org_id="org_1",
-            mode=Mode.LIVE,
-            filename="a.pdf",
-            declared_type="",
-            sha256="0",
-            size=1,
-            blob_key="a",
-            created_at=NOW,
-        )
-    )
+    yield from surroundings(NOW)
     for each in made:
         yield from runs.insert(each)
 

@@ -5,27 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from docmill.domain.models import Document, Mode, Priority, Run
+from docmill.domain.models import Mode, Priority, Run
 from docmill.domain.states import RunState
 from docmill.store import Op, Store, documents, runs, usage
 from docmill.store.usage import OpenRuns, RunSums
+from tests.fixtures.record import a_document
 
 NOW = datetime(2026, 11, 21, 12, 30, 15, 123_456, tzinfo=UTC)
-
-
-def document() -> Document:
-    """What the runs are over."""
-    return Document(
-        id="doc_1",
-        org_id="org_1",
-        mode=Mode.LIVE,
-        filename="a.pdf",
-        declared_type="",
-        sha256="",
-        size=1,
-        blob_key="k",
-        created_at=NOW,
-    )
 
 
 def run(number: int, state: RunState, **changes: Any) -> Run:
@@ -49,7 +35,7 @@ async def record(store: Store, *found: Run) -> None:
     """Put the runs into the record."""
 
     def insert() -> Op[None]:
-        yield from documents.insert(document())
+        yield from documents.insert(a_document(NOW, "doc_1"))
         for each in found:
             yield from runs.insert(each)
 

@@ -13,6 +13,9 @@ from tests.data.drawing import Sheet, to_pdf
 _CENT = Decimal("0.01")
 _GOODS = ("Conveyor roller 60 mm", "Freight", "Steel bracket", "Bearing housing", "Cable drum", "Service visit")
 _FIRMS = ("Kaveri Tooling LLP", "Northline Foods Pvt Ltd", "Sagar Traders", "Meridian Engineering Ltd")
+_CODES = {"Conveyor roller 60 mm": "84313910", "Freight": "996511", "Steel bracket": "73269099", "Bearing housing": "84833000",
+          "Cable drum": "44160010", "Service visit": "998719"}  # fmt: skip
+_STATES = {"27": "Maharashtra", "29": "Karnataka", "33": "Tamil Nadu", "07": "Delhi", "24": "Gujarat"}
 _STREETS = ("14 Mill Road, Pune 411001", "220 Ring Road, Bengaluru 560001", "8 Station Street, Chennai 600003")
 
 
@@ -33,6 +36,20 @@ class GstInvoice:
     sgst: Decimal
     igst: Decimal
     total: Decimal
+    place_of_supply: str
+    round_off: Decimal = Decimal(0)
+    line_rate: Decimal | None = None
+    """Percent in the rows of the items; `rate` without one."""
+
+    @property
+    def codes(self) -> list[str]:
+        """HSN or SAC of the items."""
+        return [_CODES[item[0]] for item in self.items]
+
+    @staticmethod
+    def pan(gstin: str) -> str:
+        """The holder's number in a tax number."""
+        return gstin[2:12]
 
     @property
     def page(self) -> Page:
@@ -50,21 +67,32 @@ class GstInvoice:
     def _sheet(self) -> Sheet:
         sheet = Sheet()
         sheet.text(297, 36, "TAX INVOICE", 18, bold=True, align="center")
-        for line, text in enumerate((self.seller[0], self.seller[1], f"GSTIN: {self.seller[2]}")):
+        seller = (self.seller[0], self.seller[1], f"GSTIN: {self.seller[2]}", f"PAN: {self.pan(self.seller[2])}")
+        for line, text in enumerate(seller):
             sheet.text(50, 70 + 13 * line, text, bold=not line)
-        for line, (label, value) in enumerate((("Invoice No", self.number), ("Invoice Date", "11/06/2025"))):
+        facts = (("Invoice No", self.number), ("Invoice Date", "11/06/2025"), ("Place of Supply", self.place_of_supply))
+        for line, (label, value) in enumerate(facts):
             sheet.text(360, 70 + 13 * line, f"{label}:")
             sheet.text(470, 70 + 13 * line, value)
         sheet.text(50, 130, "Bill To:", bold=True)
         for line, text in enumerate((self.buyer[0], self.buyer[1], f"GSTIN: {self.buyer[2]}")):
             sheet.text(50, 144 + 13 * line, text)
         y = 210.0
-        for x, head in ((50, "Description"), (330, "Qty"), (400, "Rate"), (545, "Amount")):
-            sheet.text(x, y, head, bold=True, align="left" if x == 50 else "right")
-        for name, quantity, price, amount in self.items:
+        for x, head in (
+            (50, "Description"),
+            (190, "HSN/SAC"),
+            (330, "Qty"),
+            (400, "Rate"),
+            (460, "GST %"),
+            (545, "Amount"),
+        ):
+            sheet.text(x, y, head, bold=True, align="left" if x < 200 else "right")
+        for (name, quantity, price, amount), code in zip(self.items, self.codes, strict=True):
             y += 18
             sheet.text(50, y, name)
-            for x, value in ((330, str(quantity)), (400, _money(price)), (545, _money(amount))):
+            sheet.text(190, y, code)
+            rate = f"{(self.line_rate or self.rate).normalize():f}%"
+            for x, value in ((330, str(quantity)), (400, _money(price)), (460, rate), (545, _money(amount))):
                 sheet.text(x, y, value, align="right")
         y += 10
         for label, amount in self._sums():
@@ -83,12 +111,13 @@ class GstInvoice:
         return [
             ("Subtotal", _money(self.subtotal)),
             *((label, _money(amount)) for label, amount in kinds if amount),
+            *([("Round Off", _money(self.round_off))] if self.round_off else []),
             ("Grand Total", f"Rs. {_money(self.total)}"),
         ]
 
 
-def generate_gst_invoice(seed: int, *, within: bool = True) -> GstInvoice:
-    """The same arguments give the same invoice; `within`: seller and buyer are in one state."""
+def generate_gst_invoice(seed: int, *, within: bool = True, rounded: bool = False) -> GstInvoice:
+    """The same arguments give the same invoice; `within`: seller and buyer are in one state; `rounded`: to whole rupees."""
     rng = random.Random(f"{seed} {within}")
     states = rng.sample(["27", "29", "33", "07", "24"], 2)
     seller_name, buyer_name = rng.sample(_FIRMS, 2)
@@ -102,6 +131,9 @@ def generate_gst_invoice(seed: int, *, within: bool = True) -> GstInvoice:
     whole = (subtotal * rate / 100).quantize(_CENT, ROUND_HALF_UP)
     none = Decimal(0)
     cgst, sgst, igst = (half, half, none) if within else (none, none, whole)
+    exact = subtotal + cgst + sgst + igst
+    total = exact.quantize(Decimal(1), ROUND_HALF_UP) if rounded else exact
+    state = states[0] if within else states[1]
     return GstInvoice(
         number=f"KT/25-26/{rng.randint(100, 9999):04d}",
         seller=(seller_name, rng.choice(_STREETS), _gstin(rng, states[0])),
@@ -112,7 +144,9 @@ def generate_gst_invoice(seed: int, *, within: bool = True) -> GstInvoice:
         cgst=cgst,
         sgst=sgst,
         igst=igst,
-        total=subtotal + cgst + sgst + igst,
+        total=total,
+        place_of_supply=f"{_STATES[state]} ({state})",
+        round_off=total - exact,
     )
 
 

@@ -39,14 +39,26 @@ class _Invoice:
     street: str
     city: str
     items: list[tuple[str, int, Decimal]]
+    rates: tuple[tuple[str, int], ...]
+    """What taxes are called and their percent; the items have them in turn."""
 
     @property
     def subtotal(self) -> Decimal:
         return sum((quantity * price for _, quantity, price in self.items), Decimal(0))
 
     @property
+    def taxes(self) -> list[tuple[str, Decimal]]:
+        """Label and amount of each."""
+        shares = [self.items[which :: len(self.rates)] for which in range(len(self.rates))]
+        nets = [sum((quantity * price for _, quantity, price in share), Decimal(0)) for share in shares]
+        return [
+            (f"{name} {rate}%", (net * rate / 100).quantize(_CENT, ROUND_HALF_UP))
+            for (name, rate), net in zip(self.rates, nets, strict=True)
+        ]
+
+    @property
     def tax(self) -> Decimal:
-        return (self.subtotal * self.locale.tax_rate / 100).quantize(_CENT, ROUND_HALF_UP)
+        return sum((amount for _, amount in self.taxes), Decimal(0))
 
     def truth(self) -> dict[str, Any]:
         return {
@@ -63,10 +75,20 @@ class _Invoice:
         }
 
 
-def generate_invoice(seed: int, language: str = "en", layout: str = "classic", items: int | None = None) -> Generated:
-    """The same arguments give the same invoice. `items` beyond what fits go on to further pages."""
+def generate_invoice(
+    seed: int,
+    language: str = "en",
+    layout: str = "classic",
+    items: int | None = None,
+    rates: tuple[tuple[str, int], ...] = (),
+) -> Generated:
+    """The same arguments give the same invoice. `items` beyond what fits go on to further pages.
+
+    `rates` are names of taxes and their percent, on which the items take turns; the language's own tax without them.
+    """
     rng = random.Random(f"{seed} {language} {layout}")
     invoice = _invoice(rng, LOCALES[language], items or rng.randint(2, 6))
+    invoice.rates = rates or invoice.rates
     sheet, boxes = Sheet(), {}
     top = _HEADS[layout](sheet, invoice, boxes, rng)
     sheets = _body(sheet, invoice, boxes, top)
@@ -91,6 +113,7 @@ def _invoice(rng: random.Random, locale: Locale, count: int) -> _Invoice:
         items=[
             (rng.choice(locale.goods), rng.randint(1, 40), Decimal(rng.randint(95, 60000)) / 100) for _ in range(count)
         ],
+        rates=((locale.tax, locale.tax_rate),),
     )  # fmt: skip
 
 
@@ -108,6 +131,7 @@ def _meta(invoice: _Invoice) -> list[tuple[str, str, str]]:
 def _buyer(locale: Locale) -> tuple[str, str, str]:
     return {
         "en": ("Jane Doe", "9 Oak Lane", "Boise, ID 83702"),
+        "en-GB": ("Jane Doe", "9 Oak Lane", "Bath BA1 1LZ"),
         "de": ("Erika Beispiel", "Gartenweg 9", "10115 Berlin"),
         "fr": ("Jeanne Exemple", "9 rue des Lilas", "13001 Marseille"),
         "es": ("Juana Ejemplo", "Calle Luna 9", "48001 Bilbao"),
@@ -205,10 +229,9 @@ def _body(sheet: Sheet, invoice: _Invoice, boxes: dict[str, Box], top: float) ->
         boxes[f"/lineItems/{index}/total"] = sheet.text(545, y, invoice.locale.money(quantity * price), align="right")
         y += 16
     sheet.rule(50, y, 495)
-    tax_label = f"{invoice.locale.tax} {invoice.locale.tax_rate}%"
     sums = [
         (invoice.locale.subtotal, invoice.subtotal, "/subtotal"),
-        (tax_label, invoice.tax, "/tax"),
+        *((label, amount, "/tax") for label, amount in invoice.taxes),
         (invoice.locale.total, invoice.subtotal + invoice.tax, "/total"),
     ]
     for line, (label, amount, pointer) in enumerate(sums):

@@ -74,6 +74,16 @@ LOCALES = {
         ("Copy paper A4 white", "Ink cartridge black", "Desk lamp with clamp", "Ball pen blue", "Office chair mesh back", "Filing cabinet steel"),
         "EIN 93-1234567",
     ),
+    "en-GB": Locale(
+        "en-GB", "Invoice", "Invoice No", "Invoice Date", "Due Date", "Account No", "Bill To", "From",
+        ("Description", "Qty", "Unit Price", "Amount"), "Net Total", "VAT", "Total Due", "Carried forward",
+        "£", ",", ".", "%d/%m/%Y",
+        ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"),
+        20, ("Fenwright Stationers Ltd", "Calder Valley Tools Ltd", "Whitby Office Supplies LLP"),
+        ("42 Mill Lane", "7 Station Road", "310 Harbour Street"), ("Leeds LS1 4AP", "Bristol BS1 6QH", "York YO1 7HU"),
+        ("Copy paper A4 white", "Ink cartridge black", "Desk lamp with clamp", "Ball pen blue", "Office chair mesh back", "Filing cabinet steel"),
+        "VAT No GB 823 8471 09",
+    ),
     "de": Locale(
         "de", "Rechnung", "Rechnungsnummer", "Rechnungsdatum", "Fällig am", "Kundennummer", "Rechnung an", "Absender",
         ("Bezeichnung", "Menge", "Einzelpreis", "Gesamtpreis"), "Zwischensumme", "MwSt.", "Rechnungsbetrag", "Übertrag",

@@ -13,6 +13,7 @@ from tests.fixtures.stack import Stack
 
 pytestmark = pytest.mark.xdist_group("stack")
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
 COUNT = 24
 FLOORS = {
     INVOICES: ("invoice-extractor", 0.97),
@@ -73,6 +74,18 @@ def test_the_table_for_people(stack: Stack, dataset: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "PRECISION" in done.stdout
     assert f"{INVOICES}: 1 documents, 0 failed" in done.stdout
+
+
+def test_a_flow_file_is_tried_on_a_docmill_of_its_own(stack: Stack, dataset: Path) -> None:
+    """Nothing has to run, and nothing is published where others would see it."""
+    ours = EXAMPLES / "invoice-details.yaml"
+    done = stack.docmill("eval", ours, dataset, "--filter", f"set={INVOICES}", "--limit", "2", "--local", "--json")
+    assert done.returncode == 0, done.stderr
+    facts = json.loads(done.stdout)
+    assert (facts["flow"], facts["sets"][INVOICES]["documents"]) == ("invoice-details", 2)
+    assert facts["sets"][INVOICES]["all"]["f1"] == 1.0
+    shown = stack.docmill("flows", "show", "invoice-details")
+    assert shown.returncode != 0
 
 
 @pytest.mark.parametrize(

@@ -135,6 +135,7 @@ WRONG_FIELDS: list[tuple[str, dict[str, Any], str]] = [
     ("/v1/batch", {"files": files("a.pdf"), "data": {"callback_id": "x" * 256}}, "callback_id"),
     ("/v1/batch", {"files": files("a.pdf"), "data": {"webhook_url": "ftp://example.com"}}, "webhook_url"),
     ("/v1/batch", {"files": files("a.pdf"), "data": {"webhook_url": "https://u:p@example.com"}}, "webhook_url"),
+    ("/v1/batch", {"files": files("a.pdf"), "data": {"webhook_url": "http://93.184.215.14/x"}}, "webhook"),
     ("/v1/batch", {"files": files("a.pdf"), "data": {"webhook_url": "https://10.0.0.1/x"}}, "webhook"),
     ("/v1/batch", {"files": files("a.txt", content=b"text"), "data": {"callback_id": ""}}, "callback_id"),
 ]
@@ -174,7 +175,7 @@ async def test_a_file_of_just_the_largest_size(batches: BatchHouse) -> None:
     assert (await batches.post("/v1/extract", files={"file": ("a.pdf", content)})).status_code == 200
 
 
-@pytest.mark.parametrize("reason", [Reason.MEDIA_ENCRYPTED, Reason.MEDIA_CORRUPT])
+@pytest.mark.parametrize("reason", [Reason.MEDIA_ENCRYPTED, Reason.MEDIA_CORRUPT, Reason.MEDIA_TOO_MANY_PAGES])
 async def test_a_file_that_turns_out_to_be_unusable(batches: BatchHouse, reason: Reason) -> None:
     """What a worker finds out is told as what the gateway sees at once."""
     batches.faults["a.pdf"] = Fault(reason=reason, message="It cannot be opened")

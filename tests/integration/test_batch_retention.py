@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,6 +11,9 @@ import pytest
 import pytest_asyncio
 
 from docmill.domain.errors import NotFound
+from docmill.domain.messages import JobMessage
+from docmill.domain.models import JobKind
+from docmill.domain.pictures import folder_of
 from docmill.engine import RunRequest, expire
 from docmill.engine.context import utc_now
 from docmill.store import Store
@@ -21,8 +25,35 @@ from tests.fixtures.engine import Bench
 async def bench(store: Store) -> AsyncIterator[Bench]:
     """An engine whose worker leaves the pages' texts behind."""
     async with batching(store) as bench:
-        bench.peer.answer = answering({})
+        bench.peer.answer = leaving(bench)
         yield bench
+
+
+def leaving(bench: Bench) -> Callable[[JobMessage], Any]:
+    """A worker that puts down what it makes of pages, as the real one does."""
+    answer = answering({})
+
+    def work(job: JobMessage) -> Any:
+        if job.kind is JobKind.RENDER:
+            bench_blobs(bench)[job.page_keys[0]] = b"picture"
+        elif job.kind is JobKind.PAGE:
+            bench_blobs(bench)[f"{folder_of(job.org_id, job.sha256)}/reader-1/{job.page}.json"] = b"text"
+        return answer(job)
+
+    return work
+
+
+def bench_blobs(bench: Bench) -> dict[str, bytes]:
+    """The blobs themselves."""
+    blobs: Any = bench.engine.ctx.blobs
+    found: dict[str, bytes] = blobs._blobs
+    return found
+
+
+async def look(bench: Bench, run_id: str, page: int, side: int) -> bytes:
+    """The picture of a page."""
+    async with asyncio.timeout(20):
+        return b"".join([piece async for piece in bench.engine.page_image(OWNER, run_id, page, side)])
 
 
 async def made(bench: Bench, *names: str) -> tuple[str, list[str]]:
@@ -36,8 +67,7 @@ async def made(bench: Bench, *names: str) -> tuple[str, list[str]]:
 
 def kept(bench: Bench) -> set[str]:
     """Keys of all blobs."""
-    blobs: Any = bench.engine.ctx.blobs
-    return set(blobs._blobs)
+    return set(bench_blobs(bench))
 
 
 def later(bench: Bench, days: float) -> None:
@@ -61,6 +91,24 @@ async def test_a_batch_is_forgotten_after_its_time(bench: Bench) -> None:
     with pytest.raises(NotFound):
         await results(bench, batch_id)
     assert not await expire.expire_once(bench.engine.ctx)
+
+
+async def test_texts_and_pictures_of_pages_go_too(bench: Bench) -> None:
+    """Of every size that somebody asked for; those of bytes that a run of its own is over stay."""
+    batch_id, (_, shared) = await made(bench, "a.pdf", "b.pdf")
+    for run_id in [entry["runId"] for entry in await results(bench, batch_id)]:
+        for page, side in ((1, 400), (1, 2000), (2, 400)):
+            assert await look(bench, run_id, page, side) == b"picture"
+    run = await bench.engine.run_flow(OWNER, RunRequest(flow_id="document-text", document_id=shared))
+    await bench.ended(run.id, OWNER)
+    document = await bench.engine.get_document(OWNER, shared)
+    wanted = {key for key in kept(bench) if key.startswith(folder_of(OWNER.org_id, document.sha256))}
+    assert len(wanted) == 5
+    assert len([key for key in kept(bench) if key.startswith("pages/")]) == 10
+    later(bench, 30.1)
+    await expire.expire_once(bench.engine.ctx)
+    assert {key for key in kept(bench) if key.startswith("pages/")} == wanted
+    assert await look(bench, run.id, 1, 400) == b"picture"
 
 
 async def test_what_others_need_stays(bench: Bench) -> None:

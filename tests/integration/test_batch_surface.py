@@ -132,6 +132,60 @@ async def test_events_of_a_batch(batches: BatchHouse) -> None:
     assert over.status_code == 204
 
 
+async def test_a_poll_in_the_middle(batches: BatchHouse) -> None:
+    """While a file is at work the batch is processing; every key is there, the link is null."""
+    batches.stuck.add("b.pdf")
+    made = await batches.submit("a.pdf", "b.pdf")
+    shown: dict[str, Any] = {}
+    async with asyncio.timeout(20):
+        while shown.get("processed") != 1:
+            shown = (await batches.get(f"/v1/batch/{made['batch_id']}")).json()
+    assert shown == {
+        "batch_id": made["batch_id"],
+        "status": "processing",
+        "processed": 1,
+        "total": 2,
+        "percent": 50,
+        "download_url": None,
+    }
+
+
+async def test_a_key_that_is_revoked_in_the_middle(batches: BatchHouse) -> None:
+    """Its batch goes on to its end, and a link that was given works."""
+    spare = await batches.new_key(batches.org_id)
+    batches.stuck.add("a.pdf")
+    made = await batches.submit("a.pdf")
+    (revoked,) = [key for key in await batches.api.operator.list_keys(batches.org_id) if key.last4 == batches.key[-4:]]
+    await batches.api.operator.revoke_key(revoked.id)
+    assert (await batches.get(f"/v1/batch/{made['batch_id']}")).status_code == 401
+    batches.key = spare
+    await batches.release("a.pdf")
+    link = (await batches.complete(made["batch_id"]))["download_url"]
+    assert (await batches.http.get(link)).json()[0]["file_index"] == 0
+
+
+async def test_parts_that_are_there_twice_or_that_nobody_asked_for(batches: BatchHouse) -> None:
+    """Of a field the last value counts; others are passed over, files too."""
+    parts = [
+        ("doc_type", (None, "resume")), ("colour", (None, "red")), ("photo", ("p.exe", b"MZ")),
+        ("file", ("a.pdf", PDF)), ("doc_type", (None, "invoice")),
+    ]  # fmt: skip
+    assert (await batches.post("/v1/extract", files=parts)).status_code == 200
+    (job,) = [job for job in batches.api.bench.peer.seen if job.kind is JobKind.DOCUMENT]
+    assert job.variables == {"documentType": "invoice"}
+
+
+async def test_downloads_cost_no_request(batches: BatchHouse) -> None:
+    """Polls do, and so they are the only ones that are refused."""
+    made = await batches.submit("a.pdf")
+    link = (await batches.complete(made["batch_id"]))["download_url"]
+    await batches.api.operator.set_plan(batches.org_id, "documentflow.free")
+    for _ in range(12):
+        assert (await batches.http.get(link)).status_code == 200
+    assert [(await batches.get(f"/v1/batch/{made['batch_id']}")).status_code for _ in range(12)][-1] == 429
+    assert (await batches.http.get(link)).status_code == 200
+
+
 async def test_batches_are_listed_and_cancelled(batches: BatchHouse) -> None:
     """Newest first, a page at a time; a cancelled one is complete, with errors for what was not done."""
     first = (await batches.submit("a.pdf"))["batch_id"]

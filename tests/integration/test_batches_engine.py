@@ -3,47 +3,47 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import json
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 import pytest_asyncio
 
+from docmill.blobs import BlobNotFound, BlobStore
 from docmill.domain.batches import BatchEvent, BatchEventKind
 from docmill.domain.errors import (
-    AlreadyExists,
-    DocmillError,
     FailedPrecondition,
     Fault,
-    InvalidArgument,
     LimitReached,
-    MediaError,
     NotFound,
-    PaymentRequired,
-    QuotaExhausted,
     Reason,
     SequenceOutOfRange,
 )
 from docmill.domain.messages import JobMessage, JobResult
-from docmill.domain.models import JobKind, Mode
-from docmill.domain.states import BatchState, ProbeState, RunState
-from docmill.engine import BatchView, RunFilter, RunRequest, advance, follow
-from docmill.store import Op, Statement, Store, batches, deliveries, quotas, runs
+from docmill.domain.models import JobKind
+from docmill.domain.states import BatchState, RunState
+from docmill.engine import BatchView, RunFilter, advance, expire, follow
+from docmill.store import Op, Statement, Store, batches, deliveries, runs
+from docmill.store.sql import open_store
 from tests.fixtures.batching import (
     OWNER,
     answering,
     batching,
     completed,
+    documents_used,
     keep_outputs,
+    nothing_left,
     plans,
+    probed,
     request,
     results,
     upload,
     watched,
 )
 from tests.fixtures.engine import CALLER, QUICK, Bench, done
+from tests.fixtures.hooks import webhooks
 
 UNREADABLE = Fault(reason=Reason.MEDIA_CORRUPT, message="The page cannot be read", details={"page": "1"})
 LOCKED = Fault(reason=Reason.MEDIA_ENCRYPTED, message="The document is protected by a password")
@@ -54,35 +54,6 @@ async def bench(store: Store) -> AsyncIterator[Bench]:
     """An engine whose one organization has a hundred documents a month."""
     async with batching(store) as bench:
         yield bench
-
-
-async def documents_used(bench: Bench) -> int:
-    """Of this month."""
-    quota = (await bench.engine.get_usage(OWNER)).quota
-    assert quota is not None
-    return quota.used
-
-
-def rows(table: str) -> Op[int]:
-    """How many a table has."""
-    return int((yield Statement(f"SELECT count(*) FROM {table}"))[0][0])
-
-
-async def nothing_left(bench: Bench) -> None:
-    """Of a refused batch."""
-    for table in ("batches", "batch_files", "runs", "batch_events", "batch_webhooks", "ledger_transfers"):
-        assert await bench.engine.ctx.store.read(lambda: rows(table)) == 0  # noqa: B023 - awaited at once
-    assert await documents_used(bench) == 0
-
-
-async def probed(bench: Bench, ids: Sequence[str]) -> None:
-    """Wait until a worker has looked at all these."""
-    for document_id in ids:
-        with bench.engine.ctx.notifier.listen(document_id) as news:
-            async with asyncio.timeout(10):
-                while (await bench.engine.get_document(OWNER, document_id)).probe is ProbeState.PENDING:
-                    await news.wait()
-                    news.clear()
 
 
 async def test_broken_files_among_good_ones(bench: Bench) -> None:
@@ -138,137 +109,6 @@ async def test_what_cannot_be_read_at_submit_fails_in_its_place(bench: Bench) ->
     assert (await completed(bench, alone.batch.id)).batch.files_failed == 2
     assert [each["error"]["code"] for each in await results(bench, alone.batch.id)] == ["MEDIA_ENCRYPTED"] * 2
     assert await documents_used(bench) == 1
-
-
-async def test_only_documents_that_were_read_count(bench: Bench) -> None:
-    """Each file holds one from the start; what failed is given back when it fails, and so it is for a single run."""
-    bench.peer.answer = answering({"b.pdf": UNREADABLE})
-    ids = await upload(bench, "a.pdf", "b.pdf", "c.pdf")
-    made = await bench.engine.create_batch(OWNER, request(ids))
-    assert 2 <= await documents_used(bench) <= 3
-    await completed(bench, made.batch.id)
-    assert await documents_used(bench) == 2
-    run = await bench.engine.run_flow(OWNER, RunRequest(flow_id="document-text", document_id=ids[0]))
-    await bench.ended(run.id, OWNER)
-    assert await documents_used(bench) == 3
-    lost = await bench.engine.run_flow(OWNER, RunRequest(flow_id="document-text", document_id=ids[1]))
-    await bench.ended(lost.id, OWNER)
-    assert await documents_used(bench) == 3
-    days = await bench.engine.ctx.store.read(
-        lambda: quotas.by_day(OWNER.org_id, Mode.LIVE, made.batch.created_at, bench.engine.ctx.now())
-    )
-    assert sum(count for _, count in days) == 3
-
-
-async def test_two_batches_that_do_not_both_fit(store: Store) -> None:
-    """Of two at the same moment that together exceed the month, exactly one is accepted; the other leaves nothing."""
-    async with batching(store, plans(documentsPerMonth=5)) as bench:
-        for size in (3, 4):
-            halves = [await upload(bench, *(f"{side}{number}.pdf" for number in range(size))) for side in "ab"]
-            answers = await asyncio.gather(
-                *(bench.engine.create_batch(OWNER, request(ids)) for ids in halves), return_exceptions=True
-            )
-            accepted = [answer for answer in answers if isinstance(answer, BatchView)]
-            (refused,) = [answer for answer in answers if isinstance(answer, DocmillError)]
-            assert isinstance(refused, QuotaExhausted)
-            assert refused.details["required"] == str(size)
-            assert refused.details["available"] == str(5 - size)
-            assert refused.details["limit"] == "5"
-            assert len(accepted) == 1
-            await bench.engine.cancel_batch(OWNER, accepted[0].batch.id)
-            await completed(bench, accepted[0].batch.id)
-            used = len(
-                [
-                    file
-                    for file in (await bench.engine.get_batch(OWNER, accepted[0].batch.id)).files
-                    if file.state is RunState.SUCCEEDED
-                ]
-            )
-            assert await documents_used(bench) == used
-            await store.write(lambda: quotas.give_back(OWNER.org_id, f"{bench.engine.ctx.now():%Y-%m}", used))  # noqa: B023 - awaited at once
-        assert await store.read(lambda: rows("batches")) == 2
-        assert await store.read(lambda: rows("runs")) == 7
-        with pytest.raises(QuotaExhausted):
-            await bench.engine.create_batch(OWNER, request(halves[0] * 2))
-
-
-async def test_credits_reach_for_all_or_none(store: Store) -> None:
-    """A batch that costs more than there is is refused whole, with its sum."""
-    priced = plans(pricePerPage=1)
-    async with batching(store, priced) as bench:
-        bench.peer.answer = answering({}, pages=2)
-        ids = await upload(bench, "a.pdf", "b.pdf", "c.pdf")
-        await probed(bench, ids)
-        with pytest.raises(PaymentRequired) as refused:
-            await bench.engine.create_batch(OWNER, request(ids))
-        assert refused.value.reason is Reason.CREDITS_INSUFFICIENT
-        needed = int(refused.value.details["required"])
-        assert needed == 6
-        await nothing_left(bench)
-        await bench.grant(needed, OWNER)
-        made = await bench.engine.create_batch(OWNER, request(ids))
-        await completed(bench, made.batch.id)
-        balance = (await bench.engine.get_usage(OWNER)).balance
-        assert balance is not None
-        assert (balance.available, balance.reserved, balance.used) == (0, 0, 6)
-
-
-async def test_requests_that_are_refused_leave_nothing(store: Store) -> None:
-    """Whatever is wrong with them, the document in question is named by its place."""
-    async with batching(store, plans(filesPerBatch=2)) as bench:
-        (mine,) = await upload(bench, "a.pdf")
-        (other,) = await upload(bench, "b.pdf", caller=replace(OWNER, org_id="org_2"))
-        cases: list[tuple[type[DocmillError], Reason, str, Any]] = [
-            (InvalidArgument, Reason.FIELD_MISSING, "document_ids", request([])),
-            (InvalidArgument, Reason.FIELD_INVALID, "document_ids", request([mine] * 3)),
-            (NotFound, Reason.DOCUMENT_NOT_FOUND, "document_ids[1]", request([mine, "doc_none"])),
-            (NotFound, Reason.DOCUMENT_NOT_FOUND, "document_ids[0]", request([other, mine])),
-            (InvalidArgument, Reason.FIELD_INVALID, "metadata", request([mine], metadata={"a": "b" * 20_000})),
-            (NotFound, Reason.FLOW_NOT_FOUND, "", replace(request([mine]), flow_id="none")),
-        ]
-        for kind, reason, field, wanted in cases:
-            with pytest.raises(kind) as refused:
-                await bench.engine.create_batch(OWNER, wanted)
-            assert refused.value.reason is reason
-            assert refused.value.details.get("field", "") == field
-        await nothing_left(bench)
-        await bench.engine.delete_document(OWNER, mine)
-
-
-async def test_a_document_that_is_too_large_is_named(bench: Bench) -> None:
-    """By its place and its name, before anything is made."""
-    ids = await upload(bench, "a.pdf", "b.pdf")
-
-    def grow() -> Op[None]:
-        yield Statement("UPDATE documents SET size = 1000000000 WHERE id = $1", (ids[1],))
-
-    await bench.engine.ctx.store.write(grow)
-    with pytest.raises(MediaError, match=r"File 1 \(b.pdf\)") as refused:
-        await bench.engine.create_batch(OWNER, request(ids))
-    assert refused.value.details["field"] == "document_ids[1]"
-    await nothing_left(bench)
-
-
-async def test_plans_without_batches(store: Store) -> None:
-    """The plan is the first thing to be looked at."""
-    async with batching(store, plans(filesPerBatch=None)) as bench:
-        with pytest.raises(PaymentRequired) as refused:
-            await bench.engine.create_batch(OWNER, request([]))
-        assert (refused.value.reason, refused.value.details["feature"]) == (Reason.PLAN_FEATURE_MISSING, "batch")
-
-
-async def test_one_key_makes_one_batch(bench: Bench) -> None:
-    """However many calls come at once, also with documents that were uploaded anew; another request is refused."""
-    first, again = [await upload(bench, "a.pdf", "b.pdf") for _ in range(2)]
-    wanted = [request(ids, idempotency_key="k") for ids in (first, again, first)]
-    made = await asyncio.gather(*(bench.engine.create_batch(OWNER, each) for each in wanted))
-    assert len({view.batch.id for view in made}) == 1
-    assert await documents_used(bench) == 2
-    with pytest.raises(AlreadyExists) as refused:
-        await bench.engine.create_batch(OWNER, request(first[::-1], idempotency_key="k"))
-    assert refused.value.details["batchId"] == made[0].batch.id
-    other = await bench.engine.create_batch(OWNER, request(first, idempotency_key="l"))
-    assert other.batch.id != made[0].batch.id
 
 
 async def test_a_watch_goes_on_from_any_number(bench: Bench) -> None:
@@ -460,3 +300,26 @@ async def test_a_batch_of_a_hundred(bench: Bench) -> None:
     assert ended.batch.last_sequence == 103
     assert [each["data"]["place"] for each in await results(bench, made.batch.id)] == list(range(100))
     assert await bench.engine.ctx.store.read(lambda: deliveries.of_batch(made.batch.id)) == []
+
+
+async def test_results_by_their_link_wherever_they_lie(sqlite_url: str, blobs: BlobStore) -> None:
+    """In memory, a folder or a bucket: whole for whoever has the link, and gone with the batch's time."""
+    store = await open_store(sqlite_url)
+    async with batching(store, blobs=blobs, webhooks=webhooks()) as bench:
+        bench.peer.answer = answering({"b.pdf": UNREADABLE})
+        ids = await upload(bench, "a.pdf", "b.pdf")
+        await keep_outputs(bench, ids)
+        made = await bench.engine.create_batch(OWNER, request(ids))
+        view = await completed(bench, made.batch.id)
+        pieces = [piece async for piece in bench.engine.download_results(view.results_token)]
+        assert {batch_id for batch_id, _ in pieces} == {made.batch.id}
+        entries = json.loads(b"".join(data for _, data in pieces))
+        assert entries == await results(bench, made.batch.id)
+        assert [(entry["index"], entry["status"]) for entry in entries] == [(0, "succeeded"), (1, "failed")]
+        later = bench.engine.ctx.now() + timedelta(days=31)
+        object.__setattr__(bench.engine.ctx, "now", lambda: later)
+        await expire.expire_once(bench.engine.ctx)
+        for key in (view.batch.results_key, *(f"documents/{OWNER.org_id}/{each}" for each in ids)):
+            with pytest.raises(BlobNotFound):
+                await blobs.size(key)
+    await store.aclose()

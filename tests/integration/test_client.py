@@ -72,6 +72,8 @@ async def test_a_document_in_data_out(docmill: AsyncDocmill, invoice: Path) -> N
     number = next(item for item in run.evidence if item.path == "/invoiceNumber")
     assert "INV-2026-17" in " ".join(number.words)
     assert number.page_number in {1, 2, 3}
+    unsure = {item.path for item in run.evidence if item.confidence < 0.85 or not item.grounded}
+    assert set(run.low_confidence) == unsure
     assert number.box.w > 0
 
 

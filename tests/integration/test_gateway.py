@@ -88,6 +88,8 @@ async def test_a_run_is_started_and_polled(house: House) -> None:
     assert not {"error", "progress", "cancelledAt", "evidence"} & set(ended)
     shown = (await house.rest.get(f"/runs/{started['id']}?include=evidence,nonsense")).json()
     assert [(found["path"], found["words"]) for found in shown["evidence"]] == [("/total", ["25,50"])]
+    sure = [found["path"] for found in shown["evidence"] if found["confidence"] >= 0.85]
+    assert [*shown["lowConfidence"], *sure] == ["/total"]
 
 
 async def test_a_run_is_waited_for(house: House) -> None:

@@ -169,7 +169,7 @@ async def test_output_evidence_and_text_are_given(api: Api) -> None:
     """A run that succeeded has its output as a value or as text, its evidence if asked for, and each page its words."""
     run_id = await api.run()
     await to_the_end(api.runs.WatchRun(runs_pb2.WatchRunRequest(run_id=run_id), **api.auth()))
-    found = Evidence(path="/total", page=1, box=Box(1.5, 2.5, 3.0, 4.0), words=("25,50",), confidence=0.9)
+    found = Evidence(path="/total", page=1, box=Box(1.5, 2.5, 3.0, 4.0), words=("25,50",), confidence=0.75)
     outcome = DocumentOutcome(
         output={"total": 25.5, "number": "A-1"}, evidence=(found,), warnings=("one page was skipped",)
     )
@@ -186,6 +186,7 @@ async def test_output_evidence_and_text_are_given(api: Api) -> None:
     run = (await api.runs.GetRun(request, **api.auth())).run
     assert run.output_json == '{"total":25.5,"number":"A-1"}'
     assert [(e.path, e.page_number, e.bbox.x, list(e.words)) for e in run.evidence] == [("/total", 1, 1.5, ["25,50"])]
+    assert run.low_confidence == ["/total"]
 
     shown = (await api.runs.GetPage(runs_pb2.GetPageRequest(run_id=run_id, page_number=1), **api.auth())).page
     assert (shown.status, shown.text.unit) == (pages_pb2.PAGE_STATUS_DONE, pages_pb2.LENGTH_UNIT_POINT)

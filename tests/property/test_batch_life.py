@@ -4,88 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
-import tempfile
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import TypeVar
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import initialize, invariant, precondition, rule
 
-from docmill.blobs.memory import MemoryBlobStore
-from docmill.bus.memory import MemoryBroker, MemoryBus
 from docmill.domain.batches import BatchEventKind
 from docmill.domain.errors import FailedPrecondition, Fault, QuotaExhausted, Reason
-from docmill.domain.models import Document, Organization
+from docmill.domain.models import Organization
 from docmill.domain.states import BatchState, RunState
-from docmill.engine import Engine, advance, flow_files, flows, follow
-from docmill.engine.context import Context
+from docmill.engine import Engine, advance, follow
 from docmill.store import Op, accounts, batches, documents, quotas, runs
-from docmill.store.sql import open_store
-from docmill.store.sql.migrate import migrate
 from tests.fixtures.batching import OWNER, plans, request
+from tests.fixtures.life import Life
+from tests.fixtures.record import a_document
 
-T = TypeVar("T")
 WRONG = Fault(reason=Reason.MEDIA_CORRUPT, message="unreadable")
 QUOTA = 6
 
 
-class BatchLife(RuleBasedStateMachine):
-    """Batches over documents that nobody probes, whose runs the test ends, on a real SQLite store."""
+class BatchLife(Life):
+    """Batches over documents that nobody probes, whose runs the test ends."""
 
     @initialize()
     def start(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="docmill-property-"))
-        url = f"sqlite://{self.folder / 'docmill.db'}"
-        migrate(url)
-        self.runner = asyncio.Runner()
-        self.clock = datetime(2026, 1, 31, 23, 59, tzinfo=UTC)
-        self.ctx = Context(
-            store=self.runner.run(open_store(url)),
-            blobs=MemoryBlobStore(),
-            bus=MemoryBus(MemoryBroker()),
-            now=lambda: self.clock,
-            plans=plans(documentsPerMonth=QUOTA),
-        )
+        self.open(datetime(2026, 1, 31, 23, 59, tzinfo=UTC), plans=plans(documentsPerMonth=QUOTA))
         self.engine = Engine(self.ctx)
-        self.runner.run(flows.publish_builtin(self.ctx, flow_files.builtin_flows()))
         organization = Organization(id=OWNER.org_id, name="One", plan_id="counted", created_at=self.clock)
         self.write(lambda: accounts.create_organization(organization))
-        self.write(lambda: documents.insert(self.document()))
+        self.write(lambda: documents.insert(a_document(self.clock, org_id=OWNER.org_id, mode=OWNER.mode)))
         self.percents: dict[str, int] = {}
-
-    def document(self) -> Document:
-        return Document(
-            id="doc",
-            org_id=OWNER.org_id,
-            mode=OWNER.mode,
-            filename="a.pdf",
-            declared_type="",
-            sha256="0" * 64,
-            size=1,
-            blob_key="documents/a",
-            created_at=self.clock,
-        )
-
-    def teardown(self) -> None:
-        if hasattr(self, "runner"):
-            try:
-                self.finish()
-            finally:
-                self.runner.run(self.ctx.store.aclose())
-                self.runner.run(self.ctx.bus.aclose())
-                self.runner.close()
-                shutil.rmtree(self.folder)
-
-    def write(self, op: Callable[[], Op[T]]) -> T:
-        return self.runner.run(self.ctx.store.write(op))
-
-    def read(self, op: Callable[[], Op[T]]) -> T:
-        return self.runner.run(self.ctx.store.read(op))
 
     @rule(files=st.integers(1, 4))
     def submit(self, files: int) -> None:

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-import shutil
-import tempfile
 from collections import Counter
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import TypeVar
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import initialize, invariant, precondition, rule
 
-from docmill.blobs.memory import MemoryBlobStore
-from docmill.bus.memory import MemoryBroker, MemoryBus
 from docmill.domain.credits import Transfer, TransferKind
 from docmill.domain.errors import FailedPrecondition, Fault, LimitReached, PaymentRequired, Reason
 from docmill.domain.messages import Beat, JobMessage, ProbeFacts
 from docmill.domain.models import (
-    Document,
     EventKind,
     PageSize,
     Priority,
@@ -29,17 +20,15 @@ from docmill.domain.models import (
 )
 from docmill.domain.pages import Unit
 from docmill.domain.states import RunState
-from docmill.engine import cancel, collect, dispatch, flow_files, flows, ids, reads, submit, sweep
-from docmill.engine.context import Context
+from docmill.engine import cancel, collect, dispatch, flows, ids, reads, submit, sweep
 from docmill.engine.limits import Limits
 from docmill.engine.workers import Workers
 from docmill.store import Op, Statement, documents, jobs, ledger, line, runs
-from docmill.store.sql import open_store
-from docmill.store.sql.migrate import migrate
 from tests.fixtures.engine import LIVE, done, failed
 from tests.fixtures.ledger import check_books, reserved_for_open_runs
+from tests.fixtures.life import Life
+from tests.fixtures.record import a_document
 
-T = TypeVar("T")
 CRASH = Fault(reason=Reason.WORKER_CRASHED, message="crashed", retryable=True)
 WRONG = Fault(reason=Reason.MEDIA_CORRUPT, message="unreadable")
 
@@ -47,45 +36,20 @@ WRONG = Fault(reason=Reason.MEDIA_CORRUPT, message="unreadable")
 AT_ONCE, WAITING = 2, 3
 
 
-class RunLife(RuleBasedStateMachine):
-    """The engine's operations, called in any order on a real SQLite store, under a clock of our own."""
+class RunLife(Life):
+    """Runs over documents, their jobs, and what workers say of these."""
 
     @initialize()
     def start(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="docmill-property-"))
-        url = f"sqlite://{self.folder / 'docmill.db'}"
-        migrate(url)
-        self.runner = asyncio.Runner()
-        self.clock = datetime(2026, 1, 1, tzinfo=UTC)
-        self.ctx = Context(
-            store=self.runner.run(open_store(url)),
-            blobs=MemoryBlobStore(),
-            bus=MemoryBus(MemoryBroker()),
-            now=lambda: self.clock,
+        self.open(
+            datetime(2026, 1, 1, tzinfo=UTC),
             workers=Workers(clock=lambda: 0.0),
             limits=lambda *_: Limits(concurrent_runs=AT_ONCE, queue=WAITING),
         )
-        self.runner.run(flows.publish_builtin(self.ctx, flow_files.builtin_flows()))
         self.ctx.workers.saw(Beat(worker_id="peer", slots=4))
         self.known: list[str] = []
         self.on_the_bus: list[JobMessage] = []
         self.unprobed: dict[str, ProbeFacts] = {}
-
-    def teardown(self) -> None:
-        if hasattr(self, "runner"):
-            try:
-                self.finish()
-            finally:
-                self.runner.run(self.ctx.store.aclose())
-                self.runner.run(self.ctx.bus.aclose())
-                self.runner.close()
-                shutil.rmtree(self.folder)
-
-    def write(self, op: Callable[[], Op[T]]) -> T:
-        return self.runner.run(self.ctx.store.write(op))
-
-    def read(self, op: Callable[[], Op[T]]) -> T:
-        return self.runner.run(self.ctx.store.read(op))
 
     @rule(credits_=st.integers(1, 12), take_back=st.booleans())
     def grant(self, credits_: int, take_back: bool) -> None:  # noqa: FBT001 - drawn
@@ -103,17 +67,7 @@ class RunLife(RuleBasedStateMachine):
         hours=st.booleans(),
     )
     def submit(self, pages: int, probed: bool, price: int, priority: Priority, hours: bool) -> None:  # noqa: FBT001 - drawn
-        document = Document(
-            id=ids.new("doc"),
-            org_id=LIVE.org_id,
-            mode=LIVE.mode,
-            filename="a.pdf",
-            declared_type="",
-            sha256="0" * 64,
-            size=1,
-            blob_key="documents/a",
-            created_at=self.clock,
-        )
+        document = a_document(self.clock, ids.new("doc"), org_id=LIVE.org_id, mode=LIVE.mode)
         facts = ProbeFacts(
             media_type="application/pdf", pages=(PageSize(width=1.0, height=1.0, unit=Unit.POINT),) * pages
         )

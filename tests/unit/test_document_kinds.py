@@ -10,6 +10,10 @@ from docmill.engine.flow_files import builtin_flows
 from docmill.extract.pipeline import run_document
 from docmill.gateway.dialects.documentflow.document import flat
 from tests.data.drawing import Sheet
+from tests.data.invoices import LAYOUTS, generate_invoice
+from tests.data.locales import LOCALES
+from tests.data.receipts import generate_receipt
+from tests.unit.layouts import page_of
 
 (FLOW,) = [flow for flow in builtin_flows() if flow.id == "universal-extract"]
 
@@ -70,8 +74,10 @@ def statement(closing: str) -> Sheet:
         "Bank Statement",
         ("Account Holder", "Asha Rao"),
         ("Account Number", "004217790"),
+        ("Period", "01/03/2026 - 31/03/2026"),
         ("Opening Balance", "1,000.00"),
     )
+    sheet.text(350, 44, "Northline Bank Ltd", 12)
     rows = [
         ("Date", "Description", "Debit", "Credit", "Balance"),
         ("01/03/2026", "Salary", "", "500.00", "1,500.00"),
@@ -94,6 +100,11 @@ def test_a_bank_statement() -> None:
     block = data["bank_statement"]
     assert (block["opening_balance"], block["closing_balance"]) == (1000, 1250.25)
     assert (block["account_holder"], block["account_number"]) == ("Asha Rao", "004217790")
+    assert (block["bank_name"], block["period_start"], block["period_end"]) == (
+        "Northline Bank Ltd",
+        "2026-03-01",
+        "2026-03-31",
+    )
     assert [move.get("balance") for move in block["transactions"]] == [1500, 1300, 1250.25]
     assert [move.get("debit") for move in block["transactions"]] == [None, 200, 49.75]
     assert data["validation"]["math_valid"], data["validation"]
@@ -116,7 +127,7 @@ def test_a_bank_statement() -> None:
                 "Passport", ("Passport No", "Z1234567"), ("Nationality", "Indian"), ("Date of Birth", "1990-05-17"), ("Date of Expiry", "2031-01-02")
             ),
             "identity",
-            {"id_number": "Z1234567", "nationality": "Indian", "date_of_birth": "1990-05-17", "expiry_date": "2031-01-02"},
+            {"id_number": "Z1234567", "nationality": "Indian", "date_of_birth": "1990-05-17", "expiry_date": "2031-01-02", "id_type": "Passport"},
         ),
     ],
 )  # fmt: skip
@@ -132,3 +143,35 @@ def test_an_invoice_has_no_such_blocks() -> None:
     data = shown(labelled("Invoice", ("Invoice No", "A-1"), ("Net Pay", "10.00"), ("Total", "12.50 EUR")))
     assert data["document_type"] == "invoice"
     assert not data.keys() & {"payslip", "bank_statement", "ticket", "identity", "resume", "extracted_fields"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "kind", "category"),
+    [
+        (("PURCHASE ORDER", "PO Number: 4711", "Date: 2026-03-01", "Supplier", "Kaveri Tooling LLP", "Total\t\t200.00"), "purchase_order", "financial"),
+        (("Kaveri Tooling LLP", "Delivery Note", "Description\tQuantity", "Roller\t2"), "delivery_note", "logistics"),
+        (("Service Agreement", "made between the parties A Ltd and B Ltd", "Whereas A Ltd provides services"), "contract", "legal"),
+        (("Mill Ltd", "Dear Ms Rao", "thank you for your visit.", "Yours sincerely", "Tom"), "letter", "other"),
+        (("Ward: B2", "Bed: 17", "Blood group: A+"), "other", "other"),
+    ],
+)  # fmt: skip
+def test_kinds_without_a_block(lines: tuple[str, ...], kind: str, category: str) -> None:
+    """They are told by their words; what none speaks for is `other`."""
+    data = flat(run_document(FLOW.definition, [page_of(*lines)], {}, FLOW.output_schema).output, job_id="extr_0")
+    assert (data["document_type"], data["document_category"]) == (kind, category)
+    assert data["validation"] == {"math_valid": True, "errors": [], "warnings": []}
+
+
+@pytest.mark.parametrize("language", sorted(LOCALES))
+def test_invoices_in_all_languages(language: str) -> None:
+    """None of them is taken for anything else, and nothing in them is wrong."""
+    for layout in LAYOUTS:
+        outcome = run_document(FLOW.definition, generate_invoice(2, language, layout).pages, {}, FLOW.output_schema)
+        assert (outcome.output["category"], outcome.output["checks"]) == ("invoice", []), layout
+
+
+def test_receipts() -> None:
+    """The same of receipts."""
+    for seed in range(8):
+        outcome = run_document(FLOW.definition, [generate_receipt(seed).page], {}, FLOW.output_schema)
+        assert (outcome.output["category"], outcome.output["checks"]) == ("receipt", []), seed

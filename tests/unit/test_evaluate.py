@@ -69,6 +69,13 @@ def test_what_is_not(kind: Kind, found: Any, label: Any) -> None:
     assert not same(kind, found, label)
 
 
+@given(st.text("0123456789.,-+()' eE\u2212\u2019", max_size=20))
+def test_whatever_a_label_says_is_a_number_or_none(text: str) -> None:
+    """`1.2.3,4,5` was an error once."""
+    number = parse_number(text)
+    assert number is None or number.is_finite()
+
+
 @given(AMOUNTS, st.sampled_from([(",", "."), (".", ","), ("", "."), ("", ","), (" ", ","), ("'", ".")]))
 def test_printed_amounts_are_read_back(amount: Decimal, separators: tuple[str, str]) -> None:
     """With two decimals, in every way of writing them."""

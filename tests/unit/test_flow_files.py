@@ -36,7 +36,7 @@ def test_the_shipped_flows_are_those_that_were_promised() -> None:
         ("invoice-extractor", "1.1.0", False),
         ("invoice-extractor", "1.2.0", False),
         ("receipt-extractor", "1.0.0", False),
-        ("universal-extract", "1.1.0", True),
+        ("universal-extract", "1.2.0", True),
     ]
 
 

@@ -45,11 +45,44 @@ def test_a_table_of_sums_is_read_at_its_bottom() -> None:
     }  # fmt: skip
 
 
+def test_text_beside_a_table_of_sums_is_none_of_its_rows() -> None:
+    """French invoices print what a late payment costs left of the sums."""
+    lines = (
+        "Retard\t\t\tTOTAL HT\tTOTAL TVA\tTOTAL TTC",
+        "penalite 40,00",
+        "par an\t\t\t100,00\t4,90\t\t104,90",
+    )
+    assert data_of({"subtotal": NUMBER, "tax": NUMBER, "total": NUMBER}, *lines) == {
+        "subtotal": 100, "tax": 4.9, "total": 104.9,
+    }  # fmt: skip
+
+
+def test_the_invoice_that_is_referred_to_is_another_one() -> None:
+    """A credit note names the invoice that it corrects, with its date."""
+    lines = (
+        "N° DE FACTURE ASSOCIÉE : F-3\t\tDATE DE FACTURE ASSOCIÉE : 01/01/2026",
+        "FACTURE N° : F-23\t\tDate : 31/01/2026",
+    )
+    assert data_of({"invoiceNumber": TEXT, "date": {"type": "string", "format": "date"}}, *lines) == {
+        "invoiceNumber": "F-23", "date": "2026-01-31",
+    }  # fmt: skip
+
+
 def test_what_was_paid_before_and_what_is_due() -> None:
     """Prepayments are printed with a minus; the data has the amount."""
     lines = ("Gesamtbetrag\t\t119,00", "Erhaltene Anzahlungen\t\t-19,00", "Zahlbetrag\t\t100,00")
     asked = {"total": NUMBER, "prepaid": NUMBER, "amountDue": NUMBER}
     assert data_of(asked, *lines) == {"total": 119, "prepaid": 19, "amountDue": 100}
+
+
+def test_an_account_number_with_a_wrong_digit_is_given_with_doubt() -> None:
+    """What follows it on its line is none of it; a sound one anywhere else comes first."""
+    asked: dict[str, Any] = {"type": "object", "properties": {"iban": TEXT}}
+    wrong, sound = "IBAN: DE89 3704 0044 0532 0130 01 - BIC: COBADEFFXXX", "DE89 3704 0044 0532 0130 00"
+    doubted = LayoutExtractor().extract([page_of(wrong)], asked, {})
+    assert doubted.data == {"iban": "DE89370400440532013001"}
+    assert doubted.evidence[0].confidence < 0.5
+    assert data_of({"iban": TEXT}, wrong, sound) == {"iban": "DE89370400440532013000"}
 
 
 def test_a_vat_number_is_no_tax_number() -> None:
@@ -99,3 +132,18 @@ def test_a_hint_says_what_a_property_means_or_is_labelled_with() -> None:
         "odd": {"type": "string", "x-docmill": "nonsense"},
     }
     assert data_of(asked, "Corner Shop", "Our sign: AB-77", "Grand total\t\t8.00") == {"betrag1": 8, "ref": "AB-77"}
+
+
+def test_a_house_number_is_no_amount() -> None:
+    """`Porto` is a city and also postage; a whole number counts only where no words of its own stand before it."""
+    asked = {"shipping": NUMBER, "total": NUMBER}
+    lines = ("1000-001 Porto\tRua das Flores 9", "Total\t\t12.00")
+    assert data_of(asked, *lines) == {"total": 12}
+    assert data_of(asked, "Porto\t\t9", "Total\t\t12.00") == {"shipping": 9, "total": 12}
+
+
+def test_a_field_of_a_form_is_no_name() -> None:
+    """Neither the word with its colon, nor what it says, nor both together."""
+    asked = {"vendor": {"type": "object", "properties": {"name": TEXT}}}
+    assert data_of(asked, "Blood group: A+", "Patient:\t\tAsha Rao") == {}
+    assert data_of(asked, "Seller unit:\t\tMill Ltd") == {"vendor": {"name": "Mill Ltd"}}

@@ -104,6 +104,16 @@ def test_whatever_changes_the_reading_changes_the_fingerprint() -> None:
     assert FACTORY.fingerprint(EngineOptions(threads=2, languages=("de", "fr"))) == fingerprints[0]
 
 
+def test_the_fast_profile_reads_with_two_recognisers_where_the_quick_one_has_the_letters() -> None:
+    """It has no Romanian commas and no kana: those languages are read by the accurate one alone."""
+    notes = {
+        language: FACTORY.status(EngineOptions(profile="fast", languages=("en", language))).note
+        for language in ("de", "pl", "ro", "ja")
+    }
+    assert {language for language, note in notes.items() if "recogniser tiny and small" in note} == {"de", "pl"}
+    assert {language for language, note in notes.items() if "recogniser small" in note} == {"ro", "ja"}
+
+
 def test_status_names_model_backend_and_precision() -> None:
     """What `docmill doctor` shows."""
     status = FACTORY.status(EngineOptions())

@@ -100,6 +100,8 @@ export interface Run<Output = unknown> {
   warnings?: string[];
   /** Only when asked for. */
   evidence?: Evidence[];
+  /** JSON pointers of the values that a person should look at, least sure first; with the evidence. */
+  lowConfidence?: string[];
   /** Why it failed. */
   error?: Fault;
   /** Once it ended. */

@@ -20,7 +20,7 @@ class BlobStore(Protocol):
     - `put` and `put_stream` make the whole blob visible at once or not at all, durably before they return, and
       replace an older one; two writers of one key leave one of the two whole blobs.
     - `get`, `get_stream` and `size` raise `BlobNotFound` for an absent key.
-    - `delete` of an absent key does nothing.
+    - `delete` of an absent key, and `delete_under` where nothing is, do nothing.
     - `put_stream` and `get_stream` never hold more than a few chunks in memory.
     - A key that leaves the store's folder or bucket prefix raises `ValueError`.
     """
@@ -42,6 +42,9 @@ class BlobStore(Protocol):
 
     async def delete(self, key: str) -> None:
         """Forget the blob."""
+
+    async def delete_under(self, folder: str) -> None:
+        """Forget every blob whose key begins with `folder` and a `/`. Raises halfway: do it again."""
 
     async def ping(self) -> None:
         """Raise if the store cannot be used now."""

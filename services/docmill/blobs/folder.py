@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import os
 import secrets
+import shutil
 import stat
 import threading
 import time
@@ -94,6 +95,12 @@ class FolderBlobStore:
         path = self._path(key)
         with contextlib.suppress(*_NO_FILE):
             await self._run(path.unlink)
+
+    async def delete_under(self, folder: str) -> None:
+        """Remove the folder."""
+        path = self._path(folder)
+        with contextlib.suppress(*_NO_FILE):
+            await self._run(shutil.rmtree, path)
 
     async def ping(self) -> None:
         """Write and remove a file; raises `OSError`, for example for a full disk."""

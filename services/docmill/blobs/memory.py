@@ -53,6 +53,11 @@ class MemoryBlobStore:
         """At once."""
         self._blobs.pop(checked(key), None)
 
+    async def delete_under(self, folder: str) -> None:
+        """At once."""
+        for key in [key for key in self._blobs if key.startswith(f"{checked(folder)}/")]:
+            del self._blobs[key]
+
     async def ping(self) -> None:
         """Always there."""
 

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
-from cyclopts.validators import Number
 
+from docmill.cli.arguments import check_files, json_object
 from docmill.cli.failures import DONE, NOT_DONE
-from docmill.cli.options import DOCUMENTS, LOCAL, AsJson, Server
+from docmill.cli.options import DOCUMENTS, LOCAL, AsJson, Limit, Server, first
 from docmill.cli.output import RUN_STYLES, Styled, fault_json, json_line, local, table, utc
-from docmill.cli.run import check_files, json_object
 
 if TYPE_CHECKING:
     from docmill.client import AsyncDocmill, Batch, BatchResult
@@ -106,21 +105,13 @@ async def cancel_batch(batch: str, /, *, json: AsJson = False, server: Server = 
 @app.command(name="list")
 async def list_batches(
     *,
-    limit: Annotated[int, Parameter(validator=Number(gte=1, lte=10_000))] = 20,
+    limit: Limit = 20,
     json: AsJson = False,
     server: Server = LOCAL,
 ) -> None:
-    """List batches, newest first.
-
-    Args:
-        limit: How many at most.
-    """
-    found: list[Batch] = []
-    async with server.connect() as docmill, aclosing(docmill.batches.list()) as listed:  # type: ignore[type-var]  # it is a generator
-        async for each in listed:
-            found.append(each)
-            if len(found) == limit:
-                break
+    """List batches, newest first."""
+    async with server.connect() as docmill:
+        found = await first(docmill.batches.list(), limit)
     if json:
         for each in found:
             json_line(_batch_json(each))

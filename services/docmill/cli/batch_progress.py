@@ -15,12 +15,11 @@ from rich.progress import Progress as RichProgress
 from rich.table import Column
 from rich.text import Text
 
-from docmill.cli.output import RUN_STYLES, printable, span
+from docmill.cli.output import NAME_WIDTH, RUN_STYLES, printable, short_name, span
 
 if TYPE_CHECKING:
     from docmill.client import Batch, BatchEvent, BatchFile
 
-_NAME_WIDTH = 32
 _BARS = 16
 """Documents at work that have a bar at a time; more would not fit on a screen."""
 _LINE_EVERY = 2.0
@@ -106,9 +105,8 @@ class BatchProgress:
         if file.index not in self._running:
             if len(self._running) >= _BARS:
                 return
-            name = printable(file.filename) or str(file.index)
-            short = name if len(name) <= _NAME_WIDTH else f"…{name[1 - _NAME_WIDTH :]}"
-            self._running[file.index] = self._bars.add_task(escape(short), total=None, facts="")
+            name = short_name(printable(file.filename) or str(file.index))
+            self._running[file.index] = self._bars.add_task(escape(name), total=None, facts="")
         done = file.pages_done + file.pages_failed
         facts = f"{done}/{file.pages_total} pages" if file.pages_total else ""
         self._bars.update(self._running[file.index], total=file.pages_total, completed=done, facts=facts)
@@ -124,7 +122,7 @@ def _bars(console: Console) -> RichProgress:
     line = Column(no_wrap=True)
     return RichProgress(
         SpinnerColumn(table_column=line),
-        TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis", max_width=_NAME_WIDTH)),
+        TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis", max_width=NAME_WIDTH)),
         BarColumn(bar_width=20 if console.width >= 100 else 10, table_column=line),
         TextColumn("{task.fields[facts]}", table_column=line),
         TimeElapsedColumn(table_column=line),

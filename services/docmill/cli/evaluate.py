@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from docmill.cli.arguments import pairs, variables
 from docmill.cli.failures import DONE, NOT_DONE, UsageError
 from docmill.cli.options import LOCAL, AsJson, Server
 from docmill.cli.output import json_line, notice, table
-from docmill.cli.pairs import pairs, variables
 
 if TYPE_CHECKING:
     from docmill.evaluate import DocumentScore, SetSummary
@@ -42,7 +42,7 @@ async def evaluate(
     the rules. Prints precision, recall and F1 of each field, calibration, evidence and time, for each set of documents.
 
     Args:
-        flow: Id of the flow.
+        flow: Id of the flow; with `--local` also a flow file, whose last flow is tried without being published anywhere else.
         folder: The labelled documents.
         version: Version of the flow; the current one when not given.
         var: A variable of the flow as `name=value`; the value is JSON, or text where it is none.
@@ -65,6 +65,8 @@ async def evaluate(
     async with _connected(server, local=local) as docmill:
         from docmill.cli.evaluate_runs import Evaluation  # noqa: PLC0415 - gRPC loads in the commands that talk to docmill
 
+        if local and Path(flow).is_file():
+            flow = await _published(docmill, Path(flow))
         found = await docmill.flows.get(flow, version=version)
         fields = fields_of(found.output_schema or {}, names)
         if not fields.fields and not fields.tables:
@@ -97,6 +99,19 @@ async def _connected(server: Server, *, local: bool) -> AsyncIterator[Any]:
 
     async with local_docmill() as own, own.connect() as docmill:
         yield docmill
+
+
+async def _published(docmill: Any, file: Path) -> str:
+    """The id of the last flow in a flow file, which `docmill` has now."""
+    from docmill.cli.publish import publish  # noqa: PLC0415 - for those who try a flow of their own
+    from docmill.engine.flow_files import load_flow_files  # noqa: PLC0415 - YAML loads here only
+
+    specs = load_flow_files([file])
+    if not specs:
+        raise UsageError(f"there is no flow in {file}")
+    for spec in specs:
+        await publish(docmill, spec)
+    return specs[-1].id
 
 
 async def _write_report(

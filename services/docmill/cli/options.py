@@ -2,20 +2,26 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from cyclopts import Group, Parameter
+from cyclopts.validators import Number
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from contextlib import AbstractAsyncContextManager
 
     from docmill.client import AsyncDocmill
     from docmill.settings import Settings
 
+T = TypeVar("T")
+
 DOCUMENTS = Group.create_ordered("Documents")
 OPERATION = Group.create_ordered("Operation")
 
 AsJson = Annotated[bool, Parameter(name="--json", help="JSON for programs, with times in UTC.")]
+
+Limit = Annotated[int, Parameter(validator=Number(gte=1, lte=10_000), help="How many at most.")]
 
 Data = Annotated[
     Path | None,
@@ -46,6 +52,16 @@ class Server:
 
 
 LOCAL = Server()
+
+
+async def first(found: "AsyncIterator[T]", limit: int) -> list[T]:
+    """At most `limit` things of a list that is drawn from the server as needed."""
+    taken: list[T] = []
+    async for each in found:
+        taken.append(each)
+        if len(taken) == limit:
+            break
+    return taken
 
 
 def settings_of(data: Path | None, **given: Any) -> "Settings":

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from docmill.client import Fault, Run, RunEvent
 
+NAME_WIDTH = 32
+"""Letters of a file's name that stand beside a bar, the last ones."""
+
 RUN_STYLES = {"queued": "dim", "running": "cyan", "success": "green", "failed": "red", "cancelled": "yellow"}
 
 
@@ -22,6 +25,11 @@ def json_pretty(value: Any) -> None:
     from rich.console import Console  # noqa: PLC0415 - Rich loads when something is printed with it
 
     Console(highlight=False).print_json(json.dumps(value, ensure_ascii=False))
+
+
+def short_name(name: str) -> str:
+    """The end of a name that is too long for its place."""
+    return name if len(name) <= NAME_WIDTH else f"…{name[1 - NAME_WIDTH :]}"
 
 
 def notice(text: str) -> None:

@@ -14,16 +14,13 @@ from rich.progress import Progress as RichProgress
 from rich.table import Column
 from rich.text import Text
 
-from docmill.cli.output import RUN_STYLES, json_line, json_pretty, span, status_of
+from docmill.cli.output import NAME_WIDTH, RUN_STYLES, json_line, json_pretty, short_name, span, status_of
 
 if TYPE_CHECKING:
     from docmill.client import Run, RunEvent
 
 MANY = 8
 """With more documents than this the bars of ended ones are replaced by one line each."""
-
-NAME_WIDTH = 32
-"""Letters of a file's name that are shown, the last ones."""
 
 EACH_PAGE = 20
 """Documents of up to so many pages get a plain line for each page."""
@@ -116,7 +113,7 @@ class _Bar:
         self._bars = bars
         self._name = name
         self._keep = keep
-        self._task: TaskID = bars.add_task(escape(_short(name)), total=None, state="[dim]uploading[/]", mark="")
+        self._task: TaskID = bars.add_task(escape(short_name(name)), total=None, state="[dim]uploading[/]", mark="")
 
     def refused(self, message: str) -> None:
         self._say("red", message)
@@ -275,7 +272,3 @@ def _outcome(run: "Run") -> str:
     failed = f", {run.progress.pages_failed} failed" if run.progress.pages_failed else ""
     pages = run.metrics.page_count
     return f"{run.status}: {pages} page{'s' if pages != 1 else ''}{failed} in {span(run.metrics.duration_ms)}"
-
-
-def _short(name: str, width: int = NAME_WIDTH) -> str:
-    return name if len(name) <= width else f"…{name[1 - width :]}"

@@ -4,17 +4,16 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing
-from json import JSONDecodeError, loads
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from docmill.cli.failures import DONE, NOT_DONE, UsageError
+from docmill.cli.arguments import check_files, json_object, pairs, variables
+from docmill.cli.failures import DONE, NOT_DONE
 from docmill.cli.options import LOCAL, AsJson, Server
 from docmill.cli.output import event_json, event_line, json_line, run_json
-from docmill.cli.pairs import pairs, variables
 
 if TYPE_CHECKING:
     from docmill.cli.progress import Progress
@@ -215,24 +214,3 @@ async def cancel(run: str, /, *, json: AsJson = False, server: Server = LOCAL) -
 def _concerns_document(error: "DocmillError") -> bool:
     """Whether `error` is about one document; the others would meet all of them."""
     return error.reason.startswith("MEDIA_") or error.reason == "DOCUMENT_MISSING"
-
-
-def check_files(files: Sequence[Path]) -> None:
-    """UsageError for what is no file."""
-    missing = [str(file) for file in files if not file.exists()]
-    if missing:
-        raise UsageError(f"no such file: {', '.join(missing)}")
-    folders = [str(file) for file in files if file.is_dir()]
-    if folders:
-        raise UsageError(f"this is a folder: {', '.join(folders)}; name the files in it, e.g. {folders[0]}/*.pdf")
-
-
-def json_object(text: str, option: str) -> dict[str, Any]:
-    """The JSON object that an option gives; UsageError for anything else."""
-    try:
-        value = loads(text)
-    except JSONDecodeError as error:
-        raise UsageError(f"{option} is no JSON: {error}") from None
-    if not isinstance(value, dict):
-        raise UsageError(f"{option} must be a JSON object")
-    return value

@@ -2,12 +2,11 @@
 # ruff: noqa: D417 - the options that many commands share say in options.py what they do
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Literal
 
-from cyclopts import App, Parameter
-from cyclopts.validators import Number
+from cyclopts import App
 
-from docmill.cli.options import DOCUMENTS, LOCAL, AsJson, Server
+from docmill.cli.options import DOCUMENTS, LOCAL, AsJson, Limit, Server, first
 from docmill.cli.output import (
     RUN_STYLES,
     Styled,
@@ -34,7 +33,7 @@ async def list_runs(
     label: str = "",
     after: datetime | None = None,
     before: datetime | None = None,
-    limit: Annotated[int, Parameter(validator=Number(gte=1, lte=10_000))] = 20,
+    limit: Limit = 20,
     json: AsJson = False,
     server: Server = LOCAL,
 ) -> None:
@@ -46,20 +45,15 @@ async def list_runs(
         label: Only runs that have this label: `name=value`, or `name` for any value.
         after: Only runs created at this time or later, e.g. `2026-03-02T08:00`.
         before: Only runs created before this time.
-        limit: How many at most.
     """
     from docmill.client import RunStatus  # noqa: PLC0415 - gRPC loads in the commands that talk to docmill
 
-    found = []
     async with server.connect() as docmill:
         states = [RunStatus(name) for name in status or ()]
         asked = docmill.runs.list(
             flow_id=flow, statuses=states, label=label, created_after=after, created_before=before
         )
-        async for run in asked:
-            found.append(run)
-            if len(found) == limit:
-                break
+        found = await first(asked, limit)
     if json:
         for run in found:
             json_line(run_json(run))
@@ -85,7 +79,8 @@ async def get(run: str, /, *, evidence: bool = False, json: AsJson = False, serv
     """
     async with server.connect() as docmill:
         found = await docmill.runs.get(run, evidence=evidence)
-    facts = run_json(found) | ({"evidence": evidence_json(found)} if evidence else {})
+    asked = {"evidence": evidence_json(found), "lowConfidence": list(found.low_confidence)} if evidence else {}
+    facts = run_json(found) | asked
     if json:
         json_line(facts)
     else:

@@ -13,7 +13,7 @@ __all__ = ["DEFAULT_BRANCH", "FORMAT_VERSION", "OTHER", "Category", "FlowDefinit
 
 FORMAT_VERSION = "1.0.0"
 OTHER = "other"
-"""The category of pages that fit none of those named."""
+"""The category of pages that fit none of those named, and in `byCategory` of documents of which no word speaks for any."""
 DEFAULT_BRANCH = "default"
 """The branch for categories without one of their own."""
 _ANY_ENGINE = frozenset({"ocr", "auto"})

@@ -1,10 +1,10 @@
-"""Pictures of pages: how large they are, and under which key they are kept. Pure."""
+"""Pictures of pages: how large they are, and where all that was made of pages is kept. Pure."""
 
 from __future__ import annotations
 
 import re
 
-__all__ = ["DEFAULT_SIDE", "key_of", "side_of", "step_down"]
+__all__ = ["DEFAULT_SIDE", "folder_of", "key_of", "side_of", "step_down"]
 
 DEFAULT_SIDE = 2000
 """Pixels of the longest side where nobody asks for another one."""
@@ -19,9 +19,14 @@ def step_down(side: int) -> int:
     return side - side % step or side
 
 
+def folder_of(org_id: str, sha256: str) -> str:
+    """Above the texts and pictures of all pages of the document with this content."""
+    return f"pages/{org_id}/{sha256}"
+
+
 def key_of(org_id: str, sha256: str, page: int, side: int) -> str:
     """The blob of the picture of a page of the document with this content."""
-    return f"pages/{org_id}/{sha256}/picture-{_VERSION}-{side}/{page}.png"
+    return f"{folder_of(org_id, sha256)}/picture-{_VERSION}-{side}/{page}.png"
 
 
 def side_of(key: str) -> int:

@@ -73,16 +73,21 @@ def parse_number(value: Any) -> Decimal | None:
         return None
     text = str(value).strip()
     if _PLAIN.fullmatch(text):
-        try:
-            return Decimal(text)
-        except InvalidOperation:  # an exponent beyond all bounds
-            return None
+        return _decimal(text)
     found = _PRINTED.search(text)
     if found is None:
         return None
     digits = _plain(re.sub(r"['\u2019\s]", "", found[3]).rstrip(".,"))
     negative = bool(found[1] or found[2]) or text.rstrip().endswith(("-", "\u2212"))
-    return -Decimal(digits) if negative else Decimal(digits)
+    number = _decimal(digits)
+    return -number if negative and number is not None else number
+
+
+def _decimal(text: str) -> Decimal | None:
+    try:
+        return Decimal(text)
+    except InvalidOperation:  # an exponent beyond all bounds, or both separators several times: `1.2.3,4,5`
+        return None
 
 
 def _plain(digits: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from docmill.extract.candidates import Found, Sheet
 from docmill.extract.relations import relation
+from docmill.extract.taxes import over_rates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from docmill.extract.labels import Label
     from docmill.extract.money import Money
 
-__all__ = ["Amounts", "find_amounts", "labelled_amounts"]
+__all__ = ["Amounts", "find_amounts", "find_round_off", "labelled_amounts"]
 
 _LABELS: Mapping[str, Mapping[str, float]] = {
     "subtotal": {"subtotal": 1.0, "line_sum": 0.8},
@@ -26,11 +27,13 @@ _LABELS: Mapping[str, Mapping[str, float]] = {
 }
 _CENT = Decimal("0.02")  # rounding of line taxes
 _ROUNDING = Decimal("0.05")  # what tills round totals by
+_WHOLE = Decimal(1)  # the coarsest rounding of a total, by less than this
 _TOP = 5  # proposals a field that are tried together
 _MAX_CHANGES = 20  # discounts, shipping and rounding that may stand between the sums
 _HOLDS = 0.5  # what a sum that holds is worth, in scores
 _BREAKS = 0.6
 _COLUMNS = frozenset({"subtotal", "tax", "total", "grand_total", "discount", "shipping"})
+_NEAR = 3  # heights of a row that an amount may stand aside from the head of its column
 _SUMMARY = 3  # so many of them beside each other head a table of sums
 _SETTLES = 0.4  # what it is worth that cash less change is the total
 _UNNAMED = 0.45  # score of an amount that no word calls the total, but that cash less change
@@ -56,6 +59,9 @@ def find_amounts(sheet: Sheet, skip_rows: frozenset[int], line_sum: Decimal | No
         )[:_TOP]
         for name, weights in _LABELS.items()
     }  # fmt: skip
+    whole = over_rates(proposals["tax"])
+    if whole is not None:
+        proposals["tax"].append(whole)
     extras = islice(labelled_amounts(sheet, {"discount": 1, "shipping": 1, "rounding": 1}, skip_rows), _MAX_CHANGES)
     amounts = [value for found in extras if (value := _value(found)) is not None]
     changes = {Decimal(0), *amounts, *(-amount for amount in amounts)}
@@ -82,6 +88,13 @@ def labelled_amounts(sheet: Sheet, weights: Mapping[str, float], skip_rows: froz
         weight = weights[label.concept] * (1.0 if label.own_cell else 0.75)
         for score, money in _beside(sheet, label, others, skip_rows):
             yield Found(money.value, (money.span,), weight * score * _form(money) * money.span.confidence)
+
+
+def find_round_off(sheet: Sheet, skip_rows: frozenset[int]) -> Found | None:
+    """What rounding added or took, by its label and with its sign; the rounded total is larger than any of it."""
+    found = labelled_amounts(sheet, {"rounding": 1.0}, skip_rows)
+    small = [amount for amount in found if (value := _value(amount)) is not None and abs(value) < _WHOLE]
+    return max(small, key=lambda amount: amount.score, default=None)
 
 
 def _speaks_for(sheet: Sheet, other: Label, label: Label) -> bool:
@@ -123,15 +136,16 @@ def _beside(
         if not money.percent and money.span.first >= label.span.end
     ]
     amounts = [money for money in same_row if money.is_amount] or [
-        m for m in same_row if m.span.row.tokens[-1:] and m.decimals == 0
+        money for money in same_row if money.decimals == 0 and _is_alone(money, label)
     ]
     for money in amounts:
         unclaimed = [m for m in amounts if m.span.first > money.span.first]
         yield relation(label, money.span, others=others) * (0.85 if unclaimed else 1.0), money
     if amounts:
         return
-    if len({other.concept for other in others if other.concept in _COLUMNS}) >= _SUMMARY:
-        yield from _bottom_line(sheet, label)
+    heads = [other for other in others if other.concept in _COLUMNS]
+    if len({head.concept for head in heads}) >= _SUMMARY:
+        yield from _bottom_line(sheet, label, heads)
         return
     for row in sheet.rows[label.span.row.index + 1 : label.span.row.index + 3]:
         if row.index in skip_rows:
@@ -142,15 +156,32 @@ def _beside(
                 yield score * 0.9, money
 
 
-def _bottom_line(sheet: Sheet, label: Label) -> Iterator[tuple[float, Money]]:
-    """Of a table of sums (a row for each tax rate) the last amount under `label`: the sum of those above it, or alone."""
+def _is_alone(money: Money, label: Label) -> bool:
+    """Whether no words but the label's stand before a whole number in its cell, as they do before a house's: `Mill Lane 9`."""
+    cell = next(cell for cell in money.span.row.cells if cell.overlaps(money.span))
+    before = money.span.row.tokens[cell.first : money.span.first]
+    return cell.overlaps(label.span) or not any(character.isalpha() for token in before for character in token.text)
+
+
+def _bottom_line(sheet: Sheet, label: Label, heads: Sequence[Label]) -> Iterator[tuple[float, Money]]:
+    """Of a table of sums (a row for each tax rate) the last amount under `label`: the sum of those above it, or alone.
+
+    Lines of text that stand beside the table are none of its rows.
+    """
+    reach = _NEAR * label.span.row.height
+    left, right = min(head.span.box.x for head in heads) - reach, max(head.span.box.right for head in heads) + reach
     column: list[Money] = []
     for row in sheet.rows[label.span.row.index + 1 :]:
-        amounts = [money for money in sheet.money_by_row.get(row.index, ()) if money.is_amount]
+        inside = [token for token in row.tokens if left < token.box.center[0] < right]
+        if row.page == label.span.row.page and not inside:
+            continue
+        amounts = [
+            m for m in sheet.money_by_row.get(row.index, ()) if m.is_amount and left < m.span.box.center[0] < right
+        ]
         if row.page != label.span.row.page or len(amounts) < 2:
             break
         nearest = min(amounts, key=lambda money: _apart(label.span.box, money.span.box))
-        if _apart(label.span.box, nearest.span.box) < 3 * label.span.row.height:
+        if _apart(label.span.box, nearest.span.box) < reach:
             column.append(nearest)
     if column:
         adds_up = len(column) == 1 or column[-1].value == sum(money.value for money in column[:-1])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from docmill.domain.errors import Reason, WorkFailed
 from docmill.extract.checks import check_document
+from docmill.extract.languages import language_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +29,7 @@ _EXPECTED: Mapping[str, Sequence[str]] = {
 
 
 def assess(document: JsonObject, pages: Sequence[Page], variables: JsonObject) -> dict[str, Any]:
-    """`confidence` (0 to 1), `pages`, `words` and `checks` (`[{code, level, detail}]`) for the data of a document.
+    """`confidence` (0 to 1), `pages`, `words`, `language`, `country` and `checks` (`[{code, level, detail}]`) for the data of a document.
 
     The confidence is that of the reading, by the letters, times the share of the expected fields that were found.
     `WorkFailed` when nothing could be read.
@@ -42,10 +43,17 @@ def assess(document: JsonObject, pages: Sequence[Page], variables: JsonObject) -
         "pages": len(pages),
         "words": sum(len(page.words) for page in pages),
     }
-    if variables.get("language"):
-        made["language"] = variables["language"]
+    made |= _where_and_how(document, pages, variables)
     checks = check_document({**document, **made})
     return made | {"checks": [{"code": each.code, "level": each.level, "detail": each.detail} for each in checks]}
+
+
+def _where_and_how(document: JsonObject, pages: Sequence[Page], variables: JsonObject) -> dict[str, Any]:
+    """`language`, as somebody says or as its words tell, and `country`, that of the issuer."""
+    issuer = document.get("issuer")
+    country = issuer.get("country") if isinstance(issuer, Mapping) else None
+    found = {"language": variables.get("language") or language_of(pages), "country": country}
+    return {name: value for name, value in found.items() if value}
 
 
 def _share(document: JsonObject) -> float:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from docmill.extract.tokens import Row, Span
 
-__all__ = ["ClockTime", "Day", "find_days", "find_times", "month_first"]
+__all__ = ["MONTH_NAME", "MONTH_OF", "ClockTime", "Day", "find_days", "find_times", "month_first", "plain"]
 
 # First letters that tell the months apart, in the seven languages; accents and case removed.
 _MONTHS = {
@@ -30,8 +30,10 @@ _MONTHS = {
     11: "november nov novembre noviembre novembro",
     12: "december dezember dec dez decembre diciembre dicembre dic dezembro",
 }
-_MONTH_OF = {name: month for month, names in _MONTHS.items() for name in names.split()}
-_NAME = "|".join(sorted(_MONTH_OF, key=len, reverse=True))
+MONTH_OF = {name: month for month, names in _MONTHS.items() for name in names.split()}
+"""Months by their names."""
+MONTH_NAME = "|".join(sorted(MONTH_OF, key=len, reverse=True))
+"""A pattern for any name of a month, as `plain` leaves it."""
 
 _YEAR = r"(?P<y>(?:19|20)\d\d|\d\d)"
 _ISO = re.compile(
@@ -41,10 +43,10 @@ _NUMERIC = re.compile(
     rf"(?<![\w,/-])(?<!\d\.)(?P<a>\d{{1,2}}) ?(?P<s>[-/.]) ?(?P<b>\d{{1,2}}) ?(?P=s) ?{_YEAR}(?!\d|[-/]\d|\.\d)"
 )
 _DAY_NAMED = re.compile(
-    rf"(?<![\w/])(?P<d>\d{{1,2}})(?:st|nd|rd|th|er|\.|º|°)?[ \t./-]*(?:of |de |di |d')?(?P<n>{_NAME})\.?,?'?"
+    rf"(?<![\w/])(?P<d>\d{{1,2}})(?:st|nd|rd|th|er|\.|º|°)?[ \t./-]*(?:of |de |di |d')?(?P<n>{MONTH_NAME})\.?,?'?"
     rf"[ \t./-]*(?:de |del |of )?{_YEAR}(?!\d)"
 )
-_NAMED_DAY = re.compile(rf"(?<!\w)(?P<n>{_NAME})\.?[ \t/-]*(?P<d>\d{{1,2}})(?:st|nd|rd|th)?[ ,./-]+{_YEAR}(?!\d)")
+_NAMED_DAY = re.compile(rf"(?<!\w)(?P<n>{MONTH_NAME})\.?[ \t/-]*(?P<d>\d{{1,2}})(?:st|nd|rd|th)?[ ,./-]+{_YEAR}(?!\d)")
 _CLOCK = re.compile(
     r"(?<![\d:.,/-])(?P<h>[01]?\d|2[0-3]) ?: ?(?P<m>[0-5]\d)(?: ?: ?(?P<s>[0-5]\d))?(?! ?:? ?\d)(?: ?(?P<half>[ap])\.?m\b)?",
     re.IGNORECASE,
@@ -107,7 +109,7 @@ def find_times(rows: Sequence[Row]) -> list[ClockTime]:
 def _days_in(row: Row, *, us: bool | None) -> Iterator[Day]:
     if sum(character.isdigit() for character in row.text) < 3:
         return
-    text = _plain(row.text)
+    text = plain(row.text)
     taken: list[tuple[int, int]] = []
     for pattern in (_ISO, _NUMERIC, _DAY_NAMED, _NAMED_DAY):
         for match in pattern.finditer(text):
@@ -124,7 +126,7 @@ def _read(match: re.Match[str], *, us: bool | None) -> tuple[date, bool] | None:
     parts = match.groupdict()
     year = _year(parts["y"])
     if "a" not in parts:
-        month = _MONTH_OF[parts["n"]] if "n" in parts else int(parts["m"])
+        month = MONTH_OF[parts["n"]] if "n" in parts else int(parts["m"])
         day = _date(year, month, int(parts["d"]))
         return (day, True) if day else None
     first, second = int(parts["a"]), int(parts["b"])
@@ -159,7 +161,7 @@ def _times_in(row: Row) -> Iterator[ClockTime]:
         yield ClockTime(f"{hour:02d}:{match['m']}{seconds}", row.span(*match.span()))
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Lower case without accents, character for character, so that offsets stay."""
     return "".join(_base(character) for character in text)
 

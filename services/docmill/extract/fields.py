@@ -12,7 +12,7 @@ from docmill.extract.text import squeeze
 if TYPE_CHECKING:
     from docmill.domain.models import JsonObject
 
-__all__ = ["Binding", "LeafField", "TableField", "bind"]
+__all__ = ["Binding", "LeafField", "ListField", "MapField", "TableField", "bind"]
 
 HINTS = "x-docmill"
 """Key of a property's hints: `{"means": "vendor name"}` or `{"labels": ["Our ref."]}`."""
@@ -35,6 +35,11 @@ class LeafField:
         return str(self.schema.get("type", "string"))
 
     @property
+    def labels(self) -> Sequence[str]:
+        """Words that a hint says stand by the value."""
+        return [str(label) for label in _hints(self.schema).get("labels", ())]
+
+    @property
     def phrases(self) -> tuple[str, ...]:
         """Squeezed words that may label the value on a page."""
         texts = [
@@ -42,9 +47,8 @@ class LeafField:
             str(self.schema.get("title", "")),
             str(self.schema.get("description", "")),
         ]
-        hinted = [str(label) for label in _hints(self.schema).get("labels", ())]
         short = [text for text in texts if 0 < len(text.split()) <= _LABEL_WORDS]
-        return tuple(dict.fromkeys(squeeze(text) for text in (*hinted, *short)))
+        return tuple(dict.fromkeys(squeeze(text) for text in (*self.labels, *short)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,34 +66,64 @@ class TableField:
 
 
 @dataclass(frozen=True, slots=True)
+class ListField:
+    """An array of texts of the schema."""
+
+    path: tuple[str, ...]
+    phrases: Sequence[str]
+    """Squeezed words that may head the list on a page."""
+
+
+@dataclass(frozen=True, slots=True)
+class MapField:
+    """An object of the schema whose names the document gives: `additionalProperties` of texts."""
+
+    path: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Binding:
     """All that a schema asks for, in its order."""
 
     leaves: Sequence[LeafField]
     tables: Sequence[TableField]
+    lists: Sequence[ListField]
+    maps: Sequence[MapField]
 
 
 def bind(schema: JsonObject) -> Binding:
-    """The leaves and tables of an object schema. Arrays of scalars are not asked of the layout provider."""
+    """The leaves, tables, lists and maps of an object schema. Arrays of numbers are not asked of the layout provider."""
     leaves: list[LeafField] = []
     tables: list[TableField] = []
+    lists: list[ListField] = []
+    maps: list[MapField] = []
     for path, node in _walk(schema, ()):
         if node.get("type") == "array":
-            items = node.get("items")
-            if isinstance(items, Mapping) and items.get("type") == "object":
+            items: Any = node.get("items")
+            kind = items.get("type") if isinstance(items, Mapping) else None
+            if kind == "object":
                 tables.append(TableField(path, _columns(items, path)))
+            elif kind == "string":
+                lists.append(ListField(path, LeafField(path, node, "").phrases))
+        elif node.get("type") == "object":
+            maps.append(MapField(path))
         else:
             leaves.append(LeafField(path, node, _hinted(node, path)))
-    return Binding(leaves, tables)
+    return Binding(leaves, tables, lists, maps)
 
 
 def _walk(node: JsonObject, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], JsonObject]]:
     properties: Any = node.get("properties") or {}
     for name, child in properties.items():
-        if child.get("type") == "object":
+        if child.get("type") == "object" and not _is_map(child):
             yield from _walk(child, (*path, name))
         else:
             yield (*path, name), child
+
+
+def _is_map(node: JsonObject) -> bool:
+    more = node.get("additionalProperties")
+    return not node.get("properties") and isinstance(more, Mapping) and more.get("type") == "string"
 
 
 def _columns(items: JsonObject, path: tuple[str, ...]) -> dict[str, LeafField]:

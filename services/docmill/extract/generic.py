@@ -26,7 +26,10 @@ _LONGEST_ROW = 500  # characters of a row it is tried on: patterns of strangers 
 
 
 def find_generic(sheet: Sheet, leaf: LeafField) -> Found | None:
-    """The best value by a label made of the field's own words; without a label only a pattern or enum can tell."""
+    """The best value by a label made of the field's own words; without one only a pattern or enum can tell.
+
+    A field that is given labels stands by one of them.
+    """
     labels = find_labels(sheet.rows, {phrase: frozenset({"own"}) for phrase in leaf.phrases if len(phrase) > 1})
     candidates = list(_candidates(sheet, leaf, labels))
     by_row: dict[int, list[Found]] = {}
@@ -41,7 +44,7 @@ def find_generic(sheet: Sheet, leaf: LeafField) -> Found | None:
             score = weight * relation(label, found.spans[0], others=rivals) * found.score
             if score >= 0.3 and not found.spans[0].overlaps(label.span) and (best is None or score > best.score):
                 best = found.weighted(score / found.score)
-    if best is None and ("pattern" in leaf.schema or "enum" in leaf.schema):
+    if best is None and not leaf.labels and ("pattern" in leaf.schema or "enum" in leaf.schema):
         distinct = {str(found.value) for found in candidates}
         best = candidates[0].weighted(0.6) if len(distinct) == 1 else None
     return best
@@ -102,6 +105,7 @@ def _texts(sheet: Sheet, labels: Sequence[Label]) -> Iterator[Found]:
     for label in labels:
         for span in _after(sheet, label):
             text = span.text.strip(" :")
+            text = text if "(" in text else text.rstrip(")")
             if text:
                 yield Found(text, (span,), 0.8 * span.confidence)
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 __all__ = ["find_gst", "tax_of"]
 
 _GSTIN = re.compile(r"(?<![A-Za-z0-9])\d{2}[A-Z]{3}[A-Z0-9]{10}(?![A-Za-z0-9])")
+_PAN = re.compile(
+    r"(?<![A-Za-z])PAN(?: ?(?:No\.?|Number))?\s*:?\s*(?P<pan>[A-Z]{5}\d{4}[A-Z])(?![A-Za-z0-9])", re.IGNORECASE
+)
 _KIND = re.compile(r"(?<![A-Za-z])(CGST|SGST|UTGST|IGST)(?![A-Za-z])", re.IGNORECASE)
 _RATE = re.compile(r"\d+(?:\.\d+)? ?%")
 _NAMES = {"CGST": "cgst", "SGST": "sgst", "UTGST": "sgst", "IGST": "igst"}
@@ -25,7 +28,7 @@ Path = tuple[str, ...]
 
 
 def find_gst(sheet: Sheet) -> dict[Path, Found]:
-    """Values by their paths in the data: `cgst`, `sgst`, `igst`, `placeOfSupply`, and the `gstin` of either party.
+    """Values by their paths: `cgst`, `sgst`, `igst`, `placeOfSupply`, and `gstin` and `pan` of either party.
 
     Nothing for a document without such a tax, whatever its numbers look like.
     """
@@ -38,6 +41,10 @@ def find_gst(sheet: Sheet) -> dict[Path, Found]:
     for party, number in (("issuer", seller), ("recipient", buyer)):
         if number is not None:
             found[party, "gstin"] = number
+    for party in ("issuer", "recipient"):
+        pan = _pan_of(sheet, found.get((party, "gstin")))
+        if pan is not None:
+            found[party, "pan"] = pan
     place = _place(sheet)
     return found if place is None else {**found, ("placeOfSupply",): place}
 
@@ -106,6 +113,16 @@ def _distance(label: Span, number: Span) -> float | None:
     down, aside = number.box.y - label.box.y, abs(number.box.x - label.box.x)
     height = label.row.height
     return down + aside if -height <= down <= 12 * height and aside <= 25 * height else None
+
+
+def _pan_of(sheet: Sheet, gstin: Found | None) -> Found | None:
+    """The holder's number where it is printed by itself: it is also in the tax number, which says whose it is."""
+    for row in sheet.rows if gstin is not None else ():
+        for match in _PAN.finditer(row.text):
+            if gstin is not None and match["pan"].upper() in str(gstin.value):
+                span = row.span(*match.span("pan"))
+                return Found(match["pan"].upper(), (span,), 0.95 * span.confidence)
+    return None
 
 
 def _place(sheet: Sheet) -> Found | None:

@@ -1,7 +1,7 @@
 """Label words of documents: what stands beside or above a value, in seven languages, and where it is on the page.
 
-The words are data (`labels.json`): `labels` stand by single values, `columns` head the columns of a table,
-`properties` are names that schemas give their fields. Matching ignores case, accents, punctuation and blanks,
+The words are data (`labels.json`): `labels` stand by single values, `columns` head the columns of a table, `headings` stand
+over lists and parts, `properties` are names that schemas give their fields. Matching ignores case, accents, punctuation and blanks,
 because OCR splits and joins words as it likes.
 """
 
@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from itertools import chain
 from typing import Any
 
 from docmill.extract.text import squeeze
@@ -25,8 +26,10 @@ __all__ = [
     "column_phrases",
     "find_labels",
     "form_words",
+    "heading_phrases",
     "label_phrases",
     "property_fields",
+    "words_by_language",
     "words_of",
 ]
 
@@ -82,6 +85,12 @@ def column_phrases() -> Phrases:
 
 
 @cache
+def heading_phrases() -> Phrases:
+    """What stands over the lists and parts of a document."""
+    return _phrases("headings")
+
+
+@cache
 def property_fields() -> Mapping[str, str]:
     """Names of schema properties (words joined by a blank) and the field each means; `column` starts those of tables."""
     fields = _data()["properties"]
@@ -90,6 +99,16 @@ def property_fields() -> Mapping[str, str]:
         for field, names in fields.items()
         for name in names
     }
+
+
+def words_by_language() -> Mapping[str, Sequence[str]]:
+    """The words of all labels, columns and headings, of three letters or more."""
+    found: dict[str, set[str]] = {}
+    for section in ("labels", "columns", "headings"):
+        for languages in _data()[section].values():
+            for language, phrases in languages.items():
+                found.setdefault(language, set()).update(word for phrase in phrases for word in words_of(phrase))
+    return {language: [word for word in words if len(word) > 2] for language, words in found.items()}
 
 
 def category_words(name: str) -> Sequence[str]:
@@ -101,16 +120,8 @@ def category_words(name: str) -> Sequence[str]:
 @cache
 def form_words() -> frozenset[str]:
     """The words, squeezed, that documents of a kind have in common whoever wrote them: `date`, `total`, `rechnung`."""
-    data = _data()
-    by_language = (
-        phrases for section in ("labels", "columns") for each in data[section].values() for phrases in each.values()
-    )
-    return frozenset(
-        squeeze(word)
-        for phrases in (*by_language, *data["categories"].values())
-        for phrase in phrases
-        for word in phrase.split()
-    )
+    kinds = (word for phrases in _data()["categories"].values() for phrase in phrases for word in words_of(phrase))
+    return frozenset(map(squeeze, chain(kinds, *words_by_language().values())))
 
 
 def find_labels(rows: Iterable[Row], phrases: Phrases) -> list[Label]:

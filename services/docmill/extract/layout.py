@@ -13,14 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 from docmill.domain.pages import Box, Page
 from docmill.extract import Evidence, Extraction
-from docmill.extract.amounts import Amounts, find_amounts, labelled_amounts
+from docmill.extract.amounts import Amounts, find_amounts, find_round_off, labelled_amounts
 from docmill.extract.candidates import Found, Sheet
 from docmill.extract.confidence import confidence
-from docmill.extract.fields import LeafField, TableField, bind
+from docmill.extract.countries import find_country
+from docmill.extract.fields import LeafField, ListField, TableField, bind
+from docmill.extract.form import find_pairs
 from docmill.extract.generic import find_generic
 from docmill.extract.gst import find_gst, tax_of
 from docmill.extract.labels import column_phrases, words_of
 from docmill.extract.parties import Party, buyer_cells, find_issuer, find_recipient
+from docmill.extract.parts import find_list
+from docmill.extract.payslips import LISTS, find_entries
+from docmill.extract.resumes import PARTS, Resume
 from docmill.extract.shape import in_order, put
 from docmill.extract.singles import (
     find_currency,
@@ -30,9 +35,10 @@ from docmill.extract.singles import (
     find_payment_method,
     find_time,
 )
-from docmill.extract.statements import find_transactions
+from docmill.extract.statements import find_statement_period, find_transactions
 from docmill.extract.tables import NUMERIC, Item, Table, find_table
 from docmill.extract.tax_ids import TaxIds
+from docmill.extract.taxes import kind_of
 from docmill.extract.text import squeeze
 from docmill.extract.till import till_items
 
@@ -75,6 +81,18 @@ class LayoutExtractor:
             if rows:
                 put(data, table.path, rows)
                 evidence.extend(proofs)
+        for field in binding.lists:
+            entries = reading.entries(field)
+            if entries:
+                put(data, field.path, [entry.value for entry in entries])
+                evidence.extend(
+                    _evidence((*field.path, str(index)), entry, self._confidence("", entry.score))
+                    for index, entry in enumerate(entries)
+                )
+        for form in binding.maps:
+            for name, found in reading.pairs().items():
+                put(data, (*form.path, name), found.value)
+                evidence.append(_evidence((*form.path, name), found, self._confidence("", found.score)))
         return Extraction(data=in_order(data, schema), evidence=tuple(sorted(evidence, key=_document_order)))
 
 
@@ -112,6 +130,14 @@ class _Reading:
                 rows.append(row)
         return rows, evidence
 
+    def entries(self, field: ListField) -> Sequence[Found]:
+        """The texts of a list, under the heading that its words are."""
+        return find_list(self._sheet, field.phrases)
+
+    def pairs(self) -> Mapping[str, Found]:
+        """What the document says as a form."""
+        return find_pairs(self._sheet)
+
     @cached_property
     def _finders(self) -> Mapping[str, Callable[[], Found | None]]:
         sheet, skip = self._sheet, self._table_rows
@@ -145,9 +171,21 @@ class _Reading:
             "recipient_address": lambda: self._recipient.address,
             "issuer_gstin": lambda: self._gst.get(("issuer", "gstin")),
             "recipient_gstin": lambda: self._gst.get(("recipient", "gstin")),
+            "issuer_country": lambda: self._country("issuer"),
+            "recipient_country": lambda: self._country("recipient"),
+            "issuer_pan": lambda: self._gst.get(("issuer", "pan")),
+            "recipient_pan": lambda: self._gst.get(("recipient", "pan")),
+            "round_off": lambda: find_round_off(sheet, skip),
             "cgst": lambda: self._gst.get(("cgst",)),
             "sgst": lambda: self._gst.get(("sgst",)),
             "igst": lambda: self._gst.get(("igst",)),
+            "vat": lambda: self._tax_called("vat"),
+            "sales_tax": lambda: self._tax_called("sales_tax"),
+            "period_start": lambda: self._period[0] if self._period is not None else None,
+            "period_end": lambda: self._period[1] if self._period is not None else None,
+            "resume_name": lambda: self._resume.name,
+            "resume_phone": lambda: self._resume.phone,
+            "resume_summary": lambda: self._resume.summary,
             "place_of_supply": lambda: self._gst.get(("placeOfSupply",)),
         }
 
@@ -171,6 +209,10 @@ class _Reading:
             return self._line_items
         if {"own debit", "own credit"} <= own.keys():
             return find_transactions(self._sheet)
+        if "own label" in own and field.path[-1] in LISTS:
+            return find_entries(self._sheet, field.path[-1])
+        if field.path[-1] in PARTS and own.keys() & {"own company", "own institution"}:
+            return self._resume.items(field.path[-1])
         phrases: dict[str, frozenset[str]] = dict(column_phrases())
         for concept, leaf in own.items():
             for phrase in {*leaf.phrases, squeeze(" ".join(words_of(leaf.path[-1])))}:
@@ -183,6 +225,11 @@ class _Reading:
         totals = [item.values["line_total"].value for item in self._line_items if "line_total" in item.values]
         numbers = [total for total in totals if isinstance(total, Decimal)]
         return find_amounts(self._sheet, self._table_rows, sum(numbers, Decimal(0)) if numbers else None)
+
+    def _tax_called(self, kind: str) -> Found | None:
+        """The tax, if it is of this kind; goods and services tax is none."""
+        tax = self._amounts.tax
+        return tax if tax is not None and tax_of(self._gst) is None and kind_of(self._sheet, tax) == kind else None
 
     def _labelled(self, concept: str) -> Found | None:
         found = labelled_amounts(self._sheet, {concept: 1.0}, self._table_rows)
@@ -218,6 +265,22 @@ class _Reading:
     @cached_property
     def _gst(self) -> Mapping[tuple[str, ...], Found]:
         return find_gst(self._sheet)
+
+    def _country(self, who: str) -> Found | None:
+        party, ids = (
+            (self._issuer, self._tax_ids.issuer_vat_id)
+            if who == "issuer"
+            else (self._recipient, self._tax_ids.recipient_vat_id)
+        )
+        return find_country(gstin=self._gst.get((who, "gstin")), vat_id=ids(), address=party.address)
+
+    @cached_property
+    def _period(self) -> tuple[Found, Found] | None:
+        return find_statement_period(self._sheet)
+
+    @cached_property
+    def _resume(self) -> Resume:
+        return Resume(self._sheet)
 
     @cached_property
     def _issuer(self) -> Party:

@@ -221,9 +221,12 @@ def _name_score(sheet: Sheet, cell: Span, order: int) -> float:
         return 0.0
     if any(day.span.overlaps(cell) for day in sheet.days) or "@" in text or "www" in text.lower():
         return 0.0
-    score = 1.0 - 0.06 * min(order, _MAX_HEAD_ROWS)
+    edges = (*cell.row.tokens[max(cell.first - 1, 0) : cell.first], cell.tokens[-1])
+    if not FORM.search(text) and (KEY_VALUE.match(text) or any(token.text.endswith(":") for token in edges)):
+        return 0.0  # a field of a form, such as an employee's name
     if only_form(text):
         return 0.0  # the end of the name above it
+    score = 1.0 - 0.06 * min(order, _MAX_HEAD_ROWS)
     above = sheet.rows[cell.row.index - 1].text if cell.row.index else ""
     score -= _OWNER if OWNED.match(text) or OWNED.fullmatch(above.strip()) else 0.0
     score += 0.9 if FORM.search(text) else 0.3 if KIND.search(text) else 0.0

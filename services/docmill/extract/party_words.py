@@ -63,6 +63,9 @@ TITLE = frozenset(
         "cash receipt", "cash bill", "simplified tax invoice", "quittung", "kassenbon", "credit note", "official receipt",
         "gutschrift", "avoir", "bon", "ticket", "scontrino", "original", "copy", "duplicate", "page", "pro forma invoice",
         "proforma invoice", "statement", "welcome", "commercial invoice", "sales invoice", "recibo", "guest check",
+        "payslip", "pay slip", "salary slip", "pay stub", "earnings statement", "gehaltsabrechnung", "lohnabrechnung",
+        "purchase order", "bank statement", "account statement", "boarding pass", "passport", "curriculum vitae", "resume",
+        "lebenslauf",
     )
 )  # fmt: skip
 TRADE = re.compile(  # what a name ends with; a line that starts so goes on with the name above it

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from docmill.domain.errors import DocmillError, Reason, WorkFailed
+from docmill.domain.flow_steps import OTHER
 from docmill.domain.flows import FlowDefinition, Step, parse_definition
 from docmill.extract.assess import assess
 from docmill.extract.classify import classify, with_hint
@@ -243,7 +244,7 @@ class _Job:
 def _for_category(config: JsonObject, category: str) -> JsonObject:
     """The schema of an extract step, with what is asked of documents of this category only."""
     schema: dict[str, Any] = config["schema"]
-    more = config.get("byCategory", {}).get(category)
+    more = config.get("byCategory", {}).get(category or OTHER)
     if more is None:
         return schema
     return {**schema, "properties": {**schema.get("properties", {}), **more.get("properties", {})}}

@@ -19,7 +19,7 @@ def in_order(data: dict[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
     """Keys in the order of the schema; only objects of the schema's own levels are touched."""
     properties = schema.get("properties", {})
     return {
-        name: in_order(data[name], child) if isinstance(data[name], dict) else data[name]
+        name: in_order(data[name], child) if isinstance(data[name], dict) and "properties" in child else data[name]
         for name, child in properties.items()
         if name in data
     }

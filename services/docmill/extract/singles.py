@@ -24,6 +24,7 @@ _TITLES = frozenset(
 _OTHER_DATES = frozenset({"due_date", "other_date"})
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")
 _IBAN_RUN = range(15, 35)  # characters, ISO 13616
+_MISREAD = 0.2  # score of an account number with wrong check digits
 _METHODS = re.compile(
     r"\b(?:cash|credit ?card|debit ?card|visa(?: debit| credit)?|master ?card|amex|american express|maestro|girocard|"
     r"ec[- ]?(?:karte|cash)|paypal|apple pay|google pay|bank transfer|wire transfer|direct debit|cheque|contactless|"
@@ -154,11 +155,19 @@ def find_payment_method(sheet: Sheet) -> Found | None:
 
 
 def find_iban(sheet: Sheet) -> Found | None:
-    """The first account number whose check digits are right (ISO 7064 MOD 97-10)."""
+    """The first account number whose check digits are right (ISO 7064 MOD 97-10).
+
+    Else, and far less sure, the first one by its label: a digit of it was misread or misprinted.
+    """
+    doubtful: Found | None = None
     for row in sheet.rows:
         for match in _IBAN.finditer(row.text):
-            iban = match.group().replace(" ", "")
-            if len(iban) in _IBAN_RUN and int("".join(str(int(c, 36)) for c in iban[4:] + iban[:4])) % 97 == 1:
-                span = row.span(*match.span())
+            iban, span = match.group().replace(" ", ""), row.span(*match.span())
+            if len(iban) not in _IBAN_RUN:
+                continue
+            if int("".join(str(int(c, 36)) for c in iban[4:] + iban[:4])) % 97 == 1:
                 return Found(iban, (span,), 0.97 * span.confidence)
-    return None
+            labelled = any(label.concept == "iban" for label in sheet.labels_by_row.get(row.index, ()))
+            if labelled and doubtful is None:
+                doubtful = Found(iban, (span,), _MISREAD * span.confidence)
+    return doubtful

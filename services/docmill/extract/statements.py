@@ -1,7 +1,7 @@
-"""The transactions of a bank statement: rows that begin with a date under a head that names debit, credit and balance.
+"""A bank statement: its period, and the transactions in it.
 
-Which amount is which is told by the column's edge: amounts stand flush right under their heads, and most rows lack one of
-them.
+A transaction is a row that begins with a date under a head that names debit, credit and balance. Which amount is which is
+told by the column's edge: amounts stand flush right under their heads, and most rows lack one of them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from docmill.extract.tokens import Row
 
-__all__ = ["find_transactions"]
+__all__ = ["find_statement_period", "find_transactions"]
 
 _HEADS: Mapping[str, frozenset[str]] = {
     "own debit": frozenset({"debit", "debits", "withdrawal", "withdrawals", "paidout", "moneyout", "soll", "dr"}),
@@ -28,6 +28,17 @@ _HEADS: Mapping[str, frozenset[str]] = {
 """Column concepts, and the squeezed words that head such a column."""
 _NEAR = 1.5
 """Heights of a row that an amount's right edge may be off its head's."""
+
+
+def find_statement_period(sheet: Sheet) -> tuple[Found, Found] | None:
+    """Its first and last day: the two dates of the first row that has two and no amount, if they are in order."""
+    for row in sheet.rows:
+        days = [day for day in sheet.days if day.span.row is row]
+        amounts = [money for money in sheet.money_by_row.get(row.index, ()) if money.is_amount]
+        if len(days) == 2 and not amounts and days[0].value <= days[1].value:
+            first, last = (Found(day.iso, (day.span,), 0.85 * day.span.confidence) for day in days)
+            return first, last
+    return None
 
 
 def find_transactions(sheet: Sheet) -> Sequence[Item]:

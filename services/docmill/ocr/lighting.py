@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from docmill.ocr.shrink import shrunk
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["evenly_lit", "is_faint", "stretched"]
 
 _LIGHT_SIDE = 700  # pixels of the longest side at which the light is looked at
-_SHADOW = 0.05, 0.22  # brightness of the darkest paper, as a share of the brightest; still darker, it is no paper
+_SHADOW = 0.05, 0.25  # brightness of the darkest paper, as a share of the brightest; still darker, it is no paper
 _DARKEST = 40.0  # nothing is lifted as if its paper were darker than this: grain would become ink
 _PAPER = 245.0  # brightness that paper is brought to
 _INK_SIDE = 500  # pixels of the longest side at which contrast is looked at: grain is averaged away
@@ -30,6 +32,9 @@ def evenly_lit(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     The same array where the light is even, which it is on all scans and most photographs.
     """
     small = _small(image, _LIGHT_SIDE)
+    brightest = _brightest(small[::2, ::2])
+    if brightest.min() >= _SHADOW[1] * brightest.max():
+        return image  # nearly always, and then for a tenth of what it costs to know the paper
     dark, light = np.percentile(_paper(small[::2, ::2]), (5, 95))
     if not _SHADOW[0] * light < dark < _SHADOW[1] * light:
         return image
@@ -59,14 +64,22 @@ def _ink_and_paper(image: NDArray[np.uint8]) -> tuple[float, float]:
 
 def _paper(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Brightness of the paper at every place of `grey`, whether something is printed there or not."""
-    size = max(15, int(0.06 * min(grey.shape)) | 1)
-    brightest = cv2.medianBlur(cv2.dilate(np.ascontiguousarray(grey), np.ones((size, size), np.uint8)), size)
-    return np.asarray(cv2.GaussianBlur(brightest, (0, 0), size / 3), np.float32)
+    size = _reach(grey)
+    return np.asarray(cv2.GaussianBlur(cv2.medianBlur(_brightest(grey), size), (0, 0), size / 3), np.float32)
+
+
+def _brightest(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The brightest that is near: paper, beside print."""
+    size = _reach(grey)
+    return np.asarray(cv2.dilate(np.ascontiguousarray(grey), np.ones((size, size), np.uint8)), np.uint8)
+
+
+def _reach(grey: NDArray[np.uint8]) -> int:
+    """Pixels across that are near; odd."""
+    return max(15, int(0.06 * min(grey.shape)) | 1)
 
 
 def _small(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     """Grey, the longest side `side` pixels at most."""
-    scale = min(1.0, side / max(image.shape[:2]))
-    height, width = (max(1, round(length * scale)) for length in image.shape[:2])
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)  # first, as shrinking three channels takes longer
-    return np.asarray(cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)  # first: shrinking three channels takes longer
+    return shrunk(grey, side)

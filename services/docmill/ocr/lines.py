@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 from statistics import median
 
 from docmill.domain.pages import Box, Line, Word
@@ -156,13 +157,9 @@ class _Row:
         return left, (rest, self._lefts[count], self.right) if rest else _NOTHING
 
     def _measure(self) -> None:
-        furthest = -math.inf
-        for word in self.words:
-            box = word.box
-            self._lefts.append(box.x)
-            right = box.x + box.w
-            furthest = max(furthest, right)
-            self._rights.append(furthest)
+        boxes = [word.box for word in self.words]
+        self._lefts = [box.x for box in boxes]
+        self._rights = list(accumulate([box.x + box.w for box in boxes], max))
 
 
 def _is_sideways(box: Box, height: float) -> bool:
@@ -172,8 +169,11 @@ def _is_sideways(box: Box, height: float) -> bool:
 def _rows(words: Sequence[Word]) -> list[_Row]:
     """Rows by vertical overlap, top to bottom, words left to right."""
     rows: list[_Row] = []
-    bands = [(word.box.y, word.box.y + word.box.h) for word in words]
-    for (top, bottom), word in sorted(zip(bands, words, strict=True), key=_middle):
+    boxes = [word.box for word in words]
+    middles = [box.y + box.h / 2 for box in boxes]
+    for index in sorted(range(len(words)), key=middles.__getitem__):
+        box, word = boxes[index], words[index]
+        top, bottom = box.y, box.y + box.h
         for row in rows[:-4:-1]:
             if row.shares_row(top, bottom):
                 row.add(word, top, bottom)
@@ -183,10 +183,6 @@ def _rows(words: Sequence[Word]) -> list[_Row]:
     for row in rows:
         row.settle()
     return sorted(rows, key=lambda row: row.middle)
-
-
-def _middle(banded: tuple[tuple[float, float], Word]) -> float:
-    return (banded[0][0] + banded[0][1]) / 2
 
 
 def _in_reading_order(rows: list[_Row], ruler: _Ruler) -> list[_Row]:

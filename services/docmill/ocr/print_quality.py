@@ -1,6 +1,6 @@
 """What a picture of text says of itself: how hard its letters' edges are, and how far its lines run aslant.
 
-Both are cheap beside the reading (together about 5 ms of a receipt or an A4 scan on one core), and say the same at every
+Both are cheap beside the reading (together about 3 ms of a receipt or an A4 scan on one core), and say the same at every
 resolution.
 """
 
@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from docmill.domain.pages import Box
+from docmill.ocr.shrink import shrunk
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -75,12 +76,7 @@ def skew(image: NDArray[np.uint8]) -> float | None:
 def _small(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Green, which is nearly grey, at most `_SIDE` pixels long."""
     step = max(1, max(image.shape[:2]) // (2 * _SIDE))  # so that most pixels of a large picture are not even looked at
-    green = np.ascontiguousarray(image[::step, ::step, 1])
-    shrink = _SIDE / max(green.shape)
-    if shrink >= 1:
-        return green
-    size = max(1, round(green.shape[1] * shrink)), max(1, round(green.shape[0] * shrink))
-    return np.asarray(cv2.resize(green, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    return shrunk(np.ascontiguousarray(image[::step, ::step, 1]), _SIDE)
 
 
 def _line(outline: cv2.typing.MatLike) -> tuple[float, float] | None:

@@ -15,7 +15,7 @@ from docmill.store._codec import micros
 _WANTED = "(w.batch_id IS NULL OR w.created_at >= $2)"
 
 _KEPT = f"""
-SELECT r.id, r.output_key, d.blob_key,
+SELECT r.output_key, d.blob_key, d.org_id, d.sha256,
        EXISTS (SELECT 1 FROM runs w WHERE w.document_id = d.id AND {_WANTED}),
        EXISTS (SELECT 1 FROM documents s JOIN runs w ON w.document_id = s.id
                WHERE s.org_id = d.org_id AND s.sha256 = d.sha256 AND {_WANTED})
@@ -28,9 +28,10 @@ WHERE f.batch_id = $1 ORDER BY f.position
 class Kept:
     """What is kept of one file of a batch."""
 
-    run_id: str
     output_key: str
     blob_key: str
+    org_id: str
+    sha256: str
     document_in_use: bool
     """Whether a wanted run is over the document."""
     bytes_in_use: bool
@@ -54,7 +55,7 @@ def outdated(before: datetime, limit: int) -> Op[Sequence[Batch]]:
 def kept_of(batch_id: str, before: datetime) -> Op[Sequence[Kept]]:
     """What is kept of a batch's files; runs from before a time have no use for it any more."""
     rows = yield Statement(_KEPT, (batch_id, micros(before)))
-    return [Kept(row[0], row[1], row[2], bool(row[3]), bool(row[4])) for row in rows]
+    return [Kept(row[0], row[1], row[2], row[3], bool(row[4]), bool(row[5])) for row in rows]
 
 
 def forget(batch_id: str) -> Op[None]:

@@ -15,6 +15,7 @@ import structlog
 
 from docmill.blobs import BlobNotFound, BlobStore
 from docmill.domain.errors import DocmillError
+from docmill.domain.pictures import folder_of
 from docmill.ocr.codec import page_from_json, summary
 from docmill.worker import facts
 from docmill.worker.outages import asking_for
@@ -63,7 +64,7 @@ class PageCache:
 
 
 def _key(job: JobMessage, fingerprint: str) -> str:
-    return f"pages/{job.org_id}/{job.sha256}/{fingerprint}/{job.page}.json"
+    return f"{folder_of(job.org_id, job.sha256)}/{fingerprint}/{job.page}.json"
 
 
 def _facts_of(stored: bytes, key: str) -> PageFacts:

@@ -71,6 +71,7 @@ def run(message: runs_pb2.Run) -> Run:
         output=json.loads(message.output_json) if message.output_json else None,
         warnings=tuple(message.warnings),
         evidence=tuple(_evidence(item) for item in message.evidence),
+        low_confidence=tuple(message.low_confidence),
         error=fault(message, "error"),
         metrics=_metrics(message.metrics) if message.HasField("metrics") else None,
         metadata=json_object(message.metadata),

@@ -139,6 +139,8 @@ class Run:
     warnings: Sequence[str] = ()
     evidence: Sequence[Evidence] = ()
     """Where each value of the output was read; only when asked for."""
+    low_confidence: Sequence[str] = ()
+    """JSON pointers of the values that a person should look at, least sure first; with the evidence."""
     error: Fault | None = None
     """Why it failed."""
     metrics: Metrics | None = None

@@ -230,6 +230,7 @@ class Run(_message.Message):
     LABELS_FIELD_NUMBER: _builtins.int
     ARTIFACTS_FIELD_NUMBER: _builtins.int
     BATCH_ID_FIELD_NUMBER: _builtins.int
+    LOW_CONFIDENCE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Id of the run."""
     flow_id: _builtins.str
@@ -304,6 +305,12 @@ class Run(_message.Message):
     def artifacts(self) -> _struct_pb2.Struct:
         """What the steps made on the way, by id of the step, if asked for: each an object with its `type` (`parse`, ...)."""
 
+    @_builtins.property
+    def low_confidence(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """JSON pointers of the values that a person should look at, least sure first: those with a confidence below 0.85, and
+        those that neither words on a page nor an electronic invoice say. Given with the evidence.
+        """
+
     def __init__(
         self,
         *,
@@ -331,10 +338,11 @@ class Run(_message.Message):
         labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         artifacts: _struct_pb2.Struct | None = ...,
         batch_id: _builtins.str = ...,
+        low_confidence: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_duration", b"_duration", "_queue_position", b"_queue_position", "artifacts", b"artifacts", "cancelled_at", b"cancelled_at", "completed_at", b"completed_at", "created_at", b"created_at", "duration", b"duration", "error", b"error", "metadata", b"metadata", "metrics", b"metrics", "output", b"output", "progress", b"progress", "queue_position", b"queue_position", "started_at", b"started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_duration", b"_duration", "_queue_position", b"_queue_position", "artifacts", b"artifacts", "batch_id", b"batch_id", "cancelled_at", b"cancelled_at", "completed_at", b"completed_at", "created_at", b"created_at", "document_id", b"document_id", "duration", b"duration", "error", b"error", "evidence", b"evidence", "flow_id", b"flow_id", "id", b"id", "labels", b"labels", "last_sequence", b"last_sequence", "metadata", b"metadata", "metrics", b"metrics", "output", b"output", "output_json", b"output_json", "progress", b"progress", "queue_position", b"queue_position", "started_at", b"started_at", "status", b"status", "trace_id", b"trace_id", "version", b"version", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_duration", b"_duration", "_queue_position", b"_queue_position", "artifacts", b"artifacts", "batch_id", b"batch_id", "cancelled_at", b"cancelled_at", "completed_at", b"completed_at", "created_at", b"created_at", "document_id", b"document_id", "duration", b"duration", "error", b"error", "evidence", b"evidence", "flow_id", b"flow_id", "id", b"id", "labels", b"labels", "last_sequence", b"last_sequence", "low_confidence", b"low_confidence", "metadata", b"metadata", "metrics", b"metrics", "output", b"output", "output_json", b"output_json", "progress", b"progress", "queue_position", b"queue_position", "started_at", b"started_at", "status", b"status", "trace_id", b"trace_id", "version", b"version", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__duration: _TypeAlias = _typing.Literal["duration"]  # noqa: Y015
     _WhichOneofArgType__duration: _TypeAlias = _typing.Literal["_duration", b"_duration"]  # noqa: Y015

@@ -138,13 +138,15 @@ def _currency_of(sums: Element | None) -> Value | None:
 def _sums(sums: Element, currency: str) -> _Values:
     taxes = sums.all("TaxTotalAmount")  # a second one is in the accounting currency (BT-111)
     tax = next((each for each in taxes if each.attributes.get("currencyID", currency) == currency), None)
+    taxed = amount_of(tax or (taxes[0] if taxes else None))
     net = amount_of(sums.first("TaxBasisTotalAmount"))
     lines = amount_of(sums.first("LineTotalAmount"))
     return {
         "line_total": lines,
         "net_total": net,
         "subtotal": net or lines,
-        "tax": amount_of(tax or (taxes[0] if taxes else None)),
+        "tax": taxed,
+        "vat": taxed,  # EN 16931 knows no other tax
         "total": amount_of(sums.first("GrandTotalAmount")),
         "prepaid": amount_of(sums.first("TotalPrepaidAmount")),
         "amount_due": amount_of(sums.first("DuePayableAmount")),

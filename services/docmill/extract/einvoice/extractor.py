@@ -58,6 +58,8 @@ class EInvoiceExtractor:
             filling.leaf(leaf)
         for table in binding.tables:
             filling.table(table)
+        for path in [field.path for field in binding.lists] + [field.path for field in binding.maps]:
+            filling.take_over(path)
         warnings = (*notes, *seen.warnings, *filling.comparison.warnings)
         return Extraction(data=in_order(filling.data, schema), evidence=tuple(filling.evidence), warnings=warnings)
 
@@ -86,14 +88,14 @@ class _Filling:
         value = self._invoice.values.get(meaning)
         shaped = _shaped(value, leaf.schema) if value is not None else None
         if value is None or shaped is None:
-            self._take_over(leaf.path)
+            self.take_over(leaf.path)
             return
         put(self.data, leaf.path, shaped)
         self._prove(Leaf(leaf.path, meaning, value, shaped))
 
     def table(self, table: TableField) -> None:
         if not self._invoice.lines or not table.columns.keys() & _OF_LINE_ITEMS:
-            self._take_over(table.path)
+            self.take_over(table.path)
             return
         rows: list[dict[str, Any]] = []
         for line in self._invoice.lines:
@@ -136,7 +138,7 @@ class _Filling:
             )
         )
 
-    def _take_over(self, path: tuple[str, ...]) -> None:
+    def take_over(self, path: tuple[str, ...]) -> None:
         """What the pages say where the XML says nothing."""
         value, evidence = self.comparison.seen_at(path)
         if value is not None:

@@ -91,7 +91,10 @@ def _party(party: Element | None, role: str) -> _Values:
 
 def _sums(root: Element) -> _Values:
     sums = root.first("LegalMonetaryTotal")
-    values: _Values = {"tax": _tax(root)}
+    scheme = root.first("TaxTotal/TaxSubtotal/TaxCategory/TaxScheme/ID")
+    tax = _tax(root)
+    is_vat = scheme is None or scheme.text == "VAT"  # outside of Europe UBL invoices have GST too
+    values: _Values = {"tax": tax, "vat": tax if is_vat else None}
     if sums is None:
         return values
     net, lines = amount_of(sums.first("TaxExclusiveAmount")), amount_of(sums.first("LineExtensionAmount"))

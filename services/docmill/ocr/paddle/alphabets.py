@@ -20,6 +20,9 @@ _LATIN_LANGUAGES = frozenset(
     }
 )  # fmt: skip
 _WIDE_LANGUAGES = frozenset({"ja", "zh"})
+_NOT_QUICK = frozenset(
+    {"az", "ja", "ro", "zh"}
+)  # the quick recogniser lacks ə, kana, and ș and ț; Chinese was not tried
 
 _RANGES = (
     (0x21, 0x7E),  # ASCII
@@ -57,10 +60,7 @@ def alphabet_of(languages: Sequence[str]) -> Alphabet:
 
     Raises `EngineUnavailable` for a language that the recogniser has no letters for.
     """
-    asked = {
-        unicodedata.normalize("NFKC", language).strip().lower().replace("_", "-").split("-")[0]
-        for language in languages
-    }
+    asked = _asked(languages)
     unknown = sorted(asked - _LATIN_LANGUAGES - _WIDE_LANGUAGES)
     if unknown:
         known = ", ".join(sorted(_LATIN_LANGUAGES | _WIDE_LANGUAGES))
@@ -69,3 +69,15 @@ def alphabet_of(languages: Sequence[str]) -> Alphabet:
             " Tesseract and EasyOCR have weights for others"
         )
     return ALL if asked & _WIDE_LANGUAGES else LATIN
+
+
+def knows_quick(languages: Sequence[str]) -> bool:
+    """Whether the quick recogniser has the letters of all of `languages`, too."""
+    return not _asked(languages) & _NOT_QUICK
+
+
+def _asked(languages: Sequence[str]) -> set[str]:
+    return {
+        unicodedata.normalize("NFKC", language).strip().lower().replace("_", "-").split("-")[0]
+        for language in languages
+    }

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from docmill.domain.pages import Box, Line, Word
 from docmill.ocr.lines import arrange
+from docmill.ocr.paddle.cascade import StripReader
 from docmill.ocr.paddle.detector import Detector, Region
 from docmill.ocr.paddle.profiles import Profile
-from docmill.ocr.paddle.recogniser import Character, Recogniser, sureness
+from docmill.ocr.paddle.recogniser import Character, sureness
 from docmill.ocr.paddle.strips import Strip, cut_strips, slope
 from docmill.ocr.paddle.words import words_of
 
@@ -29,7 +30,7 @@ class PaddleEngine:
     batch_size = 1
 
     def __init__(
-        self, detector: Detector, recogniser: Recogniser, profile: Profile, *, fingerprint: str, device: str
+        self, detector: Detector, recogniser: StripReader, profile: Profile, *, fingerprint: str, device: str
     ) -> None:
         self.fingerprint = fingerprint
         self.device = device

@@ -34,16 +34,17 @@ class Recogniser:
     """`BLANK`, the characters, `SPACE`."""
 
 
-def cut_head(model: bytes, keep: Callable[[str], bool] | None) -> Recogniser:
+def cut_head(model: bytes, keep: Callable[[str], bool] | None, characters: str | None = None) -> Recogniser:
     """The recogniser with those of its characters that `keep` wants, and always blank and space; None keeps all.
 
+    `characters` has one a line, for a model whose metadata does not list them.
     Raises `EngineUnavailable` if the model does not end in MatMul, Add and Softmax over the characters that its
     metadata lists.
     """
     import onnx  # noqa: PLC0415  # a third of a second: only those who read pay it
 
     network = onnx.load_model_from_string(model)
-    classes = _classes(network)
+    classes = _classes(network, characters)
     if keep is None:
         return Recogniser(model, classes)
     kept = [index for index, char in enumerate(classes) if char in {BLANK, SPACE} or keep(char)]
@@ -57,11 +58,12 @@ def cut_head(model: bytes, keep: Callable[[str], bool] | None) -> Recogniser:
     return Recogniser(network.SerializeToString(), [classes[index] for index in kept])
 
 
-def _classes(network: onnx.ModelProto) -> list[str]:
-    """From the metadata `character`: one character a line."""
-    for entry in network.metadata_props:
-        if entry.key == "character":
-            return [BLANK, *entry.value.removesuffix("\n").split("\n"), SPACE]
+def _classes(network: onnx.ModelProto, characters: str | None) -> list[str]:
+    """From the metadata `character` if they are not given: one character a line."""
+    listed = [entry.value for entry in network.metadata_props if entry.key == "character"]
+    for lines in (characters, *listed):
+        if lines is not None:
+            return [BLANK, *lines.removesuffix("\n").split("\n"), SPACE]
     raise EngineUnavailable("The recogniser's model has no metadata `character`: it is none that docmill can use")
 
 

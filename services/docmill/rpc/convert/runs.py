@@ -12,6 +12,7 @@ from docmill.domain.models import EventKind, JsonObject, Run, RunEvent
 from docmill.domain.states import RunState
 from docmill.engine import Heartbeat, RunFilter, RunOutput
 from docmill.extract import Evidence
+from docmill.extract.doubt import doubtful
 from docmill.rpc.convert.common import (
     from_timestamp,
     milliseconds,
@@ -108,6 +109,7 @@ def add_output(message: runs_pb2.Run, output: RunOutput, *, as_json: bool, evide
     message.warnings.extend(output.warnings)
     if evidence:
         message.evidence.extend(to_evidence(each) for each in output.evidence)
+        message.low_confidence.extend(doubtful(output.evidence))
 
 
 def to_evidence(evidence: Evidence) -> runs_pb2.Evidence:

@@ -75,6 +75,7 @@ def _add_result(made: dict[str, Any], run: runs_pb2.Run) -> None:
         made["warnings"] = list(run.warnings)
     if run.evidence:
         made["evidence"] = [_evidence(each) for each in run.evidence]
+        made["lowConfidence"] = list(run.low_confidence)
     if run.HasField("error"):
         made["error"] = fault(run.error, step=run.progress.step)
     if run.status in _TERMINAL:

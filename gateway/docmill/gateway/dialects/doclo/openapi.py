@@ -157,6 +157,11 @@ _EXECUTION = {
         "output": {"description": "What came out; its shape is that of the flow's output schema."},
         "warnings": {"type": "array", "items": _TEXT},
         "evidence": {"type": "array", "items": _ref("Evidence"), "description": "With `include=evidence`."},
+        "lowConfidence": {
+            "type": "array",
+            "items": _TEXT,
+            "description": "JSON pointers of the values to look at, least sure first; with `include=evidence`.",
+        },
         "error": _ref("Fault"),
         "metrics": {
             "type": "object",

@@ -32,6 +32,8 @@ _CATEGORIES: Mapping[str, str] = {
 _OTHER = "other"
 _NOT_FINANCIAL = frozenset({"payslip", "resume", "ticket", "identity", "passport", "bank_statement"})
 """Types whose amounts are in blocks of their own."""
+_ABOUT_A_PERSON = frozenset({"resume", "identity", "passport"})
+"""Types that nobody sends to anybody."""
 
 _PARTY: Names = {
     "name": "name",
@@ -167,9 +169,10 @@ def _type(data: Json) -> str:
 
 def _blocks(data: Json) -> dict[str, Any]:
     kind = _type(data)
+    between = kind not in _ABOUT_A_PERSON
     made = {
-        "vendor": _party(data.get("issuer", {})),
-        "buyer": _party(data.get("recipient", {})),
+        "vendor": _party(data.get("issuer", {})) if between else {},
+        "buyer": _party(data.get("recipient", {})) if between else {},
         "document_meta": _meta(data, kind),
         "financial": {} if kind in _NOT_FINANCIAL else _financial(data),
         **_own(data, kind),
