@@ -113,6 +113,24 @@ async def test_what_is_not_here_is_found_in_the_flows_inside_too(bench: Bench) -
     assert refused.value.details["field"] == path
 
 
+async def test_a_flow_may_want_nothing_but_the_electronic_invoice(bench: Bench) -> None:
+    """Its provider reads documents; it cannot tell them apart."""
+    fields = {**FIELDS, "config": {"schema": SCHEMA, "providerRef": "einvoice"}}
+    await bench.engine.create_flow(
+        CALLER, parse_flow({"id": "exact", "version": "1.0.0", "definition": {"steps": [fields]}})
+    )
+    kind = {
+        "type": "step",
+        "id": "kind",
+        "nodeType": "categorize",
+        "config": {"categories": KINDS, "providerRef": "einvoice"},
+    }
+    with pytest.raises(InvalidArgument, match="there is no provider einvoice; there is layout"):
+        await bench.engine.create_flow(
+            CALLER, parse_flow({"id": "odd", "version": "1.0.0", "definition": {"steps": [kind]}})
+        )
+
+
 async def test_steps_of_inner_flows_are_told_and_not_counted(bench: Bench) -> None:
     """Each has an event of its own; the run's steps are those of the outer flow."""
     await bench.engine.create_flow(CALLER, lab())

@@ -34,8 +34,8 @@ def documents(draw: st.DrawFn) -> list[Page]:
 def chunkings(draw: st.DrawFn) -> dict[str, Any]:
     """A checked configuration of the chunk node."""
     strategy = draw(st.sampled_from(sorted(CHUNK_DEFAULTS)))
-    size = draw(st.integers(2, 120))
-    overlap, least = draw(st.integers(0, size - 1)), draw(st.integers(0, size - 1))
+    size = draw(st.integers(10, 120))
+    overlap, least = draw(st.integers(0, size // 2)), draw(st.integers(0, size // 2))
     settings_of: dict[str, dict[str, Any]] = {
         "recursive": {"maxSize": size, "overlap": overlap, "minSize": least},
         "section": {"maxSize": size},

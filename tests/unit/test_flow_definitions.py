@@ -96,7 +96,8 @@ def test_read_options_name_an_engine_only_when_the_flow_does(config: dict[str, A
         (definition(READ, step("chunk", strategy="page", pagesPerChunk=0)), "definition.steps.1.config.pagesPerChunk"),
         (definition(READ, step("chunk", strategy="page", maxSize=100)), "definition.steps.1.config.maxSize"),
         (definition(READ, step("chunk", strategy="fixed", unit="words")), "definition.steps.1.config.unit"),
-        (definition(READ, step("chunk", strategy="fixed", size=100, overlap=100)), "definition.steps.1.config.overlap"),
+        (definition(READ, step("chunk", strategy="fixed", size=100, overlap=51)), "definition.steps.1.config.overlap"),
+        (definition(READ, step("chunk", strategy="fixed", size=9)), "definition.steps.1.config.size"),
         (definition(READ, step("chunk", strategy="recursive", separators=["\n", ""])), "definition.steps.1.config.separators"),
         (definition(READ, EXTRACT, step("combine", strategy="shuffle")), "definition.steps.2.config.strategy"),
         (definition({"type": "loop", "id": "x", "nodeType": "split"}), "definition.steps.0.type"),
@@ -167,6 +168,13 @@ def test_flows_inside_steps_are_normalised_and_stay() -> None:
         "definition.steps.0.branches.default": "lab@1.2.0",
         "definition.steps.0.branches.b": "lab",
     }
+
+
+def test_small_chunks_need_no_smaller_least() -> None:
+    """A default never stands in the way of what the author wrote."""
+    chunk = step("chunk", "parts", strategy="recursive", maxSize=50)
+    config = parse_definition(definition(READ, chunk)).steps[1].config
+    assert (config["maxSize"], config["minSize"], config["overlap"]) == (50, 25, 0)
 
 
 def test_pages_are_read_as_the_first_parse_step_says_outer_flows_first() -> None:

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["CHUNK_DEFAULTS", "COMBINE_STRATEGIES", "check_chunk", "check_combine", "check_split"]
 
 COMBINE_STRATEGIES = ("merge", "concatenate", "first", "last")
-MAX_CHUNK = 1_000_000  # characters
+MIN_CHUNK, MAX_CHUNK = 10, 1_000_000  # characters; chunks say more of themselves than fewer would hold
+MAX_PAGES = 10_000
 CHUNK_DEFAULTS: Mapping[str, JsonObject] = {
     "recursive": {"maxSize": 1000, "minSize": 100, "overlap": 0, "separators": ["\n\n", "\n", ". ", " "]},
     "section": {"maxSize": 2000},
@@ -51,12 +52,14 @@ def check_chunk(config: dict[str, Any], path: str) -> None:
     elsewhere = {name for settings in CHUNK_DEFAULTS.values() for name in settings} - set(known)
     for name in sorted(elsewhere & set(config)):
         raise invalid(f"{path}.{name}", f"does nothing with strategy '{strategy}', which knows {', '.join(known)}")
-    for name, default in known.items():
+    half = MAX_CHUNK
+    for name, default in known.items():  # the size comes first
+        if name in ("overlap", "minSize"):
+            config[name] = as_whole(config.get(name, min(default, half)), f"{path}.{name}", least=0, most=half)
+            continue
         config[name] = _setting(name, config.get(name, default), f"{path}.{name}")
-    size = config.get("maxSize", config.get("size", MAX_CHUNK))
-    for name in {"overlap", "minSize"} & set(known):
-        if config[name] >= size:
-            raise invalid(f"{path}.{name}", f"must be less than the size of a chunk, {size}")
+        if name in ("maxSize", "size"):
+            half = config[name] // 2
 
 
 def _setting(name: str, value: Any, path: str) -> Any:
@@ -70,7 +73,9 @@ def _setting(name: str, value: Any, path: str) -> Any:
             return as_choice(value, path, _UNITS)
         case "combineShortPages":
             return as_flag(value, path)
-        case "overlap" | "minSize" | "minPageContent":
+        case "minPageContent":
             return as_whole(value, path, least=0, most=MAX_CHUNK)
+        case "pagesPerChunk":
+            return as_whole(value, path, least=1, most=MAX_PAGES)
         case _:
-            return as_whole(value, path, least=1, most=MAX_CHUNK)
+            return as_whole(value, path, least=MIN_CHUNK, most=MAX_CHUNK)

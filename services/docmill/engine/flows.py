@@ -15,7 +15,7 @@ from docmill.engine import flow_refs, page_tokens
 from docmill.engine.catalog import Recipe
 from docmill.engine.context import Context
 from docmill.engine.requests import Listing
-from docmill.extract.pipeline import default_providers
+from docmill.extract.pipeline import EINVOICE_PROVIDER, default_providers
 from docmill.extract.validate import check_schema
 from docmill.store import Op, flows
 
@@ -98,9 +98,10 @@ async def publish_builtin(ctx: Context, specs: Sequence[FlowSpec]) -> None:
 
 
 def _check_providers(spec: FlowSpec) -> None:
-    known = default_providers()
+    providers = tuple(default_providers())
     for path, step in spec.definition.walk():
         config = f"{path}.config"
+        known = (*providers, EINVOICE_PROVIDER) if step.node_type == "extract" else providers
         if step.node_type in _PROVIDED and step.provider and step.provider not in known:
             message = f"there is no provider {step.provider}; there is {', '.join(known)}"
             raise invalid(f"{config}.providerRef", message)

@@ -33,7 +33,14 @@ if TYPE_CHECKING:
     from docmill.domain.pages import Page
     from docmill.extract import Extractor
 
-__all__ = ["DocumentOutcome", "default_providers", "outcome_from_json", "outcome_to_json", "run_document"]
+__all__ = [
+    "EINVOICE_PROVIDER",
+    "DocumentOutcome",
+    "default_providers",
+    "outcome_from_json",
+    "outcome_to_json",
+    "run_document",
+]
 
 DEFAULT_PROVIDER = "layout"
 EINVOICE_PROVIDER = "einvoice"  # of a step that takes nothing but what an electronic invoice says
