@@ -1,7 +1,7 @@
 """Makes the sample documents beside this file: `python -m examples.make_samples` from the root.
 
 The invoice has three pages: two with a text layer and one that is a scanned picture, so that both ways of reading
-show. The same script gives the same files.
+show. The stack is for `mail-room.yaml`. The same script gives the same files.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from tests.data.drawing import Sheet, to_jpeg, to_pdf
 from tests.data.receipts import generate_receipt
+from tests.data.stacks import Stack, make_part
 
 FOLDER = Path(__file__).parent
 ITEMS = (
@@ -122,6 +123,13 @@ def third_page() -> Sheet:
     return Sheet(picture=to_jpeg(scan))
 
 
+def stack() -> Stack:
+    """What the mail of a day may be: two invoices, a letter and two receipts, on seven pages."""
+    invoices = make_part("invoice", 21, pages=2), make_part("invoice", 22, language="de")
+    receipts = make_part("receipt", 23), make_part("receipt", 24)
+    return Stack((invoices[0], make_part("other", 25, pages=2), receipts[0], receipts[1], invoices[1]))
+
+
 def column_heads(sheet: Sheet, y: float) -> float:
     """The header of the table; gives the top of the first row."""
     sheet.text(50, y, "Description", bold=True)
@@ -146,6 +154,7 @@ def main() -> None:
     pages = [first_page(), second_page(), third_page()]
     (FOLDER / "invoice.pdf").write_bytes(to_pdf(pages, "Invoice FH-2026-0417"))
     (FOLDER / "receipt.png").write_bytes(generate_receipt(7).png)
+    (FOLDER / "stack.pdf").write_bytes(stack().pdf)
 
 
 if __name__ == "__main__":

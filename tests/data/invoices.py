@@ -26,6 +26,8 @@ class Generated:
     """In the shape of `invoice-extractor` 1.2.0."""
     boxes: dict[str, Box]
     """Where single values stand, by JSON pointer."""
+    sheets: tuple[Sheet, ...] = ()
+    """The pages before they were drawn, for files with more on them."""
 
 
 @dataclass
@@ -95,6 +97,7 @@ def generate_invoice(
         pages=tuple(sheet.page(number) for number, sheet in enumerate(sheets, start=1)),
         truth=invoice.truth(),
         boxes=boxes,
+        sheets=tuple(sheets),
     )
 
 

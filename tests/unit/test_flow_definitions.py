@@ -28,6 +28,19 @@ def step(node_type: str, step_id: str = "s", **config: Any) -> dict[str, Any]:
     return {"type": "step", "id": step_id, "nodeType": node_type, "config": config}
 
 
+def each(*steps: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """A forEach step with these steps in its item flow."""
+    config = {"categories": ["invoice"]}
+    flow = definition(*steps)
+    return {"type": "forEach", "id": "each", "nodeType": "split", "config": config, "itemFlow": flow, **changes}
+
+
+def either(branches: dict[str, Any]) -> dict[str, Any]:
+    """A conditional step with these branches for `a` and `b`."""
+    config = {"categories": ["a", "b"]}
+    return {"type": "conditional", "id": "kind", "nodeType": "categorize", "config": config, "branches": branches}
+
+
 def test_a_definition_gives_its_steps_in_order() -> None:
     """The parse step is told apart from the steps that come after the pages."""
     flow = parse_definition(definition(READ, EXTRACT))
@@ -71,10 +84,36 @@ def test_read_options_name_an_engine_only_when_the_flow_does(config: dict[str, A
         (definition(READ, EXTRACT, {**EXTRACT, "nodeType": "output"}), "definition.steps.2.id"),
         (definition(step("parse", "spaces are bad")), "definition.steps.0.id"),
         (definition(step("shred")), "definition.steps.0.nodeType"),
-        (definition(step("chunk")), "definition.steps.0.nodeType"),
-        (definition(step("split")), "definition.steps.0.nodeType"),
-        (definition({"type": "forEach", "id": "x", "nodeType": "split"}), "definition.steps.0.type"),
-        (definition({"type": "conditional", "id": "x", "nodeType": "categorize"}), "definition.steps.0.type"),
+        (definition(step("chunk", strategy="page"), EXTRACT), "definition.steps.0.nodeType"),
+        (definition(step("combine"), EXTRACT), "definition.steps.0.nodeType"),
+        (definition(step("trigger")), "definition.steps.0.nodeType"),
+        (definition(step("split")), "definition.steps.0.config.categories"),
+        (definition(READ, step("split", categories=["a"])), "definition.steps.1.nodeType"),
+        (definition(step("split", categories=["a"]), EXTRACT), "definition.steps.1.nodeType"),
+        (definition(step("split", categories=["a"], includeOther="yes")), "definition.steps.0.config.includeOther"),
+        (definition(step("split", categories=["a"], schemas={})), "definition.steps.0.config.schemas"),
+        (definition(READ, step("chunk")), "definition.steps.1.config.strategy"),
+        (definition(READ, step("chunk", strategy="page", pagesPerChunk=0)), "definition.steps.1.config.pagesPerChunk"),
+        (definition(READ, step("chunk", strategy="page", maxSize=100)), "definition.steps.1.config.maxSize"),
+        (definition(READ, step("chunk", strategy="fixed", unit="words")), "definition.steps.1.config.unit"),
+        (definition(READ, step("chunk", strategy="fixed", size=100, overlap=51)), "definition.steps.1.config.overlap"),
+        (definition(READ, step("chunk", strategy="fixed", size=9)), "definition.steps.1.config.size"),
+        (definition(READ, step("chunk", strategy="recursive", separators=["\n", ""])), "definition.steps.1.config.separators"),
+        (definition(READ, EXTRACT, step("combine", strategy="shuffle")), "definition.steps.2.config.strategy"),
+        (definition({"type": "loop", "id": "x", "nodeType": "split"}), "definition.steps.0.type"),
+        (definition(each(READ, nodeType="categorize")), "definition.steps.0.nodeType"),
+        (definition({**each(READ), "itemFlow": None}), "definition.steps.0.itemFlow"),
+        (definition(each(step("split", categories=["a"]))), "definition.steps.0.itemFlow.steps.0.nodeType"),
+        (definition(each(READ, {**EXTRACT, "id": "read"})), "definition.steps.0.itemFlow.steps.1.id"),
+        (definition({**each(READ), "branches": {}}), "definition.steps.0.branches"),
+        (definition(each(READ), EXTRACT), "definition.steps.1.nodeType"),
+        (definition(either({})), "definition.steps.0.branches"),
+        (definition(either({"c": definition(READ)})), "definition.steps.0.branches.c"),
+        (definition(either({"a": definition()})), "definition.steps.0.branches.a.steps"),
+        (definition(either({"a": definition(READ, step("shred"))})), "definition.steps.0.branches.a.steps.1.nodeType"),
+        (definition(either({"a": {"flowRef": "Invoice Extractor"}})), "definition.steps.0.branches.a.flowRef"),
+        (definition(either({"a": {"flowRef": "lab@2"}})), "definition.steps.0.branches.a.flowRef"),
+        (definition(either({"a": {"flowRef": "lab", "steps": []}})), "definition.steps.0.branches.a"),
         (definition(EXTRACT, READ), "definition.steps.1.nodeType"),
         (definition(step("output")), "definition.steps.0.nodeType"),
         (definition(READ, step("output", "o", source="nobody")), "definition.steps.1.config.source"),
@@ -110,6 +149,55 @@ def test_a_wrong_definition_is_refused_with_the_path_of_what_is_wrong(bad: Any, 
         parse_definition(bad)
     assert refused.value.details["field"] == field
     assert refused.value.message.startswith(field)
+
+
+def test_flows_inside_steps_are_normalised_and_stay() -> None:
+    """Defaults are written out at every level, references keep what their author said, and what is stored reads back."""
+    nested = each(READ, step("chunk", "parts", strategy="page"), EXTRACT, step("combine", "all"))
+    flows = {"a": definition(nested), "default": {"flowRef": "lab@1.2.0"}, "b": {"flowRef": "lab@latest"}}
+    flow = parse_definition(definition(either(flows)))
+    stored = flow.to_json()
+    assert parse_definition(stored) == flow
+    branches = stored["steps"][0]["branches"]
+    assert (branches["default"], branches["b"]) == ({"flowRef": "lab@1.2.0"}, {"flowRef": "lab"})
+    inner = branches["a"]["steps"][0]
+    assert inner["config"]["includeOther"] is True
+    assert inner["itemFlow"]["steps"][1]["config"] == {
+        "strategy": "page", "pagesPerChunk": 1, "combineShortPages": True, "minPageContent": 100,
+    }  # fmt: skip
+    assert inner["itemFlow"]["steps"][3]["config"] == {"strategy": "merge"}
+    assert {path: str(ref) for path, ref in flow.refs.items()} == {
+        "definition.steps.0.branches.default": "lab@1.2.0",
+        "definition.steps.0.branches.b": "lab",
+    }
+
+
+def test_small_chunks_need_no_smaller_least() -> None:
+    """A default never stands in the way of what the author wrote."""
+    chunk = step("chunk", "parts", strategy="recursive", maxSize=50)
+    config = parse_definition(definition(READ, chunk)).steps[1].config
+    assert (config["maxSize"], config["minSize"], config["overlap"]) == (50, 25, 0)
+
+
+def test_pages_are_read_as_the_first_parse_step_says_outer_flows_first() -> None:
+    """Pages are read once, whichever flow they go through later."""
+    inner = either({"a": definition(step("parse", languages=["fr"])), "b": definition(step("parse", languages=["de"]))})
+    assert parse_definition(definition(inner)).read_options == {"languages": ["fr"]}
+    outer = definition(step("parse", languages=["en"]), {**inner, "id": "x"})
+    assert parse_definition(outer).read_options == {"languages": ["en"]}
+    assert parse_definition(definition(each(EXTRACT))).read_options == {}
+
+
+def test_a_definition_is_not_nested_without_end() -> None:
+    """Fourteen levels of objects and lists, each schema counted as one; deeper flows are named instead."""
+    four = definition(each(each(step("categorize", categories=["a"]))))
+    for _ in range(2):
+        four = definition(either({"a": four}))
+    flow = {"id": "deep", "version": "1.0.0", "definition": definition(either({"a": definition(each(EXTRACT))}))}
+    parse_flow(flow)
+    with pytest.raises(InvalidArgument, match=r"deeper than 14 levels.*flowRef") as refused:
+        parse_flow({**flow, "definition": four})
+    assert refused.value.details["field"].startswith("definition.steps.0.branches.a.steps.0.branches.a.steps")
 
 
 def test_a_schema_deeper_than_fifty_levels_is_refused() -> None:
@@ -152,6 +240,8 @@ def test_a_flow_takes_its_output_schema_from_its_extract_step() -> None:
     assert spec.output_schema == SCHEMA
     assert spec.name == "lab"
     assert spec.limits.max_file_size_mb == 50
+    for reshaped in ([each(EXTRACT)], [READ, step("chunk", strategy="page"), EXTRACT]):
+        assert parse_flow({"id": "lab", "version": "1.0.0", "definition": definition(*reshaped)}).output_schema == {}
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from docmill.extract.llm.prompt import ask_fields, page_text
 from docmill.extract.llm.provider import LlmProvider, confidence
 from docmill.extract.llm.schema import bounded, fitted, strict
 from docmill.extract.outcome import DocumentOutcome, outcome_from_json, outcome_to_json
-from docmill.extract.pipeline import run_document
+from docmill.extract.pipeline import default_providers, run_document
 from tests.fixtures.llm_server import Body, LlmServer, Reply, llm_server, refuses, says
 from tests.unit.layouts import page_of
 
@@ -46,15 +46,22 @@ def run(
         {"schema": SCHEMA} if node == "extract" else {"categories": ["invoice", {"name": "letter", "description": ""}]}
     )
     step = {"type": "step", "id": "s", "nodeType": node, "config": {"providerRef": "llm", **needs, **config}}
+    return run_steps(server, pages, [step], max_input)
+
+
+def run_steps(
+    server: LlmServer, pages: Sequence[Page], steps: list[dict[str, Any]], max_input: int = 10_000
+) -> DocumentOutcome:
+    """The outcome of a flow."""
     with asyncio.Runner() as runner, stamina.set_testing(True, attempts=3, cap=True):
         client = ChatClient(LlmOptions(base_url=server.url, models=("small",), timeout=5))
 
         def chat(question: Question) -> Sequence[Answer | Any]:
             return runner.run(client.ask(question))
 
-        provider = LlmProvider(chat, "small", max_input, 500)
+        providers = {**default_providers(), "llm": LlmProvider(chat, "small", max_input, 500)}
         try:
-            return run_document({"version": "1.0.0", "steps": [step]}, pages, {"a": "b"}, {}, {"llm": provider})
+            return run_document({"version": "1.0.0", "steps": steps}, pages, {"a": "b"}, {}, providers)
         finally:
             runner.run(client.__aexit__())
 
@@ -281,3 +288,41 @@ def test_the_schema_is_in_the_rules() -> None:
     """Servers that make a grammar of it do not show it to the model."""
     rules, _ = ask_fields("text", strict(SCHEMA), {})
     assert json.dumps(strict(SCHEMA)) in rules
+
+
+FIELDS = {"type": "step", "id": "fields", "nodeType": "extract", "config": {"providerRef": "llm", "schema": SCHEMA}}
+
+
+def test_tokens_of_inner_flows_count_once() -> None:
+    """Those of the branch are its own step's, and not those of the step around it as well."""
+    config = {"providerRef": "llm", "categories": ["invoice", "letter"]}
+    branches = {"invoice": {"steps": [FIELDS]}, "letter": {"steps": [FIELDS]}}
+    step = {"type": "conditional", "id": "kind", "nodeType": "categorize", "config": config, "branches": branches}
+    with llm_server(says({"category": "invoice"}), says(GOOD)) as server:
+        outcome = run_steps(server, [PAGE], [step])
+    assert outcome.output["total"] == 25.5
+    assert {fact.step_id: fact.tokens for fact in outcome.steps} == {"kind/invoice/fields": 120, "kind": 120}
+    assert {each.path for each in outcome.evidence} == {"/number", "/date", "/total", "/currency"}
+
+
+def test_each_document_of_a_stack_is_asked_about() -> None:
+    """One that the model cannot read is rejected; a model that is away is no fault of a document."""
+    pages = [
+        page_of("INVOICE", "Invoice number: A-1", "Total: 10.00", "Page 1 of 1"),
+        page_of("LETTER", "Dear Sir,", "Page 1 of 1", number=2),
+    ]
+    step = {
+        "type": "forEach", "id": "each", "nodeType": "split", "config": {"categories": ["invoice", "letter"]},
+        "itemFlow": {"steps": [FIELDS]},
+    }  # fmt: skip
+
+    def reply(body: Body) -> Reply:
+        return says({"number": "A-1"} if "A-1" in body["messages"][1]["content"] else "no")
+
+    with llm_server(by=reply) as server:
+        outcome = run_steps(server, pages, [step])
+        assert [each["status"] for each in outcome.output] == ["fulfilled", "rejected"]
+        assert [(each.path, each.grounded) for each in outcome.evidence] == [("/0/value/number", True)]
+        assert {fact.step_id: fact.tokens for fact in outcome.steps}["each/fields"] == 120
+    with llm_server(refuses(503)) as server, pytest.raises(ProviderAway):
+        run_steps(server, pages, [step])

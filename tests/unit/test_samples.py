@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from examples.make_samples import ITEMS, first_page, second_page, third_page
+from examples.make_samples import ITEMS, first_page, second_page, stack, third_page
 
 from docmill.domain.pages import Page, Unit
 from docmill.engine.flow_files import builtin_flows
@@ -42,6 +42,19 @@ def test_the_sample_invoice_reads_right() -> None:
 
 def test_the_samples_are_small_and_the_script_makes_the_same_text() -> None:
     """Nobody edits the files by hand."""
-    assert all((EXAMPLES / name).stat().st_size < 300_000 for name in ("invoice.pdf", "receipt.png"))
+    assert all((EXAMPLES / name).stat().st_size < 300_000 for name in ("invoice.pdf", "receipt.png", "stack.pdf"))
     again = to_pdf([first_page(), second_page(), third_page()], "Invoice FH-2026-0417")
     assert abs(len(again) - (EXAMPLES / "invoice.pdf").stat().st_size) < 20_000
+
+
+def test_the_sample_stack_is_the_one_the_script_makes() -> None:
+    """Five documents on seven pages, with their text."""
+    papers = stack()
+    assert [part.kind for part in papers.parts] == ["invoice", "other", "receipt", "receipt", "invoice"]
+    with open_document(EXAMPLES / "stack.pdf", "application/pdf") as document:
+        assert document.page_count == len(papers.pages) == 7
+        for page in papers.pages:
+            layer = document.text_layer(page.number)
+            assert layer is not None
+            read = sorted(word.text for line in layer.lines for word in line.words)
+            assert "".join(read) == "".join(sorted(word.text for word in page.words))

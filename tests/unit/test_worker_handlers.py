@@ -130,6 +130,22 @@ async def test_a_step_that_wants_no_embedded_data_costs_no_download(
     assert not any("path" in request for request in asked)
 
 
+async def test_a_step_in_an_inner_flow_gets_the_document_too(blobs: MemoryBlobStore, cache: DocumentCache) -> None:
+    """In a branch, and in the flow of a stack."""
+    asked: list[dict[str, Any]] = []
+
+    async def ask(request: dict[str, Any], body: bytes = b"", *, seconds: float) -> Frame:
+        asked.append(request)
+        return Frame({"steps": []}, b"output")
+
+    flow = {"steps": [{"id": "f", "nodeType": "extract", "config": {"schema": {}}}]}
+    for inner in ({"branches": {"a": {"steps": []}, "b": flow}}, {"itemFlow": flow}):
+        definition = {"steps": [{"id": "x", "nodeType": "categorize", "config": {}, **inner}]}
+        job = replace(JOB, kind=JobKind.DOCUMENT, run_id="run", media_type="application/pdf", definition=definition)
+        await DocumentHandler(blobs, cache, 1.0).handle(job, ask)
+    assert all("path" in request for request in asked)
+
+
 NAN = float("nan")
 PAGE = {"engine": "paddle", "confidence": 0.9, "words": 3, "engine_ms": 7, "fingerprint": "f"}
 PROBE = {"media_type": "application/pdf", "pages": [[595.0, 842.0, "pt"]]}

@@ -72,8 +72,20 @@ def _content(spec: FlowSpec) -> dict[str, Any]:
 
 def _same(published: Any, given: Any) -> bool:
     if isinstance(given, Mapping):
-        return bool(_as_sent(published) == _as_sent(given))
+        return bool(_as_published(_as_sent(given), published) == _as_sent(published))
     return bool(published == given)
+
+
+def _as_published(given: Any, published: Any) -> Any:
+    """`given` with the version in each reference to a flow that publishing put there: `lab` is `lab@1.2.0` by now."""
+    if isinstance(given, list) and isinstance(published, list) and len(given) == len(published):
+        return [_as_published(one, other) for one, other in zip(given, published, strict=True)]
+    if not isinstance(given, dict) or not isinstance(published, Mapping):
+        return given
+    there = str(published.get("flowRef", ""))
+    if given.keys() == {"flowRef"} and there.partition("@")[0] == given["flowRef"]:
+        return {"flowRef": there}
+    return {name: _as_published(value, published.get(name)) for name, value in given.items()}
 
 
 def _as_sent(value: Mapping[str, Any]) -> Any:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from docmill.domain.errors import Reason
-from docmill.domain.flows import FlowDefinition, parse_definition, parse_version
+from docmill.domain.flows import FLOW_ID_PATTERN, FlowDefinition, parse_definition, parse_version
 from docmill.domain.models import FlowLimits, FlowVersion, JsonObject
 from docmill.domain.schemas import MAX_SCHEMA_BYTES, check_size, invalid, refuse_references
 
@@ -29,10 +29,13 @@ SUPPORTED_FORMATS = (
 )
 """Media types that can be read."""
 
-FLOW_ID_PATTERN = "[a-z0-9][a-z0-9_-]*"
 MAX_FLOW_ID, MAX_NAME, MAX_DESCRIPTION = 64, 200, 2000  # characters
 MAX_DEFINITION_BYTES = 256 * 1024  # as JSON in UTF-8 without spaces
+MAX_NESTING = 14
+"""Levels of objects and lists in a definition. The schemas in it count as one each: they have a limit of their own."""
+_SCHEMAS = frozenset({"schema", "byCategory"})
 MAX_FILE_SIZE_MB, MAX_PAGES, MAX_CREDITS_PER_PAGE = 1024, 10_000, 1000
+_RESHAPING = frozenset({"split", "chunk", "combine"})
 _KEYS = frozenset(
     {"id", "version", "name", "description", "hidden", "inputSchema", "outputSchema", "config", "definition"}
 )
@@ -90,6 +93,7 @@ def parse_flow(document: Any) -> FlowSpec:
     if "definition" not in document:
         raise invalid("definition", "is missing", reason=Reason.FIELD_MISSING)
     check_size(document["definition"], "definition", most=MAX_DEFINITION_BYTES)
+    _check_nesting(document["definition"])
     definition = parse_definition(document["definition"])
     return FlowSpec(
         id=flow_id,
@@ -105,8 +109,29 @@ def parse_flow(document: Any) -> FlowSpec:
 
 
 def _extract_schema(definition: FlowDefinition) -> JsonObject:
+    """That of the last extract step, where the flow's output is the object this step makes."""
+    if any(step.node_type in _RESHAPING or step.type != "step" for step in definition.steps):
+        return {}
     schemas = [step.config["schema"] for step in definition.steps if step.node_type == "extract"]
     return schemas[-1] if schemas else {}
+
+
+def _check_nesting(definition: Any) -> None:
+    nodes = [(definition, "definition", 1)]
+    while nodes:
+        node, path, depth = nodes.pop()
+        if depth > MAX_NESTING:
+            raise invalid(
+                path,
+                f"is nested deeper than {MAX_NESTING} levels; publish the inner flow by itself and name it: "
+                '{"flowRef": "its-id"}',
+            )
+        named = node.items() if isinstance(node, Mapping) else enumerate(node)
+        nodes.extend(
+            (child, f"{path}.{name}", depth + 1)
+            for name, child in named
+            if isinstance(child, Mapping | list | tuple) and name not in _SCHEMAS
+        )
 
 
 def _limits(config: Any, definition: FlowDefinition) -> FlowLimits:

@@ -129,7 +129,8 @@ def document_made(run: Run, recipe: Recipe, result: JobResult, now: datetime) ->
         for step in facts.steps
         if step.step_id != recipe.read_step_id
     ]
-    done = run.steps_run + len(steps)
+    # Steps of the flows inside a step (`outer/inner`) are part of that one.
+    done = run.steps_run + sum("/" not in event.payload["step"] for event in steps)
     tokens = run.tokens_used + sum(step.tokens for step in facts.steps)
     to = replace(
         run, state=RunState.SUCCEEDED, output_key=facts.output_key, step="", steps_run=done, tokens_used=tokens

@@ -23,7 +23,8 @@ async def get_artifacts(ctx: Context, run: Run) -> JsonObject:
     """An object for each step that made something, by id of the step. Empty before the run's pages are known.
 
     Its `type` says the rest: `parse` has pageCount and pages: [{pageNumber, text}], with truncated: true where not all
-    is there; `categorize` has category and confidence; `extract` has data.
+    is there; `categorize` has category and confidence; `extract` has data; `split` has documents: [{type, pages}]; `chunk` has
+    chunks. Steps of inner flows are named by the way to them: `kind/invoice/fields`, `each/0/fields` for the first document.
     """
     if run.pages_total is None:
         return {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -12,6 +12,7 @@ from docmill.domain.flows import FlowDefinition, parse_definition
 from docmill.domain.models import FlowVersion, JsonObject
 from docmill.domain.plan import OnPageFailure
 from docmill.domain.providers import calls_llm
+from docmill.engine import flow_refs
 from docmill.store import Op, flows
 
 log = structlog.get_logger(__name__)
@@ -25,6 +26,9 @@ class Recipe:
 
     version: FlowVersion
     definition: FlowDefinition
+    """With the flows it refers to in their place."""
+    document: JsonObject
+    """The definition as the worker gets it that runs it over the pages."""
     calls_llm: bool = False
     """Whether its document job goes to workers that have a language model; not where the installation has none."""
 
@@ -36,19 +40,19 @@ class Recipe:
     @property
     def on_page_failure(self) -> OnPageFailure:
         """`onPageFailure` of the parse step; `fail` unless it says `skip`."""
-        step = self.definition.parse_step
+        step = self.definition.reading_step
         skip = step is not None and step.config.get("onPageFailure") == "skip"
         return OnPageFailure.SKIP if skip else OnPageFailure.FAIL
 
     @property
     def read_step_id(self) -> str:
-        """Id of the parse step; `read` for a flow without one."""
+        """Id of the parse step of the outer flow; `read` for one without."""
         step = self.definition.parse_step
         return step.id if step else "read"
 
     @property
     def steps_total(self) -> int:
-        """Steps of the flow."""
+        """Steps of the outer flow."""
         return len(self.definition.steps)
 
     @property
@@ -58,19 +62,23 @@ class Recipe:
         return steps[0].id if steps else self.read_step_id
 
 
-def _parsed(version: FlowVersion) -> FlowDefinition:
-    """The definition; an empty one if it was published under rules that no longer hold.
+def _recipe(org_id: str, version: FlowVersion) -> Op[Recipe]:
+    """The recipe; one without steps if it was published under rules that no longer hold.
 
     Its pages are then read with default options, and the worker that runs the flow over them ends the run with what is
     wrong. Raising here would stop the loops that serve everybody.
     """
     try:
-        return parse_definition(version.definition)
+        definition = parse_definition(version.definition)
+        if not definition.refs:
+            return Recipe(version=version, definition=definition, document=version.definition)
+        definition = yield from flow_refs.written_out(org_id, definition)
+        return Recipe(version=version, definition=definition, document=definition.to_json())
     except InvalidArgument as error:
         log.warning(
             "a published flow is not valid any more", event_key="flow.outdated", flow=version.flow_id, error=str(error)
         )
-        return FlowDefinition(steps=())
+        return Recipe(version=version, definition=FlowDefinition(steps=()), document=version.definition)
 
 
 class Catalog:
@@ -93,11 +101,8 @@ class Catalog:
         found = yield from flows.get(org_id, flow_id, version)
         if found is None:
             return None
-        recipe = Recipe(
-            version=found,
-            definition=_parsed(found),
-            calls_llm=self._has_llm and calls_llm(found.definition),
-        )
+        recipe = yield from _recipe(org_id, found)
+        recipe = replace(recipe, calls_llm=self._has_llm and calls_llm(recipe.document))
         self._recipes[key] = recipe
         while len(self._recipes) > _KEPT:
             self._recipes.popitem(last=False)

@@ -137,7 +137,7 @@ def _message(seat: Seat, recipe: Recipe | None, page_keys: Sequence[str]) -> Job
         page=job.page,
         read=recipe.read_options if recipe and job.kind is JobKind.PAGE else {},
         page_keys=page_keys,
-        definition=recipe.version.definition if recipe and document_job else {},
+        definition=recipe.document if recipe and document_job else {},
         output_schema=recipe.version.output_schema if recipe and document_job else {},
         variables=job.variables if document_job else {},
         deadline=job.deadline,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 
 from docmill.domain.errors import AlreadyExists, InvalidArgument, NotFound, Reason
 from docmill.domain.flow_specs import FlowSpec
@@ -11,14 +12,15 @@ from docmill.domain.flows import parse_version
 from docmill.domain.models import Caller, Flow, FlowVersion
 from docmill.domain.providers import LLM, model_of
 from docmill.domain.schemas import invalid
-from docmill.engine import page_tokens
+from docmill.engine import flow_refs, page_tokens
 from docmill.engine.catalog import Recipe
 from docmill.engine.context import Context
 from docmill.engine.requests import Listing
-from docmill.extract.pipeline import default_providers
+from docmill.extract.pipeline import EINVOICE_PROVIDER, default_providers
 from docmill.extract.validate import check_schema
 from docmill.store import Op, flows
 
+_PROVIDED = frozenset({"extract", "categorize", "split"})
 _READERS = frozenset({"", "ocr", "auto"})
 
 
@@ -72,7 +74,8 @@ async def create_flow(ctx: Context, caller: Caller, spec: FlowSpec) -> FlowVersi
     _check_providers(spec, ctx.options.llm_models)
     check_schema(spec.input_schema, "inputSchema")
     check_schema(spec.output_schema, "outputSchema")
-    version = spec.published(org_id=caller.org_id, at=ctx.now())
+    definition = await ctx.store.read(lambda: flow_refs.pinned(caller.org_id, spec.definition))
+    version = replace(spec, definition=definition).published(org_id=caller.org_id, at=ctx.now())
     await _refuse_takeover(ctx, version)
     if not await ctx.store.write(lambda: flows.insert(version)):
         raise AlreadyExists(
@@ -83,24 +86,26 @@ async def create_flow(ctx: Context, caller: Caller, spec: FlowSpec) -> FlowVersi
     return version
 
 
-async def publish_builtin(ctx: Context, specs: Iterable[FlowSpec]) -> None:
-    """Make sure that the installation has the flows that come with docmill."""
+async def publish_builtin(ctx: Context, specs: Sequence[FlowSpec]) -> None:
+    """Make sure that the installation has the flows that come with docmill, each after those it refers to."""
     now = ctx.now()
-    versions = [spec.published(org_id="", at=now) for spec in specs]
 
     def insert_all() -> Op[None]:
-        for version in versions:
-            yield from flows.insert(version)
+        for spec in specs:
+            definition = yield from flow_refs.pinned("", spec.definition)
+            yield from flows.insert(replace(spec, definition=definition).published(org_id="", at=now))
 
     await ctx.store.write(insert_all)
 
 
 def _check_providers(spec: FlowSpec, models: Sequence[str]) -> None:
-    known = [*default_providers(), *([LLM] if models else [])]
-    for number, step in enumerate(spec.definition.steps):
-        config = f"definition.steps[{number}].config"
-        extracts = step.node_type in {"extract", "categorize"} and bool(step.provider)
-        if extracts and step.provider not in known and model_of(step.provider, models) is None:
+    providers = (*default_providers(), *([LLM] if models else []))
+    for path, step in spec.definition.walk():
+        config = f"{path}.config"
+        known = (*providers, EINVOICE_PROVIDER) if step.node_type == "extract" else providers
+        known = tuple(default_providers()) if step.node_type == "split" else known
+        is_model = step.node_type != "split" and model_of(step.provider, models) is not None
+        if step.node_type in _PROVIDED and step.provider and step.provider not in known and not is_model:
             message = f"there is no provider {step.provider}; there is {', '.join(known)}"
             raise invalid(f"{config}.providerRef", message)
         if step.node_type == "parse" and step.provider not in _READERS:

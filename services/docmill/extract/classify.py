@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from docmill.extract import Usage
 from docmill.extract.labels import Phrases, category_words, find_labels, words_of
 from docmill.extract.text import squeeze
-from docmill.extract.tokens import Row, rows_of
+from docmill.extract.tokens import Row, Span, rows_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from docmill.domain.flows import Category
     from docmill.domain.pages import Page
 
-__all__ = ["Classification", "classify", "with_hint"]
+__all__ = ["FALLBACKS", "Classification", "Hit", "Place", "classify", "hits", "with_hint"]
 
 _STOP_WORDS = frozenset(
     [
@@ -82,7 +83,7 @@ _STOP_WORDS = frozenset(
         "en",
     ]
 )
-_FALLBACKS = ("other", "unknown", "misc", "miscellaneous", "else")
+FALLBACKS = ("other", "unknown", "misc", "miscellaneous", "else")
 _TITLE_WEIGHT, _NAME_WEIGHT, _WORD_WEIGHT = 6.0, 2.0, 0.5
 _MOST = 3  # times one phrase counts
 _TITLE_ROWS = 8
@@ -103,13 +104,33 @@ class Classification:
     """As `docmill.extract.Extraction` has them."""
 
 
-def classify(pages: Sequence[Page], categories: Sequence[Category]) -> Classification:
-    """The best of `categories` for the document."""
+class Place(Enum):
+    """Where a word that speaks for a category stands, or what it is a word of."""
+
+    TITLE = "title"
+    TEXT = "text"
+    DESCRIPTION = "description"
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A word or phrase that speaks for a category."""
+
+    phrase: str
+    """Squeezed."""
+    kind: Place
+    count: int
+    """How often the phrase was there so far, this place included."""
+    span: Span
+
+
+def classify(pages: Sequence[Page], categories: Sequence[Category], known: str = "") -> Classification:
+    """The best of `categories` for the document; the one that is `known` already, if it is among them."""
     rows = rows_of(pages)
     scores = {category.name: _score(rows, category) for category in categories}
-    best = max(scores, key=lambda name: scores[name])
-    if scores[best] == 0:
-        fallback = next((name for name in scores if name.lower() in _FALLBACKS), "")
+    best = known if known in scores else max(scores, key=lambda name: scores[name])
+    if scores[best] == 0 and best != known:
+        fallback = next((name for name in scores if name.lower() in FALLBACKS), "")
         return Classification(fallback, 0.0)
     return Classification(best, round(scores[best] / (sum(scores.values()) + _DOUBT), 4))
 
@@ -125,22 +146,34 @@ def with_hint(found: Classification, hint: str, categories: Sequence[Category]) 
 
 def _score(rows: Sequence[Row], category: Category) -> float:
     """Names of the category in titles count most, then its names anywhere, then words of its description."""
+    score = 0.0
+    for hit in hits(rows, category):
+        if hit.kind is Place.DESCRIPTION:
+            score += _WORD_WEIGHT if hit.count == 1 else 0.0
+        elif hit.kind is Place.TITLE:
+            score += _TITLE_WEIGHT if hit.count == 1 else _NAME_WEIGHT
+        elif hit.count <= _MOST:
+            score += _NAME_WEIGHT
+    return score
+
+
+def hits(rows: Sequence[Row], category: Category) -> Iterator[Hit]:
+    """Every place where the rows of a document speak for the category, from the top."""
     names = {squeeze(category.name), *map(squeeze, category_words(category.name))}
     hints = {squeeze(word) for word in words_of(category.description) if word not in _STOP_WORDS and len(word) > 2}
     usual = median(row.height for row in rows) if rows else 1.0
-    score = 0.0
     seen: dict[str, int] = {}
     for label in find_labels(rows, _phrases(names, hints)):
         count = seen[label.phrase] = seen.get(label.phrase, 0) + 1
         row = label.span.row
         titled = row.page == rows[0].page and (row.height > 1.3 * usual or row.index < _TITLE_ROWS)
         if label.phrase not in names:
-            score += _WORD_WEIGHT if count == 1 else 0.0
+            kind = Place.DESCRIPTION
         elif titled and label.own_cell and len(row.cells[0].tokens) <= 6:
-            score += _TITLE_WEIGHT if count == 1 else _NAME_WEIGHT
-        elif count <= _MOST:
-            score += _NAME_WEIGHT
-    return score
+            kind = Place.TITLE
+        else:
+            kind = Place.TEXT
+        yield Hit(label.phrase, kind, count, label.span)
 
 
 def _phrases(names: Iterable[str], hints: Iterable[str]) -> Phrases:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from docmill.domain.pages import Box, Line, Page
 
-__all__ = ["document_ir", "page_markdown"]
+__all__ = ["document_ir", "heading_level", "page_markdown", "runs_on"]
 
 _HEADING = 1.35  # heights of the page's usual line
 _TITLE = 1.8
@@ -60,21 +60,24 @@ def page_markdown(page: Page) -> str:
     before: Line | None = None
     for line in page.lines:
         text = _escaped(line.text)
-        level = _level(line, usual) if len(text) <= _LONGEST_HEADING else ""
+        level = heading_level(line, usual) if len(text) <= _LONGEST_HEADING else 0
         if level:
-            parts.append(f"\n\n{level} {text}\n\n")
+            parts.append(f"\n\n{'#' * level} {text}\n\n")
         else:
-            parts.append(("\n" if _goes_on(before, line, usual) else "\n\n") + text)
+            parts.append(("\n" if runs_on(before, line, usual) else "\n\n") + text)
         before = line
     return re.sub(r"\n{3,}", "\n\n", "".join(parts)).strip()
 
 
-def _level(line: Line, usual: float) -> str:
+def heading_level(line: Line, usual: float) -> int:
+    """1 or 2 for a heading on a page whose lines are `usual` high; 0 for other lines."""
+    if len(line.text) > _LONGEST_HEADING:
+        return 0
     height = median(word.box.h for word in line.words)
-    return "#" if height >= _TITLE * usual else "##" if height >= _HEADING * usual else ""
+    return 1 if height >= _TITLE * usual else 2 if height >= _HEADING * usual else 0
 
 
-def _goes_on(before: Line | None, line: Line, usual: float) -> bool:
+def runs_on(before: Line | None, line: Line, usual: float) -> bool:
     """Whether a line stands close under the one before it (or beside it)."""
     return before is not None and abs(line.box.y - before.box.bottom) < _PARAGRAPH_GAP * usual
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from itertools import chain
 from typing import Any
 
 from docmill.extract.text import squeeze
@@ -24,6 +25,7 @@ __all__ = [
     "category_words",
     "column_phrases",
     "find_labels",
+    "form_words",
     "heading_phrases",
     "label_phrases",
     "property_fields",
@@ -113,6 +115,13 @@ def category_words(name: str) -> Sequence[str]:
     """Names of a well-known kind of document (`invoice`) in all languages; empty for a kind that is not known."""
     known: Sequence[str] = _data()["categories"].get(" ".join(words_of(name)), ())
     return known
+
+
+@cache
+def form_words() -> frozenset[str]:
+    """The words, squeezed, that documents of a kind have in common whoever wrote them: `date`, `total`, `rechnung`."""
+    kinds = (word for phrases in _data()["categories"].values() for phrase in phrases for word in words_of(phrase))
+    return frozenset(map(squeeze, chain(kinds, *words_by_language().values())))
 
 
 def find_labels(rows: Iterable[Row], phrases: Phrases) -> list[Label]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,15 +27,18 @@ class DocumentOutcome:
     warnings: tuple[str, ...] = ()
     steps: tuple[StepFacts, ...] = ()
     artifacts: Mapping[str, JsonObject] = field(default_factory=dict)
-    """What steps made on the way, by id of the step: `{type: "categorize", category, confidence}`, `{type: "extract",
-    data}`."""
+    """What steps made on the way, by id of the step, `each/0/fields` in the flow of `each` for its first document:
+    `{type: "categorize", category, confidence}`, `{type: "extract", data}`, `{type: "split", documents: [{type, pages}]}`,
+    `{type: "chunk", chunks, ...}`."""
 
 
 def outcome_to_json(outcome: DocumentOutcome) -> bytes:
     """`{"output", "evidence": [{path, page, box: {x, y, w, h}, words, confidence, source, xpath, grounded}], "warnings", "steps", "artifacts"}`.
 
-    As UTF-8. Data that is the output itself is not written twice: the artifact has `isOutput` in its place.
+    As UTF-8. Data that is in the output is not written twice: the artifact has `isOutput` in its place, and `at` says
+    where in the output, as the list of keys.
     """
+    places = dict(_places(outcome.output))
     return orjson.dumps(
         {
             "output": outcome.output,
@@ -51,12 +54,39 @@ def outcome_to_json(outcome: DocumentOutcome) -> bytes:
                 }
                 for step in outcome.steps
             ],
-            "artifacts": {
-                step_id: _short(made) if made.get("data", made) is outcome.output else made
-                for step_id, made in outcome.artifacts.items()
-            },
+            "artifacts": {step_id: _artifact_to_json(made, places) for step_id, made in outcome.artifacts.items()},
         }
     )
+
+
+_DEEP = 5  # keys: the data of a document of a stack within a stack
+_Place = tuple[str | int, ...]
+
+
+def _places(value: Any, at: _Place = ()) -> Iterator[tuple[int, _Place]]:
+    """Where objects and lists are in the output, by identity."""
+    if not isinstance(value, dict | list):
+        return
+    yield id(value), at
+    if len(at) < _DEEP:
+        for key, child in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _places(child, (*at, key))
+
+
+def _artifact_to_json(made: JsonObject, places: Mapping[int, _Place]) -> JsonObject:
+    at = places.get(id(made.get("data", made)))
+    if at is None:
+        return made
+    return {**{name: value for name, value in made.items() if name != "data"}, "isOutput": True, "at": at}
+
+
+def _artifact_from_json(made: JsonObject, output: Any) -> JsonObject:
+    if "isOutput" not in made:
+        return made
+    data = output
+    for key in made.get("at", ()):  # the release before had only data that was all of the output
+        data = data[key]
+    return {**{name: value for name, value in made.items() if name not in {"isOutput", "at"}}, "data": data}
 
 
 def outcome_from_json(data: bytes) -> DocumentOutcome:
@@ -77,20 +107,10 @@ def outcome_from_json(data: bytes) -> DocumentOutcome:
             for step in raw["steps"]
         ),
         artifacts={
-            step_id: _long(made, raw["output"]) if "isOutput" in made else made
+            step_id: _artifact_from_json(made, raw["output"])
             for step_id, made in raw.get("artifacts", {}).items()  # the release before kept none
         },
     )
-
-
-def _short(made: JsonObject) -> dict[str, Any]:
-    """An artifact without its data."""
-    return {**{name: value for name, value in made.items() if name != "data"}, "isOutput": True}
-
-
-def _long(made: JsonObject, output: Any) -> dict[str, Any]:
-    """The artifact that `_short` was made of."""
-    return {**{name: value for name, value in made.items() if name != "isOutput"}, "data": output}
 
 
 def _evidence_to_json(evidence: Evidence) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from docmill.blobs import BlobNotFound, BlobStore
 from docmill.domain.einvoices import MAY_CARRY_XML
 from docmill.domain.errors import NotFound, Reason
 from docmill.domain.messages import DocumentFacts, JobMessage, PageFacts, ProbeFacts
-from docmill.domain.models import JobKind
+from docmill.domain.models import JobKind, JsonObject
 from docmill.worker import facts, faults
 from docmill.worker.cache import DocumentCache
 from docmill.worker.frames import Frame
@@ -199,11 +199,7 @@ class DocumentHandler:
     @asynccontextmanager
     async def _original(self, job: JobMessage) -> AsyncIterator[dict[str, str]]:
         """Where the document itself is, if an extract step may read an electronic invoice in it."""
-        steps = job.definition.get("steps", ())
-        wanted = any(
-            step.get("nodeType") == "extract" and step.get("config", {}).get("useEmbedded", True) for step in steps
-        )
-        if not wanted or job.media_type not in MAY_CARRY_XML:
+        if job.media_type not in MAY_CARRY_XML or not _may_use_files(job.definition):
             yield {}
             return
         async with self._cache.hold(job.blob_key, job.sha256) as path:
@@ -220,3 +216,13 @@ class DocumentHandler:
                 raise NotFound(
                     Reason.PAGE_NOT_FOUND, "The text of a page is gone: run the document again", {"key": key}
                 ) from error
+
+
+def _may_use_files(flow: JsonObject) -> bool:
+    """Whether an extract step, of the flow or of one inside it, reads electronic invoices."""
+    for step in flow.get("steps", ()):
+        if step.get("nodeType") == "extract" and step.get("config", {}).get("useEmbedded", True):
+            return True
+        if any(map(_may_use_files, [*step.get("branches", {}).values(), step.get("itemFlow", {})])):
+            return True
+    return False
