@@ -142,7 +142,7 @@ async def test_a_step_in_an_inner_flow_gets_the_document_too(blobs: MemoryBlobSt
     for inner in ({"branches": {"a": {"steps": []}, "b": flow}}, {"itemFlow": flow}):
         definition = {"steps": [{"id": "x", "nodeType": "categorize", "config": {}, **inner}]}
         job = replace(JOB, kind=JobKind.DOCUMENT, run_id="run", media_type="application/pdf", definition=definition)
-        await DocumentHandler(blobs, cache, 1.0).handle(job, ask)
+        await DocumentHandler(blobs, cache, Timeouts(document=1.0)).handle(job, ask)
     assert all("path" in request for request in asked)
 
 
