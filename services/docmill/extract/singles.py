@@ -6,6 +6,8 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
+import stdnum.iban
+
 from docmill.extract.candidates import Found, Sheet, find_ids
 from docmill.extract.money import find_currencies
 from docmill.extract.relations import relation
@@ -155,7 +157,7 @@ def find_payment_method(sheet: Sheet) -> Found | None:
 
 
 def find_iban(sheet: Sheet) -> Found | None:
-    """The first account number whose check digits are right (ISO 7064 MOD 97-10).
+    """The first account number with right check digits (ISO 13616: ISO 7064 MOD 97-10) and the length of its country.
 
     Else, and far less sure, the first one by its label: a digit of it was misread or misprinted.
     """
@@ -165,7 +167,7 @@ def find_iban(sheet: Sheet) -> Found | None:
             iban, span = match.group().replace(" ", ""), row.span(*match.span())
             if len(iban) not in _IBAN_RUN:
                 continue
-            if int("".join(str(int(c, 36)) for c in iban[4:] + iban[:4])) % 97 == 1:
+            if stdnum.iban.is_valid(iban, check_country=False):
                 return Found(iban, (span,), 0.97 * span.confidence)
             labelled = any(label.concept == "iban" for label in sheet.labels_by_row.get(row.index, ()))
             if labelled and doubtful is None:
