@@ -113,6 +113,19 @@ async def test_what_is_not_here_is_found_in_the_flows_inside_too(bench: Bench) -
     assert refused.value.details["field"] == path
 
 
+async def test_a_named_flow_must_fit_its_place(bench: Bench) -> None:
+    """A stack is taken apart once: the flow of its documents cannot begin with that again, written out or named."""
+    each = {"type": "forEach", "id": "each", "config": {"categories": ["a"]}, "itemFlow": {"steps": [FIELDS]}}
+    await bench.engine.create_flow(
+        CALLER, parse_flow({"id": "stack", "version": "1.0.0", "definition": {"steps": [each]}})
+    )
+    outer = {**each, "itemFlow": {"flowRef": "stack"}}
+    spec = parse_flow({"id": "stacks", "version": "1.0.0", "definition": {"steps": [outer]}})
+    with pytest.raises(InvalidArgument, match="an item flow cannot start with 'split'") as refused:
+        await bench.engine.create_flow(CALLER, spec)
+    assert refused.value.details["field"] == "definition.steps.0.itemFlow.steps.0.nodeType"
+
+
 async def test_a_flow_may_want_nothing_but_the_electronic_invoice(bench: Bench) -> None:
     """Its provider reads documents; it cannot tell them apart."""
     fields = {**FIELDS, "config": {"schema": SCHEMA, "providerRef": "einvoice"}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -109,3 +110,22 @@ def test_a_missing_file_is_said_plainly(tmp_path: Path) -> None:
     """No traceback for a typing error."""
     with pytest.raises(InvalidArgument, match="No such file"):
         load_flow_files([tmp_path / "nothing.yaml"])
+
+
+def test_flows_come_after_those_they_refer_to(tmp_path: Path) -> None:
+    """Whatever their files are called; without references the order is that of the files, and circles end too."""
+
+    def write(name: str, flow_id: str, version: str, *references: str) -> None:
+        kinds = ["a", "b", "c"][: len(references)]
+        branches = {kind: {"flowRef": reference} for kind, reference in zip(kinds, references, strict=True)}
+        kind = {"type": "conditional", "id": "kind", "config": {"categories": kinds}, "branches": branches}
+        steps = [kind] if references else [{"id": "read", "nodeType": "parse"}]
+        flow = {"id": flow_id, "version": version, "definition": {"steps": steps}}
+        (tmp_path / name).write_text(json.dumps(flow))
+
+    write("1.json", "desk", "1.0.0", "lab@2.0.0", "mail", "elsewhere")
+    write("2.json", "lab", "1.0.0")
+    write("3.json", "lab", "2.0.0", "lab@1.0.0")
+    write("4.json", "mail", "1.0.0", "desk")
+    found = [(spec.id, spec.version) for spec in load_flow_files([tmp_path])]
+    assert found == [("lab", "1.0.0"), ("lab", "2.0.0"), ("mail", "1.0.0"), ("desk", "1.0.0")]

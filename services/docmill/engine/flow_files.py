@@ -10,7 +10,7 @@ from docmill.domain.flow_specs import FlowSpec, parse_flow
 from docmill.engine.yaml_files import packaged, read_documents
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
 __all__ = ["builtin_flows", "load_flow_files"]
@@ -19,7 +19,7 @@ _SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 
 
 def load_flow_files(paths: Iterable[Path]) -> tuple[FlowSpec, ...]:
-    """Every flow version in the files (and in the files of the folders) at `paths`, in order.
+    """Every flow version in the files (and in the files of the folders) at `paths`, in order, but after those it refers to.
 
     A file holds one version per YAML document. `InvalidArgument` names file, document and field of what is wrong;
     so does one version that is there twice.
@@ -32,7 +32,7 @@ def load_flow_files(paths: Iterable[Path]) -> tuple[FlowSpec, ...]:
                 message = f"{path}, document {number}: {spec.id} {spec.version} was defined before"
                 raise InvalidArgument(Reason.FIELD_INVALID, message, {"file": str(path), "field": "version"})
             specs[spec.id, spec.version] = spec
-    return tuple(specs.values())
+    return _in_order_of_references(tuple(specs.values()))
 
 
 @cache
@@ -55,3 +55,23 @@ def _spec(document: Any, path: Path, number: int) -> FlowSpec:
     except InvalidArgument as error:
         message = f"{path}, document {number}: {error.message}"
         raise InvalidArgument(error.reason, message, {**error.details, "file": str(path)}) from error
+
+
+def _in_order_of_references(specs: Sequence[FlowSpec]) -> tuple[FlowSpec, ...]:
+    """What is referred to first, so that each can be published in turn. Circles stay as they are, to be refused then."""
+    placed: dict[tuple[str, str], FlowSpec] = {}
+    entered: set[tuple[str, str]] = set()
+
+    def place(spec: FlowSpec) -> None:
+        if (spec.id, spec.version) in entered:
+            return
+        entered.add((spec.id, spec.version))
+        for ref in spec.definition.refs.values():
+            for other in specs:
+                if other.id == ref.flow_id and ref.version in ("", other.version):
+                    place(other)
+        placed[spec.id, spec.version] = spec
+
+    for spec in specs:
+        place(spec)
+    return tuple(placed.values())

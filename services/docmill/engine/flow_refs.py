@@ -23,8 +23,8 @@ MAX_DEPTH = 10
 def pinned(org_id: str, definition: FlowDefinition) -> Op[FlowDefinition]:
     """The definition with a version in each reference, that of today where its author named none.
 
-    `InvalidArgument` for a flow or a version that the organization does not see, and for a flow that is too large or
-    too deep once everything is written out.
+    `InvalidArgument` for a flow or a version that the organization does not see, and for a flow that is too large, too
+    deep or wrong once everything is written out.
     """
     found: dict[FlowRef, Subflow] = {}
     for path, ref in definition.refs.items():
@@ -36,6 +36,7 @@ def pinned(org_id: str, definition: FlowDefinition) -> Op[FlowDefinition]:
             "definition",
             f"is larger than {MAX_DEFINITION_BYTES // 1024} KiB with the flows it refers to; refer to fewer or smaller ones",
         )
+    parse_definition(whole.to_json())  # what may stand in a place holds for flows that are named, too
     return result
 
 

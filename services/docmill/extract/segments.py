@@ -35,7 +35,7 @@ _CLEAR = 2.0  # times the score of the kind before: a page of another kind
 
 # Weights of the evidence, in favour of one document. What is printed to tell documents apart counts most.
 _NUMBERED_ON, _NUMBERED_ANEW, _NUMBERED_APART, _NUMBERED_LATER = 4.0, -5.0, -3.0, 2.0
-_SAME_NUMBER, _OTHER_NUMBER = 3.0, -4.0
+_SAME_NUMBER, _OTHER_NUMBER, _OTHER_ORDER = 3.0, -4.0, -1.0
 _SAME_HEAD, _CARRIED = 1.0, 2.0
 _TITLED, _OTHER_TITLE, _OTHER_KIND = -2.0, -3.0, -2.0
 _OTHER_PAPER, _TWO_SUMS, _GREETS, _TAKES_LEAVE = -2.0, -2.0, -3.0, -1.5
@@ -109,16 +109,23 @@ class _Scored(Look):
 def _together(before: Sequence[_Scored], look: _Scored) -> float:
     """How much speaks for `look` being a page of the document whose pages so far are `before`."""
     last = before[-1]
-    score = _SILENT + _by_words(last, look) + _by_numbering(last, look)
-    score += _by_numbers(before, look) + _by_title(before, look)
-    score += _SAME_HEAD * bool(last.header & look.header)
-    score += _SHARED_CODE * min(len(look.codes & frozenset().union(*(each.codes for each in before))), _MOST_CODES)
+    number = _by_numbers(before, look)
+    score = _SILENT + number + _by_numbering(last, look) + _by_title(before, look)
+    if number > _OTHER_NUMBER:  # papers of the same people are alike: their numbers tell them apart
+        score += _by_likeness(before, look)
     score += _OTHER_PRINT * (abs(last.print_size - look.print_size) > _SAME_PRINT * look.print_size)
     score += _CARRIED * (last.carries or look.carries)
     score += _OTHER_PAPER * (not last.fits(look))
     score += _TWO_SUMS * (last.sums_up and look.sums_up)
     score += _GREETS * look.greets + _TAKES_LEAVE * last.takes_leave
     return score
+
+
+def _by_likeness(before: Sequence[Look], look: Look) -> float:
+    """What is the same on the pages, and belongs to whoever wrote them."""
+    codes = look.codes & frozenset().union(*(each.codes for each in before))
+    head = bool(before[-1].header & look.header)
+    return _by_words(before[-1], look) + _SAME_HEAD * head + _SHARED_CODE * min(len(codes), _MOST_CODES)
 
 
 def _by_words(last: Look, look: Look) -> float:
@@ -142,13 +149,15 @@ def _by_numbering(last: Look, look: Look) -> float:
 
 
 def _by_numbers(before: Sequence[Look], look: Look) -> float:
-    """The numbers of the document that both sides show. One that is the same outweighs one that is not."""
+    """The numbers that both sides show. One that is the same outweighs one that is not; an invoice may name many orders."""
     known: defaultdict[str, set[str]] = defaultdict(set)
     for each in before:
         for concept, number in each.numbers.items():
             known[concept].add(number)
-    shared = [number in known[concept] for concept, number in look.numbers.items() if concept in known]
-    return 0.0 if not shared else _SAME_NUMBER if any(shared) else _OTHER_NUMBER
+    same = {concept: number in known[concept] for concept, number in look.numbers.items() if concept in known}
+    if any(same.values()):
+        return _SAME_NUMBER
+    return _OTHER_NUMBER if "invoice_number" in same else _OTHER_ORDER * len(same)
 
 
 def _by_title(before: Sequence[_Scored], look: _Scored) -> float:
