@@ -89,6 +89,13 @@ def test_a_kind_of_the_authors_own_is_found_by_its_name_and_description() -> Non
     assert found == [("Logbook", [1]), ("receipt", [2])]
 
 
+def test_categories_may_be_named_in_the_plural() -> None:
+    """`Invoices` are invoices, whatever their language."""
+    plural = (Category(name="Invoices"), Category(name="receipts"))
+    stack = Stack((make_part("invoice", 3, language="de"), make_part("receipt", 2)))
+    assert split(*stack.pages, kinds=plural) == [("Invoices", [1]), ("receipts", [2])]
+
+
 def test_a_letter_that_mentions_bills_is_none() -> None:
     """Words within sentences are there by chance."""
     letter = page_of(

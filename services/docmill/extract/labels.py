@@ -27,6 +27,7 @@ __all__ = [
     "find_labels",
     "form_words",
     "heading_phrases",
+    "known_kind",
     "label_phrases",
     "property_fields",
     "words_by_language",
@@ -111,9 +112,15 @@ def words_by_language() -> Mapping[str, Sequence[str]]:
     return {language: [word for word in words if len(word) > 2] for language, words in found.items()}
 
 
+def known_kind(name: str) -> str:
+    """The well-known kind of document (`invoice`) that a category's name means, in the plural too; empty for any other."""
+    kind = " ".join(words_of(name))
+    return next((each for each in (kind, kind.removesuffix("s")) if each in _data()["categories"]), "")
+
+
 def category_words(name: str) -> Sequence[str]:
-    """Names of a well-known kind of document (`invoice`) in all languages; empty for a kind that is not known."""
-    known: Sequence[str] = _data()["categories"].get(" ".join(words_of(name)), ())
+    """Names of a well-known kind of document in all languages; empty for a kind that is not known."""
+    known: Sequence[str] = _data()["categories"].get(known_kind(name), ())
     return known
 
 

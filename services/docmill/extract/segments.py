@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from docmill.domain.flow_steps import OTHER
 from docmill.extract.classify import FALLBACKS, Hit, Place, hits
-from docmill.extract.labels import words_of
+from docmill.extract.labels import known_kind
 from docmill.extract.looks import Look
 
 if TYPE_CHECKING:
@@ -176,10 +176,10 @@ def _scores(look: Look, categories: Sequence[Category]) -> Mapping[str, float]:
 
 
 def _by_form(look: Look, category: Category) -> float:
-    match words_of(category.name):
-        case ["invoice"]:
+    match known_kind(category.name):
+        case "invoice":
             return _FORM * look.is_bill
-        case ["receipt"]:
+        case "receipt":
             return _FORM * look.is_of_a_till + _STRIP * look.is_strip
         case _:
             return 0.0
