@@ -136,10 +136,8 @@ async def test_a_poll_in_the_middle(batches: BatchHouse) -> None:
     """While a file is at work the batch is processing; every key is there, the link is null."""
     batches.stuck.add("b.pdf")
     made = await batches.submit("a.pdf", "b.pdf")
-    shown: dict[str, Any] = {}
-    async with asyncio.timeout(20):
-        while shown.get("processed") != 1:
-            shown = (await batches.get(f"/v1/batch/{made['batch_id']}")).json()
+    await batches.processed(made["batch_id"], 1)
+    shown = (await batches.get(f"/v1/batch/{made['batch_id']}")).json()
     assert shown == {
         "batch_id": made["batch_id"],
         "status": "processing",

@@ -83,6 +83,8 @@ def test_an_account_number_with_a_wrong_digit_is_given_with_doubt() -> None:
     assert doubted.data == {"iban": "DE89370400440532013001"}
     assert doubted.evidence[0].confidence < 0.5
     assert data_of({"iban": TEXT}, wrong, sound) == {"iban": "DE89370400440532013000"}
+    vendor = {"type": "object", "properties": {"iban": TEXT}}
+    assert data_of({"vendor": vendor}, wrong) == {"vendor": {"iban": "DE89370400440532013001"}}
 
 
 def test_a_vat_number_is_no_tax_number() -> None:
