@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from docmill.domain.pages import Box
+from tests.data.invoice_bodies import BODIES
 from tests.data.invoices import LAYOUTS, generate_invoice
 from tests.data.locales import LOCALES
 from tests.data.receipts import generate_receipt
@@ -25,8 +26,9 @@ def write_dataset(folder: Path, *, count: int, seed: int = 1) -> None:
     each, kinds = count // 3, product(LAYOUTS, LOCALES)
     entries = []
     for number, (layout, language) in enumerate(islice(cycle(kinds), count - each)):
-        invoice = generate_invoice(seed + number, language, layout)
-        name = f"{number:03}-{layout}-{language}"
+        body = tuple(BODIES)[number // 2 % len(BODIES)]
+        invoice = generate_invoice(seed + number, language, layout, body=body)
+        name = f"{number:03}-{layout}-{body}-{language}"
         if number % 2 and number // 2 < each:
             entries.append(_write(folder, f"scan-{name}.jpg", scan(invoice.pdf, seed + number), SCANS, invoice.truth))
         else:

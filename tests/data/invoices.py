@@ -5,15 +5,16 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from datetime import date, timedelta
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Any
 
 from docmill.domain.pages import Box, Page
 from tests.data.drawing import Sheet, to_pdf
+from tests.data.invoice_bodies import BODIES, detailed
+from tests.data.invoice_facts import Invoice
 from tests.data.locales import LOCALES, Locale
 
 LAYOUTS = ("classic", "window", "boxed", "side")
-_CENT = Decimal("0.01")
 
 
 @dataclass(frozen=True)
@@ -30,68 +31,28 @@ class Generated:
     """The pages before they were drawn, for files with more on them."""
 
 
-@dataclass
-class _Invoice:
-    locale: Locale
-    number: str
-    issued: date
-    vendor: str
-    street: str
-    city: str
-    items: list[tuple[str, int, Decimal]]
-    rates: tuple[tuple[str, int], ...]
-    """What taxes are called and their percent; the items have them in turn."""
-
-    @property
-    def subtotal(self) -> Decimal:
-        return sum((quantity * price for _, quantity, price in self.items), Decimal(0))
-
-    @property
-    def taxes(self) -> list[tuple[str, Decimal]]:
-        """Label and amount of each."""
-        shares = [self.items[which :: len(self.rates)] for which in range(len(self.rates))]
-        nets = [sum((quantity * price for _, quantity, price in share), Decimal(0)) for share in shares]
-        return [
-            (f"{name} {rate}%", (net * rate / 100).quantize(_CENT, ROUND_HALF_UP))
-            for (name, rate), net in zip(self.rates, nets, strict=True)
-        ]
-
-    @property
-    def tax(self) -> Decimal:
-        return sum((amount for _, amount in self.taxes), Decimal(0))
-
-    def truth(self) -> dict[str, Any]:
-        return {
-            "invoiceNumber": self.number,
-            "date": self.issued.isoformat(),
-            "vendor": {"name": self.vendor, "address": f"{self.street}, {self.city}"},
-            "lineItems": [
-                {"description": name, "quantity": quantity, "unitPrice": float(price), "total": float(quantity * price)}
-                for name, quantity, price in self.items
-            ],
-            "subtotal": float(self.subtotal),
-            "tax": float(self.tax),
-            "total": float(self.subtotal + self.tax),
-        }
-
-
 def generate_invoice(
     seed: int,
     language: str = "en",
     layout: str = "classic",
     items: int | None = None,
     rates: tuple[tuple[str, int], ...] = (),
+    body: str = "plain",
 ) -> Generated:
-    """The same arguments give the same invoice. `items` beyond what fits go on to further pages.
+    """The same arguments give the same invoice. `items` beyond what fits go on to further pages; `body` is one of `BODIES`.
 
     `rates` are names of taxes and their percent, on which the items take turns; the language's own tax without them.
     """
     rng = random.Random(f"{seed} {language} {layout}")
     invoice = _invoice(rng, LOCALES[language], items or rng.randint(2, 6))
     invoice.rates = rates or invoice.rates
+    if body == "detailed":
+        invoice.items = [
+            (detailed(rng, name, invoice.locale), quantity, price) for name, quantity, price in invoice.items
+        ]
     sheet, boxes = Sheet(), {}
     top = _HEADS[layout](sheet, invoice, boxes, rng)
-    sheets = _body(sheet, invoice, boxes, top)
+    sheets = BODIES[body](sheet, invoice, boxes, top)
     return Generated(
         pdf=to_pdf(sheets, f"{invoice.locale.title} {invoice.number}"),
         pages=tuple(sheet.page(number) for number, sheet in enumerate(sheets, start=1)),
@@ -101,9 +62,9 @@ def generate_invoice(
     )
 
 
-def _invoice(rng: random.Random, locale: Locale, count: int) -> _Invoice:
+def _invoice(rng: random.Random, locale: Locale, count: int) -> Invoice:
     which = rng.randrange(len(locale.names))
-    return _Invoice(
+    return Invoice(
         locale=locale,
         number=rng.choice([f"INV-{rng.randint(1000, 99999)}", f"{rng.randint(2019, 2026)}-{rng.randint(100, 999)}", f"RE{rng.randint(10**5, 10**6)}"]),
         issued=date(2024, 1, 1) + timedelta(days=rng.randrange(700)),
@@ -117,7 +78,7 @@ def _invoice(rng: random.Random, locale: Locale, count: int) -> _Invoice:
     )  # fmt: skip
 
 
-def _meta(invoice: _Invoice) -> list[tuple[str, str, str]]:
+def _meta(invoice: Invoice) -> list[tuple[str, str, str]]:
     """Label, value, JSON pointer."""
     locale = invoice.locale
     return [
@@ -141,7 +102,7 @@ def _buyer(locale: Locale) -> tuple[str, str, str]:
     }[locale.language]
 
 
-def _classic(sheet: Sheet, invoice: _Invoice, boxes: dict[str, Box], rng: random.Random) -> float:
+def _classic(sheet: Sheet, invoice: Invoice, boxes: dict[str, Box], rng: random.Random) -> float:
     """Letterhead on the left, labels and values on the right."""
     del rng
     boxes["/vendor/name"] = sheet.text(50, 40, invoice.vendor, 16, bold=True)
@@ -159,7 +120,7 @@ def _classic(sheet: Sheet, invoice: _Invoice, boxes: dict[str, Box], rng: random
     return 210
 
 
-def _window(sheet: Sheet, invoice: _Invoice, boxes: dict[str, Box], rng: random.Random) -> float:
+def _window(sheet: Sheet, invoice: Invoice, boxes: dict[str, Box], rng: random.Random) -> float:
     """A letter for a window envelope: sender in small type above the recipient, letterhead on the right."""
     del rng
     boxes["/vendor/name"] = sheet.text(545, 40, invoice.vendor, 13, bold=True, align="right")
@@ -177,7 +138,7 @@ def _window(sheet: Sheet, invoice: _Invoice, boxes: dict[str, Box], rng: random.
     return 260
 
 
-def _boxed(sheet: Sheet, invoice: _Invoice, boxes: dict[str, Box], rng: random.Random) -> float:
+def _boxed(sheet: Sheet, invoice: Invoice, boxes: dict[str, Box], rng: random.Random) -> float:
     """Title first, values under their labels in a row."""
     del rng
     sheet.text(297, 36, invoice.locale.title.upper(), 18, bold=True, align="center")
@@ -194,7 +155,7 @@ def _boxed(sheet: Sheet, invoice: _Invoice, boxes: dict[str, Box], rng: random.R
     return 200
 
 
-def _side(sheet: Sheet, invoice: _Invoice, boxes: dict[str, Box], rng: random.Random) -> float:
+def _side(sheet: Sheet, invoice: Invoice, boxes: dict[str, Box], rng: random.Random) -> float:
     """Seller and buyer side by side under labels."""
     del rng
     sheet.text(50, 36, invoice.locale.title, 22, bold=True)
@@ -213,39 +174,3 @@ def _side(sheet: Sheet, invoice: _Invoice, boxes: dict[str, Box], rng: random.Ra
 
 
 _HEADS = {"classic": _classic, "window": _window, "boxed": _boxed, "side": _side}
-
-
-def _body(sheet: Sheet, invoice: _Invoice, boxes: dict[str, Box], top: float) -> list[Sheet]:
-    """Line items over as many sheets as needed, the sums under the last of them."""
-    sheets, y = [sheet], _column_heads(sheet, invoice.locale, top)
-    for index, (name, quantity, price) in enumerate(invoice.items):
-        if y > 760:
-            sheet = Sheet()
-            sheets.append(sheet)
-            y = _column_heads(sheet, invoice.locale, 50)
-        boxes[f"/lineItems/{index}/description"] = sheet.text(50, y, name)
-        sheet.text(360, y, str(quantity), align="right")
-        sheet.text(450, y, invoice.locale.money(price), align="right")
-        boxes[f"/lineItems/{index}/total"] = sheet.text(545, y, invoice.locale.money(quantity * price), align="right")
-        y += 16
-    sheet.rule(50, y, 495)
-    sums = [
-        (invoice.locale.subtotal, invoice.subtotal, "/subtotal"),
-        *((label, amount, "/tax") for label, amount in invoice.taxes),
-        (invoice.locale.total, invoice.subtotal + invoice.tax, "/total"),
-    ]
-    for line, (label, amount, pointer) in enumerate(sums):
-        sheet.text(360, y + 12 + 15 * line, label, bold=pointer == "/total")
-        boxes[pointer] = sheet.text(545, y + 12 + 15 * line, invoice.locale.money(amount, symbol=True), align="right")
-    sheet.text(50, 810, f"{invoice.vendor} - {invoice.locale.tax_id}", 7)
-    return sheets
-
-
-def _column_heads(sheet: Sheet, locale: Locale, y: float) -> float:
-    description, quantity, price, total = locale.columns
-    sheet.text(50, y, description, bold=True)
-    sheet.text(360, y, quantity, bold=True, align="right")
-    sheet.text(450, y, price, bold=True, align="right")
-    sheet.text(545, y, total, bold=True, align="right")
-    sheet.rule(50, y + 13, 495)
-    return y + 20

@@ -87,6 +87,14 @@ def test_line_items_go_on_over_pages() -> None:
     assert pages["/total"] == len(generated.pages)
 
 
+@pytest.mark.parametrize("language", sorted(LOCALES))
+def test_columns_of_all_kinds_and_sums_carried_over_are_told_apart(language: str) -> None:
+    """Positions, codes, units and rates; descriptions of several lines; no sum of a page is an item, whatever it is called."""
+    generated = generate_invoice(7, language, "boxed", 60, body="detailed")
+    assert len(generated.pages) == 3
+    assert LayoutExtractor().extract(generated.pages, INVOICE, {}).data == generated.truth
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_a_receipt_reads_exactly(seed: int) -> None:
     """Merchant, time, items, sums and payment of a till receipt."""

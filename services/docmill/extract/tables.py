@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from docmill.extract.candidates import Found, Sheet
@@ -28,6 +29,7 @@ _STOP = frozenset({"subtotal", "tax", "total", "grand_total", "amount_due", "rou
 _SKIP = frozenset({"not_total"})
 _MAX_ITEMS = 2000
 _OFF_COLUMN = 0.09  # share of the page's width that a number may be off its column's header
+_SUMMED = 2  # items that a sum carried over has at least: one alone may cost as much as the next
 _FAR = 5.0  # heights without a word after which a page's table has ended
 
 
@@ -235,6 +237,8 @@ def _items(
     first_words_come_first = False
     for index in body:
         item = _row_item(sheet, sheet.rows[index], columns[index], numeric)
+        if _is_carried_over(item, items):
+            continue
         starts = deciding in item.values
         if starts:
             if waiting and (first_words_come_first or not items):
@@ -259,6 +263,19 @@ def _items(
     for item in items:
         _describe(item)
     return items
+
+
+def _is_carried_over(item: Item, items: Sequence[Item]) -> bool:
+    """The sum of a page, at its end or at the next one's top, whatever word stands by it: it is that of the items so far."""
+    if len(items) < _SUMMED or not item.values.keys() <= {"line_total"}:
+        return False
+    totals = [value for each in items if isinstance(value := _total(each), Decimal)]
+    return bool(totals) and _total(item) == sum(totals)
+
+
+def _total(item: Item) -> object:
+    found = item.values.get("line_total")
+    return None if found is None else found.value
 
 
 def _adjoins(item: Item, more: Item) -> bool:
