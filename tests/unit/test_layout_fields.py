@@ -103,6 +103,18 @@ def test_a_table_with_columns_of_its_own() -> None:
     assert extraction.data == {"values": [{"analyte": "Glucose", "result": 92.5}, {"analyte": "Sodium", "result": 140}]}
 
 
+def test_hints_say_what_a_column_means_or_what_stands_over_it() -> None:
+    """A name that would mean another column gives way to the hint."""
+    items = {
+        "what": {"type": "string", "x-docmill": {"means": "description"}},
+        "paid": {"type": "number", "x-docmill": {"means": "line total"}},
+        "unit": {"type": "string", "x-docmill": {"labels": ["Warehouse"]}},
+    }
+    schema = fields(rows={"type": "array", "items": {"type": "object", "properties": items}})
+    found = extract(schema, "Description\tQty\tWarehouse\tAmount", "Glucose\t\t5\tBath\t\t5.40")
+    assert found.data == {"rows": [{"what": "Glucose", "paid": 5.4, "unit": "Bath"}]}
+
+
 def test_pointers_escape_what_json_pointers_must() -> None:
     """RFC 6901: `~` and `/` in names."""
     schema = fields(**{"a/b~c": {"type": "number", "title": "Weight"}})

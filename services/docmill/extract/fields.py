@@ -145,7 +145,9 @@ def _columns(items: JsonObject, path: tuple[str, ...]) -> dict[str, LeafField]:
     for name, child in (items.get("properties") or {}).items():
         if child.get("type") in {"object", "array"}:
             continue
-        concept = property_fields().get(f"column {' '.join(words_of(name))}", "")
+        hints = _hints(child)
+        named = str(hints.get("means", "" if "labels" in hints else name))
+        concept = property_fields().get(f"column {' '.join(words_of(named))}", "")
         if not concept or concept in columns:
             concept = f"own {name}"
         columns[concept] = LeafField((*path, name), child, concept)
