@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from docmill.client import PageStatus, RunEvent
-from tests.fixtures.documents import mixed_pdf
+from tests.fixtures.documents import mixed_pdf, never_read
 from tests.fixtures.processes import Process, descendants, eventually, part, parts
 from tests.fixtures.stack import Stack, start_stack
 
@@ -33,10 +33,10 @@ def victim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     assert running.stop() == 0
 
 
-@pytest.fixture(scope="module")
-def fifty_pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Mostly quick pages, and scanned ones among them that take long enough to be hit."""
-    return mixed_pdf(tmp_path_factory.mktemp("documents") / "fifty.pdf", PAGES, scanned_every=7)
+@pytest.fixture
+def fifty_pages(tmp_path: Path) -> Path:
+    """Mostly quick pages, and scanned ones among them that take long enough to be hit: none was read before."""
+    return never_read(mixed_pdf(tmp_path / "fifty.pdf", PAGES, scanned_every=7))
 
 
 def watch_through(stack: Stack, document: Path, strike: Callable[[], object], *, pages: int = PAGES) -> None:

@@ -36,8 +36,8 @@ def invoice(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def scan(tmp_path: Path) -> Path:
-    """A scan whose reading takes a while."""
-    scanned_pdf(tmp_path / "scan.pdf", [[f"Sheet {number} of a long report"] for number in range(12)])
+    """A scan whose reading takes longer than a few commands."""
+    scanned_pdf(tmp_path / "scan.pdf", [[f"Sheet {number} of a long report"] for number in range(40)])
     return never_read(tmp_path / "scan.pdf")
 
 
