@@ -128,7 +128,14 @@ class ChildProcess:
     @property
     def usable(self) -> bool:
         """Neither killed nor ended."""
-        return not self._killed and not self.gone.done()
+        return not self._killed and not self.gone.done() and not self._has_ended()
+
+    def _has_ended(self) -> bool:
+        """Whether the system knows of its end: the event loop learns of it later, and would send work to nobody meanwhile."""
+        try:
+            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        except ChildProcessError:  # the event loop's watcher has fetched its status already
+            return True
 
     async def ended(self) -> int:
         """Wait for its end; the exit status, negative for a signal."""
