@@ -13,6 +13,7 @@ from docmill.extract.layout import LayoutExtractor
 from tests.data.invoices import LAYOUTS, generate_invoice
 from tests.data.locales import LOCALES
 from tests.data.receipts import generate_receipt
+from tests.unit.layouts import page_of
 
 if TYPE_CHECKING:
     from docmill.extract import Evidence, Extraction
@@ -93,6 +94,24 @@ def test_columns_of_all_kinds_and_sums_carried_over_are_told_apart(language: str
     generated = generate_invoice(7, language, "boxed", 60, body="detailed")
     assert len(generated.pages) == 3
     assert LayoutExtractor().extract(generated.pages, INVOICE, {}).data == generated.truth
+
+
+def test_an_item_may_cost_as_much_as_all_before_it() -> None:
+    """Only at a new page is such an amount a sum that is carried over."""
+    lines = [
+        "Description\t\t\tAmount",
+        "Consulting\t\t\t50.00",
+        "Facilitation\t\t\t50.00",
+        "Travelling\t\t\t100.00",
+        "",
+        "Total Due\t\t\t200.00",
+    ]
+    found = LayoutExtractor().extract([page_of(*lines)], INVOICE, {}).data
+    assert [(item["description"], item["total"]) for item in found["lineItems"]] == [
+        ("Consulting", 50),
+        ("Facilitation", 50),
+        ("Travelling", 100),
+    ]
 
 
 @pytest.mark.parametrize("seed", range(4))

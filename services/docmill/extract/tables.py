@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from docmill.extract.candidates import Found, Sheet
@@ -235,9 +236,10 @@ def _items(
     waiting: list[Span] = []  # words above an item that starts later
     early: dict[str, Found] = {}  # values of a row whose deciding number was printed a little lower
     first_words_come_first = False
+    at_breaks = _at_breaks(sheet, body)
     for index in body:
         item = _row_item(sheet, sheet.rows[index], columns[index], numeric)
-        if _is_carried_over(item, items):
+        if index in at_breaks and _is_carried_over(item, items):
             continue
         starts = deciding in item.values
         if starts:
@@ -263,6 +265,12 @@ def _items(
     for item in items:
         _describe(item)
     return items
+
+
+def _at_breaks(sheet: Sheet, body: Sequence[int]) -> frozenset[int]:
+    """The rows on either side of a new page: elsewhere an item may well cost as much as all before it."""
+    breaks = [pair for pair in pairwise(body) if sheet.rows[pair[0]].page != sheet.rows[pair[1]].page]
+    return frozenset(index for pair in breaks for index in pair)
 
 
 def _is_carried_over(item: Item, items: Sequence[Item]) -> bool:
