@@ -141,6 +141,8 @@ class _Bar:
         style = RUN_STYLES[run.status]
         if run.error is not None:
             self._say(style, f"{run.error.message} ({run.error.reason})")
+        for warning in run.warnings:
+            self._say("yellow", f"warning: {warning}")
         self._end(run.status.value if run.error else _outcome(run), style)
 
     def _say(self, style: str, what: str) -> None:
@@ -186,6 +188,8 @@ class _Lines:
             self._say(f"{event.pages_done}/{event.pages_total or '?'} pages")
 
     def ended(self, run: "Run") -> None:
+        for warning in run.warnings:
+            self._say(f"warning: {warning}")
         self._say(_outcome(run))
 
     def _due(self, event: "RunEvent") -> bool:

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass, field
-from decimal import Decimal
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from docmill.extract.candidates import Found, Sheet
+from docmill.extract.carried import beside_breaks, is_carried_over
 from docmill.extract.labels import Label, Phrases, find_labels
 from docmill.extract.tokens import GAP, Row, Span
 
@@ -30,7 +29,6 @@ _STOP = frozenset({"subtotal", "tax", "total", "grand_total", "amount_due", "rou
 _SKIP = frozenset({"not_total"})
 _MAX_ITEMS = 2000
 _OFF_COLUMN = 0.09  # share of the page's width that a number may be off its column's header
-_SUMMED = 2  # items that a sum carried over has at least: one alone may cost as much as the next
 _FAR = 5.0  # heights without a word after which a page's table has ended
 
 
@@ -236,10 +234,10 @@ def _items(
     waiting: list[Span] = []  # words above an item that starts later
     early: dict[str, Found] = {}  # values of a row whose deciding number was printed a little lower
     first_words_come_first = False
-    at_breaks = _at_breaks(sheet, body)
+    at_breaks = beside_breaks(sheet, body)
     for index in body:
         item = _row_item(sheet, sheet.rows[index], columns[index], numeric)
-        if index in at_breaks and _is_carried_over(item, items):
+        if index in at_breaks and is_carried_over(item.values, [each.values for each in items]):
             continue
         starts = deciding in item.values
         if starts:
@@ -265,25 +263,6 @@ def _items(
     for item in items:
         _describe(item)
     return items
-
-
-def _at_breaks(sheet: Sheet, body: Sequence[int]) -> frozenset[int]:
-    """The rows on either side of a new page: elsewhere an item may well cost as much as all before it."""
-    breaks = [pair for pair in pairwise(body) if sheet.rows[pair[0]].page != sheet.rows[pair[1]].page]
-    return frozenset(index for pair in breaks for index in pair)
-
-
-def _is_carried_over(item: Item, items: Sequence[Item]) -> bool:
-    """The sum of a page, at its end or at the next one's top, whatever word stands by it: it is that of the items so far."""
-    if len(items) < _SUMMED or not item.values.keys() <= {"line_total"}:
-        return False
-    totals = [value for each in items if isinstance(value := _total(each), Decimal)]
-    return bool(totals) and _total(item) == sum(totals)
-
-
-def _total(item: Item) -> object:
-    found = item.values.get("line_total")
-    return None if found is None else found.value
 
 
 def _adjoins(item: Item, more: Item) -> bool:
