@@ -9,6 +9,7 @@ __all__ = ["masked"]
 
 _MASK = "***"
 _WITHOUT_CREDENTIALS = ("sqlite:///", "file:///", "memory://")
+_SCHEMES = frozenset({"sqlite", "file", "memory", "postgresql", "postgres", "s3", "nats", "tls", "http", "https"})
 _SECRET_OPTIONS = frozenset({"password", "sslpassword"})
 _SHOWN_OPTIONS = frozenset(
     {"host", "hostaddr", "port", "user", "dbname", "database", "sslmode", "sslrootcert", "endpoint", "region"}
@@ -34,7 +35,7 @@ def masked(url: str) -> str:
 
 def _masked(url: str) -> str:
     scheme, colon, _ = url.partition("://")
-    if not colon or not scheme.isalnum():
+    if not colon or scheme not in _SCHEMES:  # whatever else stands before `://` may be half of a password
         return _MASK
     try:
         parts = urlsplit(url)

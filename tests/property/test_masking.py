@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import quote
 
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from docmill.masking import masked
@@ -27,6 +28,7 @@ FRAMES = [
     "{}",
 ]
 """Every place where people put passwords, right and wrong ones."""
+NEXT_SERVER = re.compile(r",\s*(nats|tls)://")
 
 
 @pytest.mark.parametrize("frame", FRAMES)
@@ -38,9 +40,14 @@ FRAMES = [
 @example(middle="#", encoded=False)
 @example(middle="]", encoded=False)
 @example(middle=",", encoded=False)
+@example(middle="://", encoded=False)
 @example(middle=",nats://", encoded=True)
 def test_no_password_survives(frame: str, middle: str, *, encoded: bool) -> None:
-    """Neither end of a password is shown, whatever it holds, percent-encoded as it should be or not."""
+    """Neither end of a password is shown, whatever it holds, percent-encoded as it should be or not.
+
+    The one exception is a comma before `nats://`, not encoded: that is how the next server of a cluster is written.
+    """
+    assume(encoded or not NEXT_SERVER.search(middle))
     password = f"hunter{middle}secret"
     shown = masked(frame.replace("{}", quote(password, safe="") if encoded else password))
     assert "hunter" not in shown
