@@ -164,7 +164,8 @@ async def test_files_that_cannot_be_taken(batches: BatchHouse, name: str, conten
     assert why in detail["message"]
     answer = await batches.post("/v1/batch", files=[*files("good.pdf"), *files(name, content=content)])
     detail = told(answer, 422, "invalid_file")
-    assert f"File 1 ({name})" in detail["message"]
+    assert detail["message"].startswith(f"File 2 ({name}): ")
+    assert "without this one" in detail["message"]
     assert (await batches.get("/v1/usage")).json()["calls_used"] == 0
     assert (await batches.get("/v1/batch")).json()["total"] == 0
 
