@@ -115,6 +115,12 @@ async def test_events_of_a_batch(batches: BatchHouse) -> None:
         "status": "failed",
         "error": {"error": "invalid_file", "message": "The file is damaged"},
     }
+    told = {kind: (data["processed"], data["percent"]) for kind, data in events if not kind.startswith("file.")}
+    assert told["snapshot"] == (2, 100)
+    assert (told["batch.accepted"], told["batch.started"], told["batch.completed"]) == ((0, 0), (0, 0), (2, 100))
+    ends = [data for kind, data in events if kind.startswith("file.")]
+    assert [data["processed"] for data in ends] == [1, 2]
+    assert [50 <= data["percent"] <= 99 for data in ends] == [True, True]
     assert events[-1][1] | {"at": ""} == {
         "sequence": 5,
         "kind": "batch.completed",

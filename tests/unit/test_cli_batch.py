@@ -56,6 +56,8 @@ def test_one_bar_for_all_and_one_for_each_at_work() -> None:
         shown.event(ended(replace(first, status=RunStatus.SUCCEEDED), 40))
         assert [task.description for task in bars.tasks] == ["batch", "1.pdf"]
         assert bars.tasks[0].completed == 40
+        shown.event(ended(replace(second, status=RunStatus.SUCCEEDED), 30))  # recorded before the look at 40
+        assert bars.tasks[0].completed == 40
 
 
 def test_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:

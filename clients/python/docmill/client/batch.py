@@ -95,6 +95,7 @@ class BatchEvent:
     """`batch.accepted batch.started file.succeeded file.failed file.cancelled batch.cancelled batch.completed`;
     `unknown` for one that is newer than this client."""
     progress: BatchProgress
+    """Of its own moment, also when it is read later; from one event to the next `percent` never falls."""
     at: datetime | None = None
     file: BatchFile | None = None
     """The file it is about."""
