@@ -145,6 +145,20 @@ def test_a_hint_decides_what_the_words_do_not() -> None:
     assert read(invoice, language="hi")["language"] == "hi"
 
 
+@pytest.mark.parametrize(
+    ("said", "known"), [("nonsense", False), ("bank_statement", True), ("Invoice", True), ("other", True)]
+)
+def test_a_hint_that_names_nothing_is_told(said: str, known: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    """The words decide, and a warning lists the types there are."""
+    invoice = generate_gst_invoice(2)
+    outcome = run_document(FLOW.definition, [invoice.page], {"documentType": said}, FLOW.output_schema)
+    assert outcome.output["category"] == "invoice"
+    assert [warning.startswith("'nonsense' is none of the types") for warning in outcome.warnings] == [True] * (
+        not known
+    )
+    assert all("bank statement, payslip" in warning for warning in outcome.warnings)
+
+
 def test_taxes_of_several_rates_and_union_territories() -> None:
     """Each kind is the sum over its rates, a row that is printed twice counts once; UTGST stands for SGST."""
     page = page_of(

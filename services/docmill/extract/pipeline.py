@@ -11,7 +11,7 @@ from docmill.domain.flow_steps import OTHER
 from docmill.domain.flows import FlowDefinition, Step, parse_definition
 from docmill.extract import Categorizer, Configurable
 from docmill.extract.assess import assess
-from docmill.extract.classify import classify, with_hint
+from docmill.extract.classify import classify, warning_of_hint, with_hint
 from docmill.extract.einvoice import EInvoiceExtractor
 from docmill.extract.grounding import with_grounding
 from docmill.extract.ir import document_ir
@@ -163,7 +163,10 @@ class _Job:
 
     def _categorize(self, step: Step) -> Result:
         """The category, which the split step of a stack has found already; for a conditional what its branch makes."""
-        found = self._classified(step)
+        hint = str(self._scope.variables.get(step.config.get("hint", ""), ""))
+        found = self._classified(step, hint)
+        if not self._scope.kind and (unknown := warning_of_hint(hint, step.categories)):
+            found = replace(found, warnings=(*found.warnings, unknown))
         self._asked(step, found.usage)
         self._category = found.category or self._category
         value = {"category": found.category, "confidence": found.confidence} if found.category else {"confidence": 0.0}
@@ -176,10 +179,9 @@ class _Job:
             return Result(value, warnings=(*found.warnings, warning))
         return Result(value, warnings=found.warnings)
 
-    def _classified(self, step: Step) -> Classification:
+    def _classified(self, step: Step, hint: str) -> Classification:
         """By the step's provider if that can tell, else by the words of the pages."""
         provider = self._provider(step)
-        hint = str(self._scope.variables.get(step.config.get("hint", ""), ""))
         known = any(category.name == self._scope.kind for category in step.categories)
         if isinstance(provider, Categorizer) and not known:
             return provider.categorize(self._pages, step.categories, hint)
