@@ -53,7 +53,7 @@ def programs(heading: str, language: str = "python") -> list[str]:
 
 def run(stack: Stack, account: Account, command: list[str], **more: str) -> str:
     """What a program prints."""
-    env = {**os.environ, "DOCMILL": f"http://{stack.rest}", "DOCMILL_GRPC": stack.grpc, "KEY": account.key, **more}
+    env = {**os.environ, "DOCMILL": f"http://{stack.rest}", "DOCMILL_GRPC": stack.grpc, "AF_KEY": account.key, **more}
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=110, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout

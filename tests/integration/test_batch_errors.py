@@ -63,7 +63,7 @@ async def test_no_usable_key(batches: BatchHouse, header: dict[str, str]) -> Non
     """Missing, of another form or surface, or unknown: one answer, before anything else is looked at."""
     for verb, path in (("POST", "/v1/extract"), ("GET", "/v1/usage"), ("GET", "/v1/nothing")):
         answer = await batches.http.request(verb, f"{batches.url}{path}", headers=header)
-        told(answer, 401, "invalid_api_key")
+        assert "keys of this surface are af_..." in told(answer, 401, "invalid_api_key")["message"]
         assert answer.headers["www-authenticate"] == "Bearer"
 
 
@@ -88,6 +88,7 @@ async def test_keys_of_this_surface_on_the_other(batches: BatchHouse) -> None:
     answer = await batches.get("/api/v1/flows")
     assert (answer.status_code, answer.json()["error"]["code"]) == (401, "UNAUTHORIZED")
     assert answer.json()["error"]["details"]["reason"] == "malformed"
+    assert "which are dc_live_... or dc_test_..." in answer.json()["error"]["message"]
     told(await batches.get("/elsewhere"), 404, "not_found")
 
 

@@ -68,9 +68,13 @@ ERRORS: Mapping[str, tuple[int, str]] = {
 
 _UNKNOWN = (500, "internal_error")
 
+_NO_KEY = (
+    "The API key is missing, has not the form it should have, or is not active; keys of this surface are af_..., and one "
+    "that begins with dc_ is for /api/v1"
+)
 _SAID = {
-    "CREDENTIAL_MISSING": "The API key is missing, has not the form it should have, or is not active",
-    "CREDENTIAL_INVALID": "The API key is missing, has not the form it should have, or is not active",
+    "CREDENTIAL_MISSING": _NO_KEY,
+    "CREDENTIAL_INVALID": _NO_KEY,
     "BATCH_NOT_FOUND": "There is no such batch",
 }
 """Messages that shall not tell more than this."""
