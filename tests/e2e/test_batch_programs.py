@@ -79,6 +79,13 @@ def test_many_files(stack: Stack, account: Account) -> None:
     assert len([line for line in lines if line.startswith("   total")]) == 2
 
 
+def test_usage(stack: Stack, account: Account) -> None:
+    """It prints the plan, what is left of the month, and the day on which files were read."""
+    (program,) = programs("What is used up")
+    out = run(stack, account, [sys.executable, "-c", program])
+    assert re.match(r"starter: [0-9]+ of 2000 documents, anew on 20[0-9-]{8}\n", out)
+
+
 def test_the_webhook_check(stack: Stack, account: Account) -> None:
     """It knows what we sign."""
     (program,) = programs("Word of the end")
