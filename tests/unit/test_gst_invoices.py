@@ -138,6 +138,17 @@ def test_words_that_were_hard_to_read() -> None:
     assert [check["code"] for check in outcome.output["checks"]] == ["low_confidence"]
 
 
+def test_a_file_with_several_documents_says_so() -> None:
+    """As a warning that names the pages; the arithmetic of the data is no matter of it."""
+    pages = [replace(generate_gst_invoice(seed).page, number=seed) for seed in (1, 2, 3)]
+    outcome = run_document(FLOW.definition, pages, {}, FLOW.output_schema)
+    (check,) = [check for check in outcome.output["checks"] if check["code"] == "several_documents"]
+    assert check["level"] == "warning"
+    assert check["detail"].startswith("it seems that pages 2 and 3 begin other documents")
+    two = run_document(FLOW.definition, pages[:2], {}, FLOW.output_schema).output
+    assert "several_documents: it seems that page 2 begins another document" in str(flat(two, job_id="")["validation"])
+
+
 def test_a_hint_decides_what_the_words_do_not() -> None:
     """Somebody says what it is; words that are clear win."""
     invoice = generate_gst_invoice(2)
