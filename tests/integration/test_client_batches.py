@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,8 @@ from docmill.client import (
 )
 from docmill.domain.errors import Fault, Reason
 from docmill.domain.models import JobKind
+from docmill.domain.pages import Box
+from docmill.extract import Evidence
 from tests.fixtures.batch_house import INVOICE, PDF, BatchHouse
 from tests.fixtures.receiver import answering, receiving
 from tests.fixtures.rpc import until
@@ -51,6 +54,8 @@ def paths(tmp_path: Path) -> list[Path]:
 async def test_submit_watch_results(docmill: AsyncDocmill, batches: BatchHouse, paths: list[Path]) -> None:
     """One call for all, events without gaps, and what became of each in the order in which they were given."""
     batches.faults["b.pdf"] = BROKEN
+    read = Evidence(path="/total", page=1, box=Box(0, 0, 1, 1), words=("9",), confidence=0.2, grounded=True)
+    batches.evidence["a.pdf"] = [read, replace(read, path="/date", confidence=0.9)]
     sent: list[int] = []
     made = await docmill.batches.submit(paths, metadata={"case": 7}, on_upload=sent.append)
     assert (made.status, made.progress.files_total, made.metadata) == (BatchStatus.QUEUED, 3, {"case": 7})
@@ -75,6 +80,7 @@ async def test_submit_watch_results(docmill: AsyncDocmill, batches: BatchHouse, 
         ("c.pdf", "success"),
     ]
     assert (results[0].output, results[0].media_type, results[0].pages) == (dict(INVOICE), "application/pdf", 2)
+    assert [result.low_confidence for result in results] == [("/total",), (), ()]
     assert results[1].error is not None
     assert (results[1].output, results[1].error.message) == (None, "The file is damaged")
     ended = await docmill.batches.get(made.id, files=True)

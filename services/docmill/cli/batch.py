@@ -203,5 +203,6 @@ def _result_json(result: "BatchResult") -> dict[str, Any]:
         "pages": result.pages,
         "output": result.output,
         "warnings": list(result.warnings),
+        "lowConfidence": list(result.low_confidence),
         "error": fault_json(result.error),
     }

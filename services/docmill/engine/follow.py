@@ -28,6 +28,7 @@ from docmill.domain.states import BatchState, RunState
 from docmill.engine import batch_events, ids, reads
 from docmill.engine.context import Context
 from docmill.engine.notify import wait
+from docmill.extract.doubt import doubtful
 from docmill.store import Op, batches, deliveries
 
 log = structlog.get_logger(__name__)
@@ -159,7 +160,7 @@ async def _result(ctx: Context, file: BatchFile) -> bytes:
     }
     if file.state is RunState.SUCCEEDED:
         output = await reads.output_at(ctx, file.output_key)
-        entry |= {"data": output.output, "warnings": list(output.warnings)}
+        entry |= {"data": output.output, "warnings": list(output.warnings), "lowConfidence": doubtful(output.evidence)}
     else:
         fault = file.fault or CANCELLED
         entry["error"] = {"code": fault.reason.value, "message": fault.message, "details": dict(fault.details)}

@@ -124,5 +124,7 @@ class BatchResult:
     output: Any = None
     """The data that came out, as `json.loads` gives it; None when it failed."""
     warnings: Sequence[str] = ()
+    low_confidence: Sequence[str] = ()
+    """JSON pointers of the values in `output` that a person should look at, the least sure first."""
     error: Fault | None = None
     """Why there is no output."""
