@@ -18,6 +18,7 @@ from docmill.client import (
     DeliveryStatus,
     Docmill,
     FailedPreconditionError,
+    InvalidArgumentError,
     NotFoundError,
     PaymentRequiredError,
     QuotaExhaustedError,
@@ -129,6 +130,16 @@ async def test_a_refused_batch_leaves_nothing(docmill: AsyncDocmill, batches: Ba
     with pytest.raises(FileNotFoundError):
         await docmill.batches.submit([*paths, paths[0].with_name("missing.pdf")])
     assert not [key for key in batches.api.bench.engine.ctx.blobs._blobs if key.startswith("documents/")]  # type: ignore[attr-defined]  # they are in memory
+
+
+async def test_a_file_that_is_refused_is_named(docmill: AsyncDocmill, paths: list[Path]) -> None:
+    """By its place from 1, and its name where it has one."""
+    paths[2].write_bytes(b"")
+    with pytest.raises(InvalidArgumentError, match=r"^File 3 \(c\.pdf\): The document is empty") as refused:
+        await docmill.batches.submit(paths)
+    assert refused.value.reason == "MEDIA_EMPTY"
+    with pytest.raises(InvalidArgumentError, match=r"^File 1: The document is empty"):
+        await docmill.batches.submit([b""])
 
 
 async def test_blocking_code(batches: BatchHouse, paths: list[Path]) -> None:

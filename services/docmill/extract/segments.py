@@ -43,7 +43,7 @@ _SILENT = 0.5
 _RECENT = 20  # pages of a document that are remembered, besides its first
 _SHARED_CODE, _MOST_CODES = 0.5, 4
 _OTHER_PRINT, _SAME_PRINT = -1.0, 0.12
-_CLEARLY = -1.5  # no page of 53 labelled documents comes below -0.5; each of 50 stacks has one at -2 or less
+_CLEARLY = -1.5  # no page of 53 labelled documents comes below -0.5; each of 120 stacks has one below this
 _LOOKED_AT = 40  # pages
 _SHARED_WORDS, _FEW_SHARED, _MOST_BY_WORDS, _ENOUGH_WORDS = 10.0, 0.14, 2.0, 25
 
