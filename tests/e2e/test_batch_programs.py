@@ -53,7 +53,7 @@ def programs(heading: str, language: str = "python") -> list[str]:
 
 def run(stack: Stack, account: Account, command: list[str], **more: str) -> str:
     """What a program prints."""
-    env = {**os.environ, "DOCMILL": f"http://{stack.rest}", "DOCMILL_GRPC": stack.grpc, "KEY": account.key, **more}
+    env = {**os.environ, "DOCMILL": f"http://{stack.rest}", "DOCMILL_GRPC": stack.grpc, "AF_KEY": account.key, **more}
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=110, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -77,6 +77,13 @@ def test_many_files(stack: Stack, account: Account) -> None:
     kinds = [line.split()[1] for line in lines if line.startswith(("0 ", "1 "))]
     assert kinds == ["invoice", "receipt"]
     assert len([line for line in lines if line.startswith("   total")]) == 2
+
+
+def test_usage(stack: Stack, account: Account) -> None:
+    """It prints the plan, what is left of the month, and the day on which files were read."""
+    (program,) = programs("What is used up")
+    out = run(stack, account, [sys.executable, "-c", program])
+    assert re.match(r"starter: [0-9]+ of 2000 documents, anew on 20[0-9-]{8}\n", out)
 
 
 def test_the_webhook_check(stack: Stack, account: Account) -> None:

@@ -47,7 +47,7 @@ def test_a_program_does_what_it_says(stack: Stack, language: str) -> None:
     code = code.replace("http://127.0.0.1:8080", f"http://{stack.rest}").replace(
         ".docmill/api_key", f"{stack.data}/api_key"
     )
-    env = {**os.environ, "DOCMILL": f"http://{stack.rest}", "KEY": stack.api_key}
+    env = {**os.environ, "DOCMILL": f"http://{stack.rest}", "DC_KEY": stack.api_key}
     done = subprocess.run(
         [*COMMANDS[language], code], cwd=ROOT, env=env, capture_output=True, text=True, timeout=110, check=False
     )

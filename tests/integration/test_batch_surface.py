@@ -15,6 +15,8 @@ import pytest
 
 from docmill.domain.errors import Fault, Reason
 from docmill.domain.models import JobKind, Scope
+from docmill.domain.pages import Box
+from docmill.extract import Evidence
 from docmill.gateway.dialects.documentflow import document, webhook
 from docmill.v1 import batches_pb2
 from tests.fixtures.batch_house import INVOICE, PDF, PNG, BatchHouse, files, open_batch_house
@@ -98,6 +100,27 @@ async def test_both_forms_have_the_same_values(batches: BatchHouse) -> None:
     assert (flat["validation"], flat["tokens_used"]) == (nested["validation"], nested["tokens_used"])
 
 
+async def test_values_to_look_at_and_warnings_of_the_run(batches: BatchHouse) -> None:
+    """Behind what the checks found, under the names of this surface and the least sure first, in both forms."""
+    sure = {"/total": 0.99, "/issuer/name": 0.41, "/lineItems/0/unitPrice": 0.8, "/number": 0.5, "/orderNumber": 0.1}
+    batches.evidence["a.pdf"] = [
+        Evidence(path=path, page=1, box=Box(0, 0, 1, 1), words=("w",), confidence=confidence, grounded=True)
+        for path, confidence in sure.items()
+    ]
+    batches.warnings["a.pdf"] = ["Page 2 could not be read"]
+    told = [
+        "low_confidence: 0.80 is below 0.85",
+        "notice: Page 2 could not be read",
+        "unsure_value: vendor.name",
+        "unsure_value: document_meta.invoice_number",
+        "unsure_value: financial.line_items[0].unit_price",
+    ]
+    one = (await batches.post("/v1/extract", files={"file": ("a.pdf", PDF)})).json()
+    assert (one["validation"]["math_valid"], one["validation"]["warnings"]) == (True, told)
+    (entry,) = await batches.results((await batches.submit("a.pdf"))["batch_id"])
+    assert entry["validation"] == one["validation"]
+
+
 async def test_events_of_a_batch(batches: BatchHouse) -> None:
     """A snapshot, then numbered events; a watcher that comes back misses nothing, and after the end is sent away."""
     batches.faults["b.pdf"] = BROKEN
@@ -115,6 +138,12 @@ async def test_events_of_a_batch(batches: BatchHouse) -> None:
         "status": "failed",
         "error": {"error": "invalid_file", "message": "The file is damaged"},
     }
+    told = {kind: (data["processed"], data["percent"]) for kind, data in events if not kind.startswith("file.")}
+    assert told["snapshot"] == (2, 100)
+    assert (told["batch.accepted"], told["batch.started"], told["batch.completed"]) == ((0, 0), (0, 0), (2, 100))
+    ends = [data for kind, data in events if kind.startswith("file.")]
+    assert [data["processed"] for data in ends] == [1, 2]
+    assert [50 <= data["percent"] <= 99 for data in ends] == [True, True]
     assert events[-1][1] | {"at": ""} == {
         "sequence": 5,
         "kind": "batch.completed",

@@ -153,7 +153,7 @@ async def test_a_document_that_is_too_large_is_named(bench: Bench) -> None:
         yield Statement("UPDATE documents SET size = 1000000000 WHERE id = $1", (ids[1],))
 
     await bench.engine.ctx.store.write(grow)
-    with pytest.raises(MediaError, match=r"File 1 \(b.pdf\)") as refused:
+    with pytest.raises(MediaError, match=r"File 2 \(b.pdf\)") as refused:
         await bench.engine.create_batch(OWNER, request(ids))
     assert refused.value.details["field"] == "document_ids[1]"
     await nothing_left(bench)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from docmill.client import (
     DeliveryStatus,
     Docmill,
     FailedPreconditionError,
+    InvalidArgumentError,
     NotFoundError,
     PaymentRequiredError,
     QuotaExhaustedError,
@@ -25,6 +27,8 @@ from docmill.client import (
 )
 from docmill.domain.errors import Fault, Reason
 from docmill.domain.models import JobKind
+from docmill.domain.pages import Box
+from docmill.extract import Evidence
 from tests.fixtures.batch_house import INVOICE, PDF, BatchHouse
 from tests.fixtures.receiver import answering, receiving
 from tests.fixtures.rpc import until
@@ -51,6 +55,8 @@ def paths(tmp_path: Path) -> list[Path]:
 async def test_submit_watch_results(docmill: AsyncDocmill, batches: BatchHouse, paths: list[Path]) -> None:
     """One call for all, events without gaps, and what became of each in the order in which they were given."""
     batches.faults["b.pdf"] = BROKEN
+    read = Evidence(path="/total", page=1, box=Box(0, 0, 1, 1), words=("9",), confidence=0.2, grounded=True)
+    batches.evidence["a.pdf"] = [read, replace(read, path="/date", confidence=0.9)]
     sent: list[int] = []
     made = await docmill.batches.submit(paths, metadata={"case": 7}, on_upload=sent.append)
     assert (made.status, made.progress.files_total, made.metadata) == (BatchStatus.QUEUED, 3, {"case": 7})
@@ -75,6 +81,7 @@ async def test_submit_watch_results(docmill: AsyncDocmill, batches: BatchHouse, 
         ("c.pdf", "success"),
     ]
     assert (results[0].output, results[0].media_type, results[0].pages) == (dict(INVOICE), "application/pdf", 2)
+    assert [result.low_confidence for result in results] == [("/total",), (), ()]
     assert results[1].error is not None
     assert (results[1].output, results[1].error.message) == (None, "The file is damaged")
     ended = await docmill.batches.get(made.id, files=True)
@@ -125,6 +132,16 @@ async def test_a_refused_batch_leaves_nothing(docmill: AsyncDocmill, batches: Ba
     assert not [key for key in batches.api.bench.engine.ctx.blobs._blobs if key.startswith("documents/")]  # type: ignore[attr-defined]  # they are in memory
 
 
+async def test_a_file_that_is_refused_is_named(docmill: AsyncDocmill, paths: list[Path]) -> None:
+    """By its place from 1, and its name where it has one."""
+    paths[2].write_bytes(b"")
+    with pytest.raises(InvalidArgumentError, match=r"^File 3 \(c\.pdf\): The document is empty") as refused:
+        await docmill.batches.submit(paths)
+    assert refused.value.reason == "MEDIA_EMPTY"
+    with pytest.raises(InvalidArgumentError, match=r"^File 1: The document is empty"):
+        await docmill.batches.submit([b""])
+
+
 async def test_blocking_code(batches: BatchHouse, paths: list[Path]) -> None:
     """The same without a loop."""
 
@@ -155,5 +172,6 @@ async def test_word_of_the_end_is_looked_at_and_sent_again(docmill: AsyncDocmill
         await until(lambda: len(receiver.received) == 2)
     with pytest.raises(NotFoundError):
         await docmill.batches.redeliver(made.id, "dlv_nope")
-    with pytest.raises(NotFoundError):
+    with pytest.raises(NotFoundError, match="takes a live key") as absent:
         await docmill.batches.deliveries("nope")
+    assert "organization" in absent.value.message

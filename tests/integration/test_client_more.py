@@ -107,6 +107,13 @@ async def test_artifacts_and_steps(docmill: AsyncDocmill, invoice: Path) -> None
     done = await handle.result(timeout=60)
     assert (done.artifacts, done.metrics.steps if done.metrics else None) == ({}, ())
     run = await docmill.runs.get(handle.id, include=["artifacts", "metrics"])
+    assert run.evidence == ()
+    asked, meant = [await docmill.runs.get(handle.id, **how) for how in ({"include": ["evidence"]}, {"evidence": True})]
+    assert asked.evidence == meant.evidence != ()
+    with pytest.raises(
+        ValueError, match="include has evidenc; a run can be asked for with artifacts, evidence, metrics"
+    ):
+        await docmill.runs.get(handle.id, include=["metrics", "evidenc"])  # type: ignore[list-item]  # as a caller might
     by_type = {made["type"]: made for made in run.artifacts.values()}
     assert by_type["parse"]["pageCount"] == 2
     assert "Invoice number: INV-2026-17" in by_type["parse"]["pages"][1]["text"]

@@ -129,6 +129,9 @@ class BatchLife(Life):
         assert (batch.state is BatchState.QUEUED) == (BatchEventKind.BATCH_STARTED not in kinds)
         assert (batch.state is BatchState.COMPLETED) == (kinds[-1] is BatchEventKind.BATCH_COMPLETED)
         assert kinds.count(BatchEventKind.BATCH_COMPLETED) <= 1
+        told = [event.payload["progress"].get("percent", 0) for event in events]
+        assert told == sorted(told)
+        assert (told[-1] == 100) == (batch.state is BatchState.COMPLETED)
         assert self.percents[batch_id] <= view.progress.percent
         self.percents[batch_id] = view.progress.percent
         assert (view.progress.percent == 100) == (batch.state is BatchState.COMPLETED)

@@ -56,6 +56,8 @@ def test_one_bar_for_all_and_one_for_each_at_work() -> None:
         shown.event(ended(replace(first, status=RunStatus.SUCCEEDED), 40))
         assert [task.description for task in bars.tasks] == ["batch", "1.pdf"]
         assert bars.tasks[0].completed == 40
+        shown.event(ended(replace(second, status=RunStatus.SUCCEEDED), 30))  # recorded before the look at 40
+        assert bars.tasks[0].completed == 40
 
 
 def test_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
@@ -77,7 +79,7 @@ def test_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_what_is_told_of_a_file() -> None:
-    """What it is, its total and how sure that is; or why there is nothing."""
+    """What it is, its total and what to look at; or why there is nothing. The document's confidence is not the total's."""
     good = BatchResult(
         index=0,
         filename="a.pdf",
@@ -88,8 +90,21 @@ def test_what_is_told_of_a_file() -> None:
         pages=2,
         output={"category": "invoice", "total": 12.5, "currency": "EUR", "confidence": 0.934},
     )
-    assert list(batch._row(good))[-1] == "invoice, 12.5 EUR, 93% sure"
+    assert list(batch._row(good))[-1] == "invoice, 12.5 EUR"
+    checks = [
+        {"code": "several_documents", "level": "warning", "detail": "it seems that page 2 begins another document"}
+    ]
+    doubtful = replace(
+        good, output={**good.output, "checks": checks}, low_confidence=("/total", "/date", "/issuer/name", "/number")
+    )
+    said = "invoice, 12.5 EUR; several documents; look at /total, /date, /issuer/name and 1 more"
+    assert list(batch._row(doubtful))[-1] == said
+    assert list(batch._remarks(replace(doubtful, warnings=["Page 3 could not be read"]))) == [
+        "a.pdf: warning: several_documents: it seems that page 2 begins another document",
+        "a.pdf: warning: Page 3 could not be read",
+    ]
     assert list(batch._row(replace(good, output=[1])))[-1] == ""
+    assert list(batch._row(replace(good, output={"checks": [{"code": 1}, "x"]})))[-1] == ""
     bad = replace(good, status=RunStatus.FAILED, output=None, error=FAULT)
     assert list(batch._row(bad))[-1] == "The file is damaged (MEDIA_CORRUPT)"
     told = json.loads(json.dumps(batch._result_json(bad)))

@@ -138,11 +138,36 @@ def test_words_that_were_hard_to_read() -> None:
     assert [check["code"] for check in outcome.output["checks"]] == ["low_confidence"]
 
 
+def test_a_file_with_several_documents_says_so() -> None:
+    """As a warning that names the pages; the arithmetic of the data is no matter of it."""
+    pages = [replace(generate_gst_invoice(seed).page, number=seed) for seed in (1, 2, 3)]
+    outcome = run_document(FLOW.definition, pages, {}, FLOW.output_schema)
+    (check,) = [check for check in outcome.output["checks"] if check["code"] == "several_documents"]
+    assert check["level"] == "warning"
+    assert check["detail"].startswith("it seems that pages 2 and 3 begin other documents")
+    two = run_document(FLOW.definition, pages[:2], {}, FLOW.output_schema).output
+    assert "several_documents: it seems that page 2 begins another document" in str(flat(two, job_id="")["validation"])
+
+
 def test_a_hint_decides_what_the_words_do_not() -> None:
     """Somebody says what it is; words that are clear win."""
     invoice = generate_gst_invoice(2)
     assert read(invoice, documentType="receipt")["category"] == "invoice"
     assert read(invoice, language="hi")["language"] == "hi"
+
+
+@pytest.mark.parametrize(
+    ("said", "known"), [("nonsense", False), ("bank_statement", True), ("Invoice", True), ("other", True)]
+)
+def test_a_hint_that_names_nothing_is_told(said: str, known: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    """The words decide, and a warning lists the types there are."""
+    invoice = generate_gst_invoice(2)
+    outcome = run_document(FLOW.definition, [invoice.page], {"documentType": said}, FLOW.output_schema)
+    assert outcome.output["category"] == "invoice"
+    assert [warning.startswith("'nonsense' is none of the types") for warning in outcome.warnings] == [True] * (
+        not known
+    )
+    assert all("bank statement, payslip" in warning for warning in outcome.warnings)
 
 
 def test_taxes_of_several_rates_and_union_territories() -> None:

@@ -9,7 +9,7 @@ import pytest
 from docmill.domain.flows import Category
 from docmill.domain.pages import Page
 from docmill.extract.looks import Numbering, says_number
-from docmill.extract.segments import segments
+from docmill.extract.segments import beginnings, segments
 from tests.data.invoices import generate_invoice
 from tests.data.stacks import Part, Stack, generate_stack, make_part
 from tests.unit.layouts import page_of
@@ -34,6 +34,17 @@ def test_a_generated_stack_is_taken_apart(seed: int) -> None:
     stack = generate_stack(seed)
     found = segments(stack.pages, KINDS, include_other=True)
     assert [{"type": each.type, "pages": list(each.pages)} for each in found] == stack.documents
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_stack_that_nobody_announced_is_noticed(seed: int) -> None:
+    """Where one document is expected only clear beginnings count: some of the true ones, and never a page within one."""
+    stack = generate_stack(seed)
+    truly = {document["pages"][0] for document in stack.documents[1:]}
+    assert set() < set(beginnings(stack.pages, KINDS)) <= truly
+    for part in stack.parts:
+        pages = [sheet.page(number) for number, sheet in enumerate(part.sheets, start=1)]
+        assert beginnings(pages, KINDS) == ()
 
 
 def test_two_bills_of_one_vendor_are_two_documents() -> None:

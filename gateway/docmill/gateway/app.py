@@ -93,7 +93,7 @@ class Gateway:
             return await self._own_page(exchange.path, verb)
         spoken = self._dialect_of(exchange.path)
         dialect = spoken or self._dialects[-1]
-        exchange.own_key = dialect.own_key
+        exchange.own_key, exchange.keys = dialect.own_key, dialect.keys
         found = self._table.find(verb, exchange.parts)
         try:
             if spoken is None:

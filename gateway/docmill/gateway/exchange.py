@@ -62,6 +62,8 @@ class Exchange:
         self.call = Call(metadata=tuple(self._metadata(traceparent)))
         self.own_key: Callable[[str], bool] = lambda _key: True
         """Whether a key may be one of the surface that was asked."""
+        self.keys = "dc_..."
+        """What keys of that surface look like."""
         self.key_checked = False
         """Whether the services have looked at the key for this request and found nothing wrong."""
 
@@ -128,7 +130,7 @@ class Exchange:
             message = "The Authorization header is missing: send `Authorization: Bearer <key>`"
             raise Problem("CREDENTIAL_MISSING", message, {"reason": "missing"})
         if not self.own_key(self.authorization.partition(" ")[2].strip()):
-            message = "The API key is not of the form that keys of this surface have"
+            message = f"The API key is of another form than the keys of this surface, which are {self.keys}"
             raise Problem("CREDENTIAL_INVALID", message, {"reason": "malformed"})
 
 

@@ -1,7 +1,7 @@
 """`docmill batch` and `docmill batches`: documents submitted together, and batches that were submitted before."""
 # ruff: noqa: D417 - the options that many commands share say in options.py what they do
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,12 +11,15 @@ from cyclopts import App, Parameter
 from docmill.cli.arguments import check_files, json_object
 from docmill.cli.failures import DONE, NOT_DONE
 from docmill.cli.options import DOCUMENTS, LOCAL, AsJson, Limit, Server, first
-from docmill.cli.output import RUN_STYLES, Styled, fault_json, json_line, local, table, utc
+from docmill.cli.output import RUN_STYLES, Styled, fault_json, json_line, local, notice, table, utc
 
 if TYPE_CHECKING:
     from docmill.client import AsyncDocmill, Batch, BatchResult
 
 app = App(name="batches", group=DOCUMENTS, help="Show and follow batches.")
+
+_NAMED = 3
+"""Values to look at that are named in a line."""
 
 _STYLES = {"queued": "dim", "processing": "cyan", "complete": "green"}
 
@@ -148,8 +151,8 @@ def _print_submitted(made: "Batch", *, as_json: bool) -> None:
 
 
 async def _print_results(docmill: "AsyncDocmill", batch_id: str, *, as_json: bool) -> int:
-    """A line for each document, and the exit code."""
-    rows, code = [], DONE
+    """A line for each document, what is to be said of them, and the exit code."""
+    rows, remarks, code = [], list[str](), DONE
     async for result in docmill.batches.results(batch_id):
         if result.error is not None:
             code = NOT_DONE
@@ -157,21 +160,49 @@ async def _print_results(docmill: "AsyncDocmill", batch_id: str, *, as_json: boo
             json_line(_result_json(result))
         else:
             rows.append(_row(result))
+            remarks.extend(_remarks(result))
     if not as_json:
         table(["FILE", "NAME", "STATUS", "PAGES", "WHAT"], rows, nothing="The batch has no documents.")
+        for remark in remarks:
+            notice(remark)
     return code
 
 
 def _row(result: "BatchResult") -> Sequence[object]:
     status = Styled(result.status.value, RUN_STYLES[result.status.value])
-    if result.error is not None:
-        what = f"{result.error.message} ({result.error.reason})"
-    else:
-        found = result.output if isinstance(result.output, dict) else {}
-        sure = f"{found['confidence']:.0%} sure" if isinstance(found.get("confidence"), float | int) else ""
-        total = f"{found['total']} {found.get('currency', '')}".strip() if "total" in found else ""
-        what = ", ".join(part for part in (str(found.get("category", "")), total, sure) if part)
+    what = f"{result.error.message} ({result.error.reason})" if result.error is not None else _summary(result)
     return str(result.index), result.filename, status, str(result.pages), what
+
+
+def _summary(result: "BatchResult") -> str:
+    """What it is, its total, and what to look at. No figure: the document's confidence is not that of the total."""
+    found = result.output if isinstance(result.output, dict) else {}
+    total = f"{found['total']} {found.get('currency', '')}".strip() if "total" in found else ""
+    codes = dict.fromkeys(check["code"].replace("_", " ") for check in _checks(result))
+    unsure = list(result.low_confidence[:_NAMED])
+    more = len(result.low_confidence) - len(unsure)
+    parts = (
+        ", ".join(part for part in (str(found.get("category", "")), total) if part),
+        ", ".join(codes),
+        f"look at {', '.join(unsure)}{f' and {more} more' if more else ''}" if unsure else "",
+    )
+    return "; ".join(part for part in parts if part)
+
+
+def _checks(result: "BatchResult") -> Iterator[dict[str, str]]:
+    """What a step `assess` found; another flow's `checks` may be anything."""
+    found = result.output.get("checks") if isinstance(result.output, dict) else None
+    for check in found if isinstance(found, list) else ():
+        if isinstance(check, dict) and all(isinstance(check.get(key), str) for key in ("code", "level", "detail")):
+            yield check
+
+
+def _remarks(result: "BatchResult") -> Iterator[str]:
+    """What the checks and the run say of it, in whole sentences."""
+    for check in _checks(result):
+        yield f"{result.filename}: {check['level']}: {check['code']}: {check['detail']}"
+    for warning in result.warnings:
+        yield f"{result.filename}: warning: {warning}"
 
 
 def _batch_json(found: "Batch") -> dict[str, Any]:
@@ -203,5 +234,6 @@ def _result_json(result: "BatchResult") -> dict[str, Any]:
         "pages": result.pages,
         "output": result.output,
         "warnings": list(result.warnings),
+        "lowConfidence": list(result.low_confidence),
         "error": fault_json(result.error),
     }

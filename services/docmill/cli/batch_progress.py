@@ -35,6 +35,7 @@ class BatchProgress:
         self._files = files
         self._sent = 0
         self._said_at = 0.0
+        self._percent = 0
         self._bars = _bars(console) if console.is_terminal and not quiet else None
         self._all: TaskID | None = None
         self._running: dict[int, TaskID] = {}
@@ -66,14 +67,14 @@ class BatchProgress:
             self._line(f"{shown.percent} %: {facts}{left}")
             return
         assert self._all is not None
-        self._bars.update(self._all, completed=shown.percent, facts=f"{facts}[dim]{left}[/]")
+        self._advance(shown.percent)
+        self._bars.update(self._all, facts=f"{facts}[dim]{left}[/]")
         for file in batch.files:
             self._show(file)
 
     def event(self, event: "BatchEvent") -> None:
         """Something happened to it."""
-        if self._bars is not None and self._all is not None:
-            self._bars.update(self._all, completed=event.progress.percent)
+        self._advance(event.progress.percent)
         file = event.file
         if file is None:
             return
@@ -97,6 +98,12 @@ class BatchProgress:
             f"docmill: left; the batch goes on: docmill batches watch {batch_id}, or docmill batches cancel {batch_id}",
             file=sys.stderr,
         )
+
+    def _advance(self, percent: int) -> None:
+        """Never back: an event from before the first look says less than that did."""
+        self._percent = max(self._percent, percent)
+        if self._bars is not None and self._all is not None:
+            self._bars.update(self._all, completed=self._percent)
 
     def _show(self, file: "BatchFile") -> None:
         assert self._bars is not None

@@ -10,12 +10,12 @@ from docmill.domain.batches import Batch, BatchEventKind, progress
 from docmill.domain.errors import FailedPrecondition, NotFound, Reason
 from docmill.domain.models import Caller, Run
 from docmill.domain.states import BatchState
-from docmill.engine import advance, cancel, collect, links, page_tokens
+from docmill.engine import advance, batch_events, cancel, collect, links, page_tokens
 from docmill.engine.collect import Collected
 from docmill.engine.context import Context
 from docmill.engine.requests import BatchView, Listing
 from docmill.store import Op, batches, runs
-from docmill.store.batches import BatchQuery, NewBatchEvent
+from docmill.store.batches import BatchQuery
 
 __all__ = [
     "batch_results",
@@ -54,7 +54,8 @@ def seen(ctx: Context, batch: Batch) -> Op[BatchView]:
 def owned(batch: Batch | None, caller: Caller, batch_id: str) -> Batch:
     """`batch` if it is the caller's; another tenant's does not exist."""
     if batch is None or (batch.org_id, batch.mode) != (caller.org_id, caller.mode):
-        raise NotFound(Reason.BATCH_NOT_FOUND, f"There is no batch {batch_id}", {"field": "batch_id"})
+        message = f"This key has no batch {batch_id}: one made over /v1 takes a live key (af_... or dc_live_...) of the same organization"
+        raise NotFound(Reason.BATCH_NOT_FOUND, message, {"field": "batch_id"})
     return batch
 
 
@@ -119,7 +120,8 @@ def _cancel(ctx: Context, caller: Caller, batch_id: str) -> Op[tuple[BatchView, 
             assert ended is not None  # its row is locked
             cancelled.append(ended)
     if batch.cancelled_at is None:
-        to, event = replace(batch, cancelled_at=now), NewBatchEvent(kind=BatchEventKind.BATCH_CANCELLED)
+        to = replace(batch, cancelled_at=now)
+        event = batch_events.about(BatchEventKind.BATCH_CANCELLED, batch, files, now)
         changed = yield from batches.change(batch, to, [event], [], now)
         assert changed is not None
         batch = changed

@@ -22,16 +22,14 @@ from docmill.domain.batches import (
     Batch,
     BatchEventKind,
     BatchFile,
-    BatchProgress,
-    progress,
 )
 from docmill.domain.messages import Hint, HintKind
 from docmill.domain.states import BatchState, RunState
-from docmill.engine import ids, reads
+from docmill.engine import batch_events, ids, reads
 from docmill.engine.context import Context
 from docmill.engine.notify import wait
+from docmill.extract.doubt import doubtful
 from docmill.store import Op, batches, deliveries
-from docmill.store.batches import NewBatchEvent
 
 log = structlog.get_logger(__name__)
 
@@ -100,13 +98,14 @@ def _record(ctx: Context, batch_id: str) -> Op[Batch | None]:
     if _has_begun(batch, files):
         began = min((file.started_at for file in files if file.started_at), default=now)
         to = replace(to, state=BatchState.PROCESSING, started_at=began)
-        events.append(NewBatchEvent(kind=BatchEventKind.BATCH_STARTED, payload=_payload(progress(to, files, now))))
+        events.append(batch_events.about(BatchEventKind.BATCH_STARTED, batch, files, now))
     ended = _ended(files)
+    counted = list(files)
     for file in ended:
         failed = to.files_failed + (file.state is not RunState.SUCCEEDED)
         to = replace(to, files_done=to.files_done + 1, files_failed=failed)
-        payload = _payload(progress(to, files, now)) | {"file": _file(file)}
-        events.append(NewBatchEvent(kind=FILE_EVENT_OF[file.state], payload=payload))
+        counted = [replace(each, counted=each.counted or each.index == file.index) for each in counted]
+        events.append(batch_events.about(FILE_EVENT_OF[file.state], to, counted, now, file))
     if not events:
         return batch
     return (yield from batches.change(batch, to, events, [file.index for file in ended], now))
@@ -161,7 +160,7 @@ async def _result(ctx: Context, file: BatchFile) -> bytes:
     }
     if file.state is RunState.SUCCEEDED:
         output = await reads.output_at(ctx, file.output_key)
-        entry |= {"data": output.output, "warnings": list(output.warnings)}
+        entry |= {"data": output.output, "warnings": list(output.warnings), "lowConfidence": doubtful(output.evidence)}
     else:
         fault = file.fault or CANCELLED
         entry["error"] = {"code": fault.reason.value, "message": fault.message, "details": dict(fault.details)}
@@ -176,7 +175,7 @@ def _complete(ctx: Context, batch_id: str, key: str) -> Op[Batch | None]:
     files = (yield from batches.files(batch_id))[batch_id]
     now = ctx.now()
     to = replace(batch, state=BatchState.COMPLETED, completed_at=now, results_key=key)
-    last = NewBatchEvent(kind=BatchEventKind.BATCH_COMPLETED, payload=_payload(progress(to, files, now)))
+    last = batch_events.about(BatchEventKind.BATCH_COMPLETED, to, files, now)
     completed = yield from batches.change(batch, to, [last], [], now)
     assert completed is not None  # its row is locked
     yield from deliveries.announce_batch(ids.new("dlv"), completed, now)
@@ -186,36 +185,3 @@ def _complete(ctx: Context, batch_id: str, key: str) -> Op[Batch | None]:
 async def _tell(ctx: Context, batch: Batch) -> None:
     ctx.notifier.notify(batch.id)
     await ctx.bus.publish_hint(Hint(kind=HintKind.RUN_ADVANCED, run_id=batch.id, sequence=batch.last_sequence))
-
-
-def _payload(shown: BatchProgress) -> dict[str, Any]:
-    return {
-        "progress": {
-            "filesTotal": shown.files_total,
-            "filesDone": shown.files_done,
-            "filesFailed": shown.files_failed,
-            "pagesDone": shown.pages_done,
-            "pagesFailed": shown.pages_failed,
-            "pagesTotal": shown.pages_total,
-            "percent": shown.percent,
-        }
-    }
-
-
-def _file(file: BatchFile) -> dict[str, Any]:
-    facts: dict[str, Any] = {
-        "index": file.index,
-        "documentId": file.document_id,
-        "runId": file.run_id,
-        "filename": file.filename,
-        "state": file.state.value,
-    }
-    if file.fault is not None:
-        fault = file.fault
-        facts["fault"] = {
-            "reason": fault.reason.value,
-            "message": fault.message,
-            "details": dict(fault.details),
-            "step": fault.step,
-        }
-    return facts

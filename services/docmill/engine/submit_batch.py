@@ -101,7 +101,7 @@ def _absent(document_id: str, index: int) -> NotFound:
 def _raise_if(fault: Fault | None, index: int, document: Document) -> None:
     if fault is not None:
         details = {**fault.details, "field": f"document_ids[{index}]", "filename": document.filename}
-        raise MediaError(fault.reason, f"File {index} ({document.filename}): {fault.message}", details)
+        raise MediaError(fault.reason, f"File {index + 1} ({document.filename}): {fault.message}", details)
 
 
 def _claim(ctx: Context, request: BatchRequest, found: Sequence[Document]) -> Claim | None:

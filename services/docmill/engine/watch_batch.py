@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
-from typing import Any
 
 from docmill.domain.batches import BatchEvent
 from docmill.domain.errors import Reason, SequenceOutOfRange
@@ -32,8 +30,8 @@ async def watch_batch(
 ) -> AsyncIterator[BatchView | BatchEvent | Heartbeat]:
     """The batch as it stands, then every event after `after_sequence`, with the batch anew when pages were read.
 
-    Within one watch the percentage never falls: an event from before the first look shows no less than that did. It
-    ends after the terminal event. Raises SequenceOutOfRange when the batch has no event `after_sequence` yet.
+    An event has the percentage of its own moment, whenever it is read; those of the events never fall, nor do those of
+    the looks. It ends after the terminal event. Raises SequenceOutOfRange when the batch has no event `after_sequence` yet.
     """
     with ctx.notifier.listen(batch_id) as news:  # before the first look, so that nothing falls between
         view = await batches.get_batch(ctx, caller, batch_id)
@@ -44,7 +42,7 @@ async def watch_batch(
                 {"lastSequence": str(view.batch.last_sequence)},
             )
         yield view
-        gauge = _Gauge(view)
+        shown, percent = _pages(view), view.progress.percent
         cursor, idle = after_sequence, 0.0
         poll = min(_POLL, ctx.options.poll.total_seconds())
         while True:
@@ -52,16 +50,17 @@ async def watch_batch(
             events, view = await ctx.store.read(lambda: _look(ctx, caller, batch_id, cursor))  # noqa: B023 - awaited at once
             for event in events:
                 cursor, idle = event.sequence, 0.0
-                yield gauge.event(event)
+                percent = max(percent, event.payload.get("progress", {}).get("percent", 0))
+                yield event
                 if event.kind.is_terminal:
                     return
             if view.batch.state.is_terminal and cursor == view.batch.last_sequence:
                 return
             if len(events) == _BATCH:
                 continue
-            if gauge.moved(view):
-                idle = 0.0
-                yield gauge.view(view)
+            if _pages(view) != shown or view.progress.percent > percent:
+                shown, percent, idle = _pages(view), view.progress.percent, 0.0
+                yield view
             await asyncio.sleep(_PACE)
             if not await wait(news, poll):
                 idle += poll + _PACE
@@ -75,30 +74,7 @@ def _look(ctx: Context, caller: Caller, batch_id: str, cursor: int) -> Op[tuple[
     return events, (yield from batches.view(ctx, caller, batch_id))
 
 
-class _Gauge:
-    """What a watch has shown."""
-
-    def __init__(self, view: BatchView) -> None:
-        self._percent = view.progress.percent
-        self._pages = self._pages_of(view)
-
-    @staticmethod
-    def _pages_of(view: BatchView) -> tuple[int, int, int]:
-        shown = view.progress
-        return shown.pages_done, shown.pages_failed, shown.pages_total
-
-    def moved(self, view: BatchView) -> bool:
-        """Whether there is more to show than was shown; files show as events."""
-        return self._pages_of(view) != self._pages or view.progress.percent > self._percent
-
-    def view(self, view: BatchView) -> BatchView:
-        """The view, to be shown now."""
-        self._percent = max(self._percent, view.progress.percent)
-        self._pages = self._pages_of(view)
-        return replace(view, progress=replace(view.progress, percent=self._percent))
-
-    def event(self, event: BatchEvent) -> BatchEvent:
-        """The event, to be shown now."""
-        shown: dict[str, Any] = dict(event.payload.get("progress", {}))
-        self._percent = max(self._percent, shown.get("percent", 0))
-        return replace(event, payload={**event.payload, "progress": {**shown, "percent": self._percent}})
+def _pages(view: BatchView) -> tuple[int, int, int]:
+    """What moves between events; files show as events."""
+    shown = view.progress
+    return shown.pages_done, shown.pages_failed, shown.pages_total

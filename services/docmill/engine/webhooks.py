@@ -24,7 +24,7 @@ def check(ctx: Context, wanted: WebhookRequest | None, *, of_batch: bool = False
     try:
         hooks.sender.check(wanted.url)
     except TargetRefused as error:
-        raise _invalid("webhookUrl", f"webhookUrl: {error}") from None
+        raise _invalid("webhookUrl", f"No webhook can go there: {error}") from None
     if wanted.format not in (hooks.batch_forms if of_batch else hooks.forms):
         raise _invalid("webhookFormat", f"This installation knows no webhooks in the form {wanted.format}")
     hooks.vault.seal("")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from docmill.domain.errors import Reason, WorkFailed
-from docmill.extract.checks import check_document
+from docmill.extract.checks import Check, check_document
 from docmill.extract.languages import language_of
 
 if TYPE_CHECKING:
@@ -28,11 +28,13 @@ _EXPECTED: Mapping[str, Sequence[str]] = {
 """What a document of a kind has to have; the confidence in one that lacks some of it is less."""
 
 
-def assess(document: JsonObject, pages: Sequence[Page], variables: JsonObject) -> dict[str, Any]:
+def assess(
+    document: JsonObject, pages: Sequence[Page], variables: JsonObject, others: Sequence[int] = ()
+) -> dict[str, Any]:
     """`confidence` (0 to 1), `pages`, `words`, `language`, `country` and `checks` (`[{code, level, detail}]`) for the data of a document.
 
     The confidence is that of the reading, by the letters, times the share of the expected fields that were found.
-    `WorkFailed` when nothing could be read.
+    With the pages at which `others` begin there is a check for that. `WorkFailed` when nothing could be read.
     """
     letters = sum(len(word.text) for page in pages for word in page.words)
     weighted = sum(word.confidence * len(word.text) for page in pages for word in page.words)
@@ -44,8 +46,20 @@ def assess(document: JsonObject, pages: Sequence[Page], variables: JsonObject) -
         "words": sum(len(page.words) for page in pages),
     }
     made |= _where_and_how(document, pages, variables)
-    checks = check_document({**document, **made})
+    checks = [*_several(others), *check_document({**document, **made})]
     return made | {"checks": [{"code": each.code, "level": each.level, "detail": each.detail} for each in checks]}
+
+
+def _several(others: Sequence[int]) -> list[Check]:
+    """One check for a file with several documents: its data is that of one, or a mixture."""
+    if not others:
+        return []
+    *most, last = map(str, others)
+    begin = (
+        f"pages {', '.join(most)} and {last} begin other documents" if most else f"page {last} begins another document"
+    )
+    detail = f"it seems that {begin}, and the data may be of any of them: send each document in a file of its own"
+    return [Check(code="several_documents", level="warning", detail=detail)]
 
 
 def _where_and_how(document: JsonObject, pages: Sequence[Page], variables: JsonObject) -> dict[str, Any]:

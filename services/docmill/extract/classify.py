@@ -137,11 +137,23 @@ def classify(pages: Sequence[Page], categories: Sequence[Category], known: str =
 
 def with_hint(found: Classification, hint: str, categories: Sequence[Category]) -> Classification:
     """The category that somebody who knows the document names, unless its words clearly speak for another one."""
-    meant = squeeze(hint)
-    named = next((category.name for category in categories if meant and squeeze(category.name) == meant), "")
+    named = _named(hint, categories)
     if not named or named == found.category or found.confidence >= _SURE:
         return found
     return replace(found, category=named)
+
+
+def warning_of_hint(hint: str, categories: Sequence[Category]) -> str:
+    """What to tell whoever names a category that there is not; empty when there is nothing to tell."""
+    if not hint or hint.lower() in FALLBACKS or _named(hint, categories):
+        return ""
+    known = ", ".join(category.name for category in categories)
+    return f"'{hint}' is none of the types that are told apart here, so only the document's words were asked; they are: {known}"
+
+
+def _named(hint: str, categories: Sequence[Category]) -> str:
+    meant = squeeze(hint)
+    return next((category.name for category in categories if meant and squeeze(category.name) == meant), "")
 
 
 def _score(rows: Sequence[Row], category: Category) -> float:

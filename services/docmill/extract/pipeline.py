@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from docmill.domain.errors import DocmillError, ProviderAway, Reason, WorkFailed
 from docmill.domain.flow_steps import OTHER
-from docmill.domain.flows import FlowDefinition, Step, parse_definition
+from docmill.domain.flows import Category, FlowDefinition, Step, parse_definition
 from docmill.extract import Categorizer, Configurable
 from docmill.extract.assess import assess
-from docmill.extract.classify import classify, with_hint
+from docmill.extract.classify import classify, warning_of_hint, with_hint
 from docmill.extract.einvoice import EInvoiceExtractor
 from docmill.extract.grounding import with_grounding
 from docmill.extract.ir import document_ir
@@ -23,7 +23,7 @@ from docmill.extract.nodes.output import shaped
 from docmill.extract.nodes.results import Result, listed, merged, named
 from docmill.extract.nodes.scope import Scope
 from docmill.extract.outcome import DocumentOutcome, outcome_from_json, outcome_to_json
-from docmill.extract.segments import segments
+from docmill.extract.segments import beginnings, segments
 from docmill.extract.validate import findings
 
 if TYPE_CHECKING:
@@ -100,6 +100,7 @@ class _Job:
         self._scope = scope
         self._pages = scope.pages
         self._category = scope.category
+        self._kinds: Sequence[Category] = ()
         self._chunks: Sequence[Sequence[Page]] | None = None
         self._agreements: list[JsonObject] = []
         self._results: dict[str, Result] = {}
@@ -163,9 +164,12 @@ class _Job:
 
     def _categorize(self, step: Step) -> Result:
         """The category, which the split step of a stack has found already; for a conditional what its branch makes."""
-        found = self._classified(step)
+        hint = str(self._scope.variables.get(step.config.get("hint", ""), ""))
+        found = self._classified(step, hint)
+        if not self._scope.kind and (unknown := warning_of_hint(hint, step.categories)):
+            found = replace(found, warnings=(*found.warnings, unknown))
         self._asked(step, found.usage)
-        self._category = found.category or self._category
+        self._category, self._kinds = found.category or self._category, step.categories
         value = {"category": found.category, "confidence": found.confidence} if found.category else {"confidence": 0.0}
         self._made(step, {**value, **({"consensus": found.agreement} if found.agreement else {})})
         if step.type == "conditional":
@@ -176,10 +180,9 @@ class _Job:
             return Result(value, warnings=(*found.warnings, warning))
         return Result(value, warnings=found.warnings)
 
-    def _classified(self, step: Step) -> Classification:
+    def _classified(self, step: Step, hint: str) -> Classification:
         """By the step's provider if that can tell, else by the words of the pages."""
         provider = self._provider(step)
-        hint = str(self._scope.variables.get(step.config.get("hint", ""), ""))
         known = any(category.name == self._scope.kind for category in step.categories)
         if isinstance(provider, Categorizer) and not known:
             return provider.categorize(self._pages, step.categories, hint)
@@ -256,7 +259,9 @@ class _Job:
     def _assess(self, step: Step) -> Result:
         """How sure the data of the steps named is, and what in it does not agree."""
         sources = [self._results[name] for name in step.sources] or [self._before()]
-        return Result(assess(merged(sources).value, self._pages, self._scope.variables))
+        stacked = bool(self._kinds) and not self._scope.kind  # else a split step has taken the stack apart
+        others = beginnings(self._pages, self._kinds) if stacked else ()
+        return Result(assess(merged(sources).value, self._pages, self._scope.variables, others))
 
     def _output(self, step: Step) -> Result:
         earlier = self._results

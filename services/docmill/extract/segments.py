@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from docmill.domain.pages import Page
     from docmill.extract.tokens import Row
 
-__all__ = ["Segment", "segments"]
+__all__ = ["Segment", "beginnings", "segments"]
 
 _TITLE, _NAME, _IN_A_SENTENCE, _AGAIN, _WORD = 6.0, 2.0, 1.0, 0.5, 0.5  # what a word is worth
 _SHORT = 6  # words of what is no sentence
@@ -43,6 +43,8 @@ _SILENT = 0.5
 _RECENT = 20  # pages of a document that are remembered, besides its first
 _SHARED_CODE, _MOST_CODES = 0.5, 4
 _OTHER_PRINT, _SAME_PRINT = -1.0, 0.12
+_CLEARLY = -1.5  # no page of 53 labelled documents comes below -0.5; each of 120 stacks has one below this
+_LOOKED_AT = 40  # pages
 _SHARED_WORDS, _FEW_SHARED, _MOST_BY_WORDS, _ENOUGH_WORDS = 10.0, 0.14, 2.0, 25
 
 
@@ -79,8 +81,17 @@ def segments(pages: Sequence[Page], categories: Sequence[Category], *, include_o
     return tuple(found)
 
 
-def _groups(pages: Sequence[Page], categories: Sequence[Category]) -> list[list[Page]]:
-    """The pages of each document. A blank page belongs to the one before it; those in front to the first."""
+def beginnings(pages: Sequence[Page], categories: Sequence[Category]) -> tuple[int, ...]:
+    """Numbers of the pages with which further documents clearly begin, where one document was expected.
+
+    `segments` cuts wherever more speaks for two documents than for one; here that has to be a good deal more. Of a long
+    file only the first pages are looked at.
+    """
+    return tuple(group[0].number for group in _groups(pages[:_LOOKED_AT], categories, apart=_CLEARLY)[1:])
+
+
+def _groups(pages: Sequence[Page], categories: Sequence[Category], apart: float = 0.0) -> list[list[Page]]:
+    """The pages of each document; one begins where no more than `apart` speaks for the same one. A blank page belongs to the one before it; those in front to the first."""
     groups: list[list[Page]] = []
     looks: list[_Scored] = []  # of the last group
     blank: list[Page] = []
@@ -88,7 +99,7 @@ def _groups(pages: Sequence[Page], categories: Sequence[Category]) -> list[list[
         look = _Scored(page, categories)
         if not look.rows:
             (groups[-1] if groups else blank).append(page)
-        elif looks and _together(looks, look) > 0:
+        elif looks and _together(looks, look) > apart:
             groups[-1].append(page)
             looks = [looks[0], *looks[1:][-_RECENT:], look]
         else:

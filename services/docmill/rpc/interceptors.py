@@ -165,11 +165,11 @@ class Authentication(Layer):
 
 def _bearer(header: str) -> str:
     if not header:
-        message = "No API key: send it in the metadata as `authorization: Bearer dc_...`"
+        message = "No API key: send it in the metadata as `authorization: Bearer <key>`, with a key dc_... or af_..."
         raise errors.Unauthenticated(Reason.CREDENTIAL_MISSING, message, {"reason": "missing"})
     scheme, _, key = header.partition(" ")
     if scheme.lower() != "bearer" or not key.strip():
-        message = "The authorization metadata must read `Bearer dc_...`"
+        message = "The authorization metadata must read `Bearer <key>`, with a key dc_... or af_..."
         raise errors.Unauthenticated(Reason.CREDENTIAL_INVALID, message, {"reason": "malformed"})
     return key.strip()
 

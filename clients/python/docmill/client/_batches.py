@@ -13,11 +13,11 @@ from docmill.client._connection import Connection
 from docmill.client._convert_batches import batch, batch_result, status_number
 from docmill.client._deliveries import delivery
 from docmill.client._documents import AsyncDocuments, discard
-from docmill.client._source import Source
+from docmill.client._source import Source, name_of
 from docmill.client._watch import BatchWatch
 from docmill.client.batch import Batch, BatchEvent, BatchResult, BatchStatus
 from docmill.client.delivery import Delivery
-from docmill.client.errors import DocmillError, WaitTimeoutError
+from docmill.client.errors import ApiError, DocmillError, WaitTimeoutError
 from docmill.v1 import batches_pb2, webhooks_pb2
 
 __all__ = ["AsyncBatches"]
@@ -197,8 +197,7 @@ class _Uploads:
 
         async def take() -> None:
             for index, file in waiting:
-                sent = await self._documents.upload(file, flow_id=self._flow_id, version=self._version)
-                self._ids[index] = sent.id
+                self._ids[index] = await self._sent(index, file)
                 if self._on_upload is not None:
                     self._on_upload(index)
 
@@ -210,6 +209,16 @@ class _Uploads:
                 taker.cancel()
             await asyncio.gather(*takers, return_exceptions=True)
         return [self._ids[index] for index in range(len(files))]
+
+    async def _sent(self, index: int, file: Source) -> str:
+        """The id of a document; an error about what it is says which one it is."""
+        try:
+            return (await self._documents.upload(file, flow_id=self._flow_id, version=self._version)).id
+        except ApiError as error:
+            if error.reason.startswith("MEDIA_"):
+                name = name_of(file)
+                error.message = f"File {index + 1}{f' ({name})' if name else ''}: {error.message}"
+            raise
 
     async def drop(self) -> None:
         """Delete what was sent."""

@@ -75,6 +75,7 @@ def batch_result(entry: Mapping[str, Any]) -> BatchResult:
         tokens_used=entry["tokensUsed"],
         output=entry.get("data"),
         warnings=tuple(entry.get("warnings", ())),
+        low_confidence=tuple(entry.get("lowConfidence", ())),
         error=Fault(reason=error["code"], message=error["message"], details=error["details"]) if error else None,
     )
 

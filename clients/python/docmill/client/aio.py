@@ -15,7 +15,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection,
 from contextlib import aclosing
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Literal, Self, TypeAlias
+from typing import Any, Literal, Self, TypeAlias, get_args
 
 from google.protobuf import duration_pb2
 
@@ -45,7 +45,7 @@ __all__ = [
     "AsyncRuns",
 ]
 
-Include: TypeAlias = Literal["artifacts", "metrics"]
+Include: TypeAlias = Literal["artifacts", "evidence", "metrics"]
 """What a run may be asked for with."""
 
 PAGE_SIZE = 100
@@ -246,14 +246,16 @@ class AsyncRuns:
     async def get(self, run_id: str, *, evidence: bool = False, include: Collection[Include] = ()) -> Run:
         """A run as it is now; with where each value of its output was read, if asked for.
 
-        `include` adds what its steps made on the way (`artifacts`) and what each took, once it ended (`metrics`).
+        `include` adds what its steps made on the way (`artifacts`) and what each took, once it ended (`metrics`);
+        `evidence` in it is the same as the argument. ValueError for any other name.
         """
+        asked = _included(include)
         request = runs_pb2.GetRunRequest(
             run_id=run_id,
-            include_evidence=evidence,
+            include_evidence=evidence or "evidence" in asked,
             output_as_json=True,
-            include_artifacts="artifacts" in include,
-            include_step_metrics="metrics" in include,
+            include_artifacts="artifacts" in asked,
+            include_step_metrics="metrics" in asked,
         )
         answer = await self._connection.call(self._connection.runs.GetRun, request)
         return _convert.run(answer.run)
@@ -377,3 +379,11 @@ def _duration(seconds: float | None) -> duration_pb2.Duration | None:
         return None
     whole, rest = divmod(seconds, 1)
     return duration_pb2.Duration(seconds=int(whole), nanos=int(rest * 1_000_000_000))
+
+
+def _included(include: Collection[str]) -> set[str]:
+    names = {include} if isinstance(include, str) else set(include)
+    known = get_args(Include)
+    if unknown := sorted(names.difference(known)):
+        raise ValueError(f"include has {', '.join(unknown)}; a run can be asked for with {', '.join(known)}")
+    return names

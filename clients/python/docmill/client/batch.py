@@ -95,6 +95,7 @@ class BatchEvent:
     """`batch.accepted batch.started file.succeeded file.failed file.cancelled batch.cancelled batch.completed`;
     `unknown` for one that is newer than this client."""
     progress: BatchProgress
+    """Of its own moment, also when it is read later; from one event to the next `percent` never falls."""
     at: datetime | None = None
     file: BatchFile | None = None
     """The file it is about."""
@@ -123,5 +124,7 @@ class BatchResult:
     output: Any = None
     """The data that came out, as `json.loads` gives it; None when it failed."""
     warnings: Sequence[str] = ()
+    low_confidence: Sequence[str] = ()
+    """JSON pointers of the values in `output` that a person should look at, the least sure first."""
     error: Fault | None = None
     """Why there is no output."""

@@ -45,6 +45,11 @@ class Dialect(Protocol):
         """Everything it serves."""
         ...
 
+    @property
+    def keys(self) -> str:
+        """What its keys look like, for people: `af_...`."""
+        ...
+
     def own_key(self, key: str) -> bool:
         """Whether a key may be one of this surface, by its form; others are refused without being looked at."""
         ...

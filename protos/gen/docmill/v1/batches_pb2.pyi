@@ -616,7 +616,9 @@ class BatchEvent(_message.Message):
 
     @_builtins.property
     def progress(self) -> Global___BatchProgress:
-        """How far the batch was; without an estimate of the time left."""
+        """How far the batch was when the event was recorded, also if it is read later; without an estimate of the time left. From
+        one event to the next `percent` never falls; a snapshot that was sent before may say more.
+        """
 
     def __init__(
         self,

@@ -46,6 +46,7 @@ class Doclo:
     """The dialect."""
 
     prefix = PREFIX
+    keys = "dc_live_... or dc_test_..."
 
     def __init__(self, upstream: Upstream, *, vocabulary: Vocabulary = SDK) -> None:
         self._upstream = upstream

@@ -32,6 +32,7 @@ class DocumentFlow:
     """The dialect."""
 
     prefix = PREFIX
+    keys = "af_..."
 
     def __init__(self, upstream: Upstream, *, public_url: str, extract_s: int) -> None:
         batches, results = Batches(upstream, public_url), Results(upstream)

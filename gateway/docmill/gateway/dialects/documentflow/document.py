@@ -9,11 +9,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from docmill.gateway.dialects.documentflow.names import BLOCKS, LINE, META, PARTY, PAYMENT, TOTALS, Names, camel, snake
+from docmill.gateway.dialects.documentflow.remarks import Remarks
+
 __all__ = ["flat", "nested", "nothing_read", "validation"]
 
 Json = Mapping[str, Any]
-Names = Mapping[str, str]
-"""From names here to names of the canonical form."""
 
 _CATEGORIES: Mapping[str, str] = {
     "invoice": "financial",
@@ -35,101 +36,34 @@ _NOT_FINANCIAL = frozenset({"payslip", "resume", "ticket", "identity", "passport
 _ABOUT_A_PERSON = frozenset({"resume", "identity", "passport"})
 """Types that nobody sends to anybody."""
 
-_PARTY: Names = {
-    "name": "name",
-    "address": "address",
-    "phone": "phone",
-    "email": "email",
-    "website": "website",
-    "gstin": "gstin",
-    "pan": "pan",
-    "tax_id": "taxId",
-    "registration_number": "registrationNumber",
-    "country": "country",
-}
-_META: Names = {
-    "invoice_number": "number",
-    "date": "date",
-    "due_date": "dueDate",
-    "po_number": "orderNumber",
-    "place_of_supply": "placeOfSupply",
-    "currency": "currency",
-    "language": "language",
-    "country": "country",
-    "page_count": "pages",
-}
-_LINE: Names = {
-    "description": "description",
-    "quantity": "quantity",
-    "unit": "unit",
-    "unit_price": "unitPrice",
-    "hsn_sac": "code",
-    "discount": "discount",
-    "tax_rate": "taxRate",
-    "tax_amount": "taxAmount",
-    "total": "total",
-}
-_TOTALS: Names = {
-    "subtotal": "subtotal",
-    "discount": "discount",
-    "shipping": "shipping",
-    "cgst": "cgst",
-    "sgst": "sgst",
-    "igst": "igst",
-    "vat": "vat",
-    "sales_tax": "salesTax",
-    "tax_total": "tax",
-    "round_off": "roundOff",
-    "grand_total": "total",
-    "amount_paid": "amountPaid",
-    "balance_due": "amountDue",
-}
 _TAXES: Names = {"CGST": "cgst", "SGST": "sgst", "IGST": "igst", "VAT": "vat", "SALES": "sales_tax"}
 """From kinds of the canonical form to names here."""
-_PAYMENT: Names = {
-    "method": "paymentMethod",
-    "terms": "paymentTerms",
-    "due_date": "dueDate",
-    "bank_name": "bankName",
-    "account_number": "accountNumber",
-    "ifsc": "ifsc",
-    "iban": "iban",
-    "swift": "swift",
-    "upi_id": "upiId",
-}
-_BLOCKS: Mapping[str, str] = {
-    "payslip": "payslip",
-    "resume": "resume",
-    "ticket": "ticket",
-    "identity": "identity",
-    "passport": "identity",
-    "bank_statement": "bank_statement",
-}
-"""From types to the names of their own blocks; other types have `extracted_fields`."""
+_NO_REMARKS = Remarks()
 
 _GSTIN = re.compile(r"[0-9]{2}[A-Z]{5}[0-9]{4}[A-Z][0-9A-Z]Z[0-9A-Z]")
-_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
-def flat(data: Json, *, job_id: str) -> dict[str, Any]:
+def flat(data: Json, *, job_id: str, remarks: Remarks = _NO_REMARKS) -> dict[str, Any]:
     """The answer to `POST /v1/extract`."""
+    blocks = _blocks(data)
     return {
         "job_id": job_id,
         "status": "success",
         **_kind(data, "confidence"),
-        **_blocks(data),
-        "validation": validation(data),
+        **blocks,
+        "validation": validation(data, remarks.lines(blocks)),
         "tokens_used": data.get("words", 0),
     }
 
 
-def nested(data: Json, *, index: int, file_key: str) -> dict[str, Any]:
+def nested(data: Json, *, index: int, file_key: str, remarks: Remarks = _NO_REMARKS) -> dict[str, Any]:
     """An element of the results of a batch."""
+    blocks = _blocks(data)
     return {
         "file_index": index,
         "file_key": file_key,
-        "extraction": {**_kind(data, "confidence_score"), **_blocks(data)},
-        "validation": validation(data),
+        "extraction": {**_kind(data, "confidence_score"), **blocks},
+        "validation": validation(data, remarks.lines(blocks)),
         "tokens_used": data.get("words", 0),
     }
 
@@ -146,12 +80,12 @@ def nothing_read(*, index: int, file_key: str, error: str, message: str) -> dict
     }
 
 
-def validation(data: Json) -> dict[str, Any]:
-    """What the checks of the canonical form found; each as `code: detail`."""
+def validation(data: Json, remarks: Sequence[str] = ()) -> dict[str, Any]:
+    """What the checks of the canonical form found, each as `code: detail`, and the remarks after them."""
     found: dict[str, list[str]] = {"error": [], "warning": []}
     for check in data.get("checks", ()):
         found.setdefault(check["level"], []).append(f"{check['code']}: {check['detail']}")
-    return {"math_valid": not found["error"], "errors": found["error"], "warnings": found["warning"]}
+    return {"math_valid": not found["error"], "errors": found["error"], "warnings": [*found["warning"], *remarks]}
 
 
 def _kind(data: Json, confidence: str) -> dict[str, Any]:
@@ -186,7 +120,7 @@ def _picked(source: Json, names: Names) -> dict[str, Any]:
 
 def _party(source: Json) -> dict[str, Any]:
     """An Indian tax number is shown under both of its names."""
-    made = _picked(source, _PARTY)
+    made = _picked(source, PARTY)
     if _GSTIN.fullmatch(made.get("tax_id", "")):
         made.setdefault("gstin", made["tax_id"])
     if "gstin" in made:
@@ -195,7 +129,7 @@ def _party(source: Json) -> dict[str, Any]:
 
 
 def _meta(data: Json, kind: str) -> dict[str, Any]:
-    made = _picked(data, _META)
+    made = _picked(data, META)
     if "invoice_number" in made and kind != "invoice":
         made["document_number"] = made.pop("invoice_number")
     return made
@@ -203,11 +137,11 @@ def _meta(data: Json, kind: str) -> dict[str, Any]:
 
 def _financial(data: Json) -> dict[str, Any]:
     """Lines, totals and payment; nothing without a grand total, which readers take for granted."""
-    totals = _picked(data, _TOTALS) | _taxes(data.get("taxes", ()))
+    totals = _picked(data, TOTALS) | _taxes(data.get("taxes", ()))
     if not isinstance(totals.get("grand_total"), int | float):
         return {}
-    lines = [line for line in (_picked(item, _LINE) for item in data.get("lineItems", ())) if line]
-    payment = _picked(data, _PAYMENT)
+    lines = [line for line in (_picked(item, LINE) for item in data.get("lineItems", ())) if line]
+    payment = _picked(data, PAYMENT)
     return {"line_items": lines, "totals": totals, **({"payment": payment} if payment.keys() - {"due_date"} else {})}
 
 
@@ -224,19 +158,14 @@ def _taxes(taxes: Sequence[Json]) -> dict[str, Any]:
 def _own(data: Json, kind: str) -> dict[str, Any]:
     """The block that only this type has."""
     sections: Json = data.get("sections", {})
-    name = _BLOCKS.get(kind)
+    name = BLOCKS.get(kind)
     if name is not None:
-        return {name: _snake(sections.get(_camel(name), {}))}
+        return {name: _snake(sections.get(camel(name), {}))}
     return {"extracted_fields": dict(data.get("fields", {}))}
 
 
 def _snake(value: Any) -> Any:
     """The same JSON with names as this surface writes them, and without nulls."""
     if isinstance(value, Mapping):
-        return {_WORD.sub("_", name).lower(): _snake(item) for name, item in value.items() if item is not None}
+        return {snake(name): _snake(item) for name, item in value.items() if item is not None}
     return [_snake(item) for item in value] if isinstance(value, list) else value
-
-
-def _camel(name: str) -> str:
-    head, *rest = name.split("_")
-    return head + "".join(part.capitalize() for part in rest)

@@ -68,12 +68,20 @@ ERRORS: Mapping[str, tuple[int, str]] = {
 
 _UNKNOWN = (500, "internal_error")
 
+_NO_KEY = (
+    "The API key is missing, has not the form it should have, or is not active; keys of this surface are af_..., and one "
+    "that begins with dc_ is for /api/v1"
+)
 _SAID = {
-    "CREDENTIAL_MISSING": "The API key is missing, has not the form it should have, or is not active",
-    "CREDENTIAL_INVALID": "The API key is missing, has not the form it should have, or is not active",
+    "CREDENTIAL_MISSING": _NO_KEY,
+    "CREDENTIAL_INVALID": _NO_KEY,
     "BATCH_NOT_FOUND": "There is no such batch",
 }
 """Messages that shall not tell more than this."""
+
+
+_FIELDS = {"webhookUrl": "webhook_url"}
+"""From fields as the services name them to those of the forms here."""
 
 
 def status_of(problem: Problem) -> int:
@@ -88,6 +96,12 @@ def code_of(reason: str) -> str:
 
 def envelope(problem: Problem) -> dict[str, Any]:
     """The body of an answer. Waiting helps against some problems only; `retry_after` is null for the others."""
-    message = _SAID.get(problem.reason, problem.message)
+    message = _SAID.get(problem.reason) or _named(problem)
     retry_after = None if code_of(problem.reason) == "quota_exceeded" else problem.retry_after
     return {"detail": {"error": code_of(problem.reason), "message": message, "retry_after": retry_after}}
+
+
+def _named(problem: Problem) -> str:
+    """The message, with the name of the form's field in front where the services blame it under theirs."""
+    name = _FIELDS.get(str(problem.details.get("field", "")))
+    return f"{name}: {problem.message}" if name else problem.message

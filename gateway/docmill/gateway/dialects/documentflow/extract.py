@@ -19,6 +19,7 @@ from docmill.gateway.decode import FieldError
 from docmill.gateway.dialects.documentflow.admission import Admission
 from docmill.gateway.dialects.documentflow.document import flat
 from docmill.gateway.dialects.documentflow.intake import FLOW, Form, Intake
+from docmill.gateway.dialects.documentflow.remarks import Remarks
 from docmill.gateway.exchange import Draining, Exchange
 from docmill.gateway.problems import Problem
 from docmill.gateway.reasons import reason_of
@@ -74,10 +75,11 @@ class ExtractEndpoint:
         with suppress(TimeoutError, Draining):
             async with asyncio.timeout(self._time_limit + _GRACE_S):
                 await exchange.while_connected(until_end(self._upstream, run.id, exchange.call))
-        request = runs_pb2.GetRunRequest(run_id=run.id, output_as_json=True)
+        request = runs_pb2.GetRunRequest(run_id=run.id, output_as_json=True, include_evidence=True)
         ended: runs_pb2.Run = (await self._upstream.unary(_GET_RUN, request, exchange.call)).run
         if ended.status == runs_pb2.RUN_STATUS_SUCCEEDED:
-            return flat(orjson.loads(ended.output_json), job_id=_job_id(ended.id))
+            remarks = Remarks(notices=ended.warnings, unsure=ended.low_confidence)
+            return flat(orjson.loads(ended.output_json), job_id=_job_id(ended.id), remarks=remarks)
         if ended.status not in TERMINAL or ended.status == runs_pb2.RUN_STATUS_CANCELLED:
             raise Problem("DEADLINE", f"The document was not read within {self._time_limit} s; send it in a batch")
         raise Problem(reason_of(ended.error.reason), ended.error.message)

@@ -132,10 +132,12 @@ class Intake:
         self._form.documents.append(document)
 
     def refuse(self, reason: str, index: int, filename: str, why: str) -> None:
-        """A file cannot be taken."""
-        which = "The file" if self._most == 1 else f"File {index}"
+        """A file cannot be taken. `index` is from 0; people count from 1."""
+        alone = self._most == 1
+        which = "The file" if alone else f"File {index + 1}"
         named = f"{which} ({filename})" if filename else which
-        self._form.refused = Problem(reason, f"{named}: {why}")
+        rest = "" if alone else ". No file was taken: send the batch again without this one"
+        self._form.refused = Problem(reason, f"{named}: {why}{rest}")
 
     def upload(self, filename: str) -> Upload:
         """Begin to send a file on."""

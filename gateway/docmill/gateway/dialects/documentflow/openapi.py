@@ -78,7 +78,13 @@ _KIND: Mapping[str, Schema] = {
         ],
     },
 }
-_SURE: Schema = {"type": "number", "minimum": 0, "maximum": 1}
+_SURE: Schema = {
+    "type": "number",
+    "minimum": 0,
+    "maximum": 1,
+    "description": "How well the words were read, times the share of the expected values that were found. It is not the "
+    "confidence of any value, nor of the type.",
+}
 
 SCHEMAS: Mapping[str, Schema] = {
     "BatchError": _object(
@@ -96,8 +102,13 @@ SCHEMAS: Mapping[str, Schema] = {
         "Whether the values agree with each other.",
         ["math_valid", "errors", "warnings"],
         math_valid={"type": "boolean", "description": "No arithmetic is wrong, as far as it could be checked."},
-        errors={"type": "array", "items": _TEXT},
-        warnings={"type": "array", "items": _TEXT},
+        errors={"type": "array", "items": _TEXT, "description": "Arithmetic that does not come out: `code: detail`."},
+        warnings={
+            "type": "array",
+            "items": _TEXT,
+            "description": "Other remarks, also as `code: detail`: `unsure_value` names a value that a person should look "
+            "at, `several_documents` is for a file that seems to hold more than one.",
+        },
     ),
     "BatchParty": _object("Who is on one side of it.", [], **dict.fromkeys(_PARTY_NAMES, _TEXT)),
     "BatchFinancial": _object(
@@ -213,7 +224,10 @@ PATHS: Mapping[str, Mapping[str, Schema]] = {
                 "",
                 ["file"],
                 file={**_FILE, "description": "PDF, PNG, JPG, JPEG, WEBP, TIFF, BMP, HEIC or HEIF."},
-                doc_type={**_TEXT, "description": "What it probably is; `auto` when absent."},
+                doc_type={
+                    **_TEXT,
+                    "description": "What it probably is; `auto` when absent. One that is not known is a warning.",
+                },
                 lang={**_TEXT, "description": "Its language (ISO 639-1)."},
             ),
         )
