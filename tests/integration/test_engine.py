@@ -28,7 +28,7 @@ from docmill.engine import Engine, Heartbeat, RunFilter, RunRequest, dispatch
 from docmill.engine.context import Context
 from docmill.engine.upload import one_chunk
 from docmill.store import Store, claims, jobs
-from tests.fixtures.engine import CALLER, QUICK, Bench, done, failed, finished, lab_report, serving
+from tests.fixtures.engine import CALLER, QUICK, Bench, done, failed, lab_report, serving
 
 CRASH = Fault(reason=Reason.WORKER_CRASHED, message="The page crashed its reader", retryable=True)
 WRONG = Fault(reason=Reason.MEDIA_CORRUPT, message="The page cannot be read")
@@ -82,34 +82,6 @@ async def test_a_page_that_crashes_is_tried_again(bench: Bench) -> None:
     assert [event.payload["page"] for event in events if event.kind is EventKind.PAGE_RETRIED] == [2, 2]
     assert events[-1].kind is EventKind.RUN_SUCCEEDED
     assert sorted(event.payload["page"] for event in events if event.kind is EventKind.PAGE_DONE) == [1, 2, 3]
-
-
-async def test_a_document_of_one_page_is_one_job_after_the_probe(bench: Bench) -> None:
-    """Whoever reads the page goes on with it: all events are there, and no DOCUMENT job was."""
-    bench.peer.answer = lambda job: done(job, pages=1) if job.kind is JobKind.PROBE else finished(job)
-    run_id = await bench.run()
-    kinds = [event.kind.value for event in await bench.events(run_id)]
-    assert kinds == ["run.accepted", "run.planned", "page.done", "step.done", *kinds[4:-1], "run.succeeded"]
-    run = await bench.engine.get_run(CALLER, run_id)
-    assert (run.state, run.pages_done, run.steps_run, run.step) == (RunState.SUCCEEDED, 1, run.steps_total, "")
-    assert run.output_key
-    assert [job.kind for job in bench.peer.seen] == [JobKind.PROBE, JobKind.PAGE]
-
-
-async def test_a_page_that_was_too_much_with_its_flow_is_read_alone(bench: Bench) -> None:
-    """A crash may be the flow's: the next attempt reads and no more, and the flow has a job and attempts of its own."""
-
-    def answer(job: JobMessage) -> JobResult:
-        if job.kind is JobKind.PROBE:
-            return done(job, pages=1)
-        return failed(job, CRASH) if job.kind is JobKind.PAGE and job.definition else done(job)
-
-    bench.peer.answer = answer
-    events = await bench.events(await bench.run())
-    assert [event.payload["page"] for event in events if event.kind is EventKind.PAGE_RETRIED] == [1]
-    assert events[-1].kind is EventKind.RUN_SUCCEEDED
-    seen = [(job.kind, job.attempt, bool(job.definition)) for job in bench.peer.seen[1:]]
-    assert seen == [(JobKind.PAGE, 1, True), (JobKind.PAGE, 2, False), (JobKind.DOCUMENT, 1, True)]
 
 
 async def test_a_page_that_cannot_be_read_fails_the_run(bench: Bench) -> None:

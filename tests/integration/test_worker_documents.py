@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import orjson
 import pytest
@@ -13,22 +12,8 @@ from PIL import Image
 
 from docmill.domain.errors import Reason
 from docmill.domain.models import JobKind
-from docmill.extract.outcome import outcome_from_json
 from tests.fixtures import documents
 from tests.fixtures.mill import Mill, job, open_mill
-
-
-def flow(**config: Any) -> dict[str, Any]:
-    """Reads, and looks for a total."""
-    schema = {"type": "object", "properties": {"total": {"type": "number"}}}
-    fields = {"providerRef": "layout", "schema": schema, **config}
-    return {
-        "version": "1.0.0",
-        "steps": [
-            {"type": "step", "id": "read", "nodeType": "parse", "config": {"providerRef": "ocr"}},
-            {"type": "step", "id": "fields", "nodeType": "extract", "config": fields},
-        ],
-    }
 
 
 @pytest.fixture
@@ -101,7 +86,15 @@ async def test_pages_become_an_output(mill: Mill, tmp_path: Path) -> None:
     facts = await mill.upload(path)
     pages = await mill.work(*(job(JobKind.PAGE, n, media_type="application/pdf", **facts) for n in (1, 2)))
     keys = [result.page_facts.page_key for result in pages if result.page_facts]
-    definition = flow()
+    schema = {"type": "object", "properties": {"total": {"type": "number"}}}
+    fields = {"providerRef": "layout", "schema": schema}
+    definition = {
+        "version": "1.0.0",
+        "steps": [
+            {"type": "step", "id": "read", "nodeType": "parse", "config": {"providerRef": "ocr"}},
+            {"type": "step", "id": "fields", "nodeType": "extract", "config": fields},
+        ],
+    }
     whole = job(JobKind.DOCUMENT, 0, run_id="run1", page_keys=keys, definition=definition)
     part = job(JobKind.DOCUMENT, 1, run_id="run2", page_keys=[keys[0], ""], definition=definition)
     gone = job(JobKind.DOCUMENT, 2, run_id="run3", page_keys=["pages/org/gone/1.json"], definition=definition)
@@ -114,42 +107,6 @@ async def test_pages_become_an_output(mill: Mill, tmp_path: Path) -> None:
     (result,) = await mill.work(gone)
     assert result.fault is not None
     assert result.fault.reason is Reason.PAGE_NOT_FOUND
-
-
-async def test_the_only_page_is_finished_at_once(mill: Mill, tmp_path: Path) -> None:
-    """A PAGE job with a recipe gives the page and the same output as a DOCUMENT job over it."""
-    path = documents.image_file(tmp_path / "scan.png")
-    facts = {**await mill.upload(path), "media_type": "image/png"}
-    (result,) = await mill.work(job(JobKind.PAGE, 1, run_id="run1", definition=flow(), **facts))
-    assert (result.fault, result.page_facts is None, result.document is None) == (None, False, False)
-    assert result.page_facts is not None
-    page = await mill.text(result)
-    assert len(page.words) == result.page_facts.words > 0
-    later = job(JobKind.DOCUMENT, 1, run_id="run2", definition=flow(), page_keys=[result.page_facts.page_key], **facts)
-    (after,) = await mill.work(later)
-    assert result.document is not None
-    assert after.document is not None
-    assert [step.step_id for step in result.document.steps] == [step.step_id for step in after.document.steps]
-    at_once, in_the_end = [
-        outcome_from_json(await mill.blobs.get(made.output_key)) for made in (result.document, after.document)
-    ]
-    assert at_once.output == in_the_end.output
-    assert at_once.evidence == in_the_end.evidence
-
-
-async def test_a_page_is_kept_though_its_flow_fails(mill: Mill, tmp_path: Path) -> None:
-    """What goes wrong after the only page costs the page nothing, and is said by the DOCUMENT job that follows."""
-    path = documents.image_file(tmp_path / "scan.png")
-    facts = {**await mill.upload(path), "media_type": "image/png"}
-    wrong = flow(providerRef="nobody")
-    (result,) = await mill.work(job(JobKind.PAGE, 1, run_id="run1", definition=wrong, **facts))
-    assert (result.fault, result.document) == (None, None)
-    assert result.page_facts is not None
-    assert (await mill.text(result)).words
-    later = job(JobKind.DOCUMENT, 1, run_id="run1", definition=wrong, page_keys=[result.page_facts.page_key], **facts)
-    (after,) = await mill.work(later)
-    assert after.fault is not None
-    assert (after.fault.step, after.document) == ("fields", None)
 
 
 async def test_a_picture_of_a_page(mill: Mill, tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ async def test_a_child_cannot_name_blobs(blobs: MemoryBlobStore, cache: Document
         return Frame(said, b"mine now")
 
     with pytest.raises(DocmillError) as caught:
-        await PageHandler(blobs, PageCache(blobs, {}), cache, 1.0).handle(JOB, ask)
+        await PageHandler(PageCache(blobs, {}), cache, 1.0).handle(JOB, ask)
     assert caught.value.reason is Reason.INTERNAL
 
 

@@ -140,11 +140,23 @@ def encode_result(result: JobResult) -> bytes:
                 quality=_to_json(quality.to_json(facts.quality) if facts.quality else {}),
             )
         )
-        if result.document is not None:
-            message.finished.CopyFrom(_document_to(result.document))
     elif result.document is not None:
         # An explicit CopyFrom sets the field even where every value is its default.
-        message.document.CopyFrom(_document_to(result.document))
+        message.document.CopyFrom(
+            pb.DocumentFacts(
+                output_key=result.document.output_key,
+                steps=[
+                    pb.StepFacts(
+                        step_id=s.step_id,
+                        node_type=s.node_type,
+                        duration_ms=s.duration_ms,
+                        input_tokens=s.input_tokens,
+                        output_tokens=s.output_tokens,
+                    )
+                    for s in result.document.steps
+                ],
+            )
+        )
     return message.SerializeToString()
 
 
@@ -153,7 +165,6 @@ def decode_result(data: bytes) -> JobResult:
     try:
         message = pb.JobResult.FromString(data)
         outcome = message.WhichOneof("outcome")
-        document = message.finished if message.HasField("finished") else message.document
         return JobResult(
             job_id=message.job_id,
             attempt=message.attempt,
@@ -167,7 +178,7 @@ def decode_result(data: bytes) -> JobResult:
             engine_ms=message.engine_ms,
             probe=_probe_of(message.probe) if outcome == "probe" else None,
             page_facts=_page_of(message.page_facts) if outcome == "page_facts" else None,
-            document=_document_of(document) if outcome == "document" or message.HasField("finished") else None,
+            document=_document_of(message.document) if outcome == "document" else None,
             fault=_fault_of(message.fault) if outcome == "fault" else None,
         )
     except (DecodeError, KeyError, ValueError) as error:
@@ -267,22 +278,6 @@ def _page_of(message: pb.PageFacts) -> PageFacts:
         words=message.words,
         cached=message.cached,
         quality=quality.from_json(_from_json(message.quality)) if message.quality else None,
-    )
-
-
-def _document_to(facts: DocumentFacts) -> pb.DocumentFacts:
-    return pb.DocumentFacts(
-        output_key=facts.output_key,
-        steps=[
-            pb.StepFacts(
-                step_id=s.step_id,
-                node_type=s.node_type,
-                duration_ms=s.duration_ms,
-                input_tokens=s.input_tokens,
-                output_tokens=s.output_tokens,
-            )
-            for s in facts.steps
-        ],
     )
 
 

@@ -38,7 +38,7 @@ class JobMessage:
     page_keys: Sequence[str] = ()
     """Blobs of the pages in order; an empty string for a page that failed (DOCUMENT). The picture's blob (RENDER)."""
     definition: JsonObject = field(default_factory=dict)
-    """The flow's recipe (DOCUMENT). On a PAGE it says that this page is all there is: whoever reads it goes on with it."""
+    """The flow's recipe (DOCUMENT)."""
     output_schema: JsonObject = field(default_factory=dict)
     variables: JsonObject = field(default_factory=dict)
     deadline: datetime | None = None
@@ -101,7 +101,7 @@ class StepFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentFacts:
-    """What a DOCUMENT job made, or a PAGE job that went on to the end."""
+    """What a DOCUMENT job made."""
 
     output_key: str
     steps: Sequence[StepFacts] = ()
@@ -109,10 +109,7 @@ class DocumentFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobResult:
-    """The outcome of one attempt: facts of the job's kind, or a fault.
-
-    A PAGE whose worker went on with the flow has `document` beside its `page_facts`.
-    """
+    """The outcome of one attempt: facts of the job's kind, or a fault."""
 
     job_id: str
     attempt: int

@@ -13,7 +13,7 @@ from typing import Any
 from docmill.domain import plan as planning
 from docmill.domain.credits import cost
 from docmill.domain.errors import Fault
-from docmill.domain.messages import DocumentFacts, JobResult
+from docmill.domain.messages import JobResult
 from docmill.domain.models import Document, EventKind, Job, JobKind, Run
 from docmill.domain.states import JobState, RunState
 from docmill.engine import billing, ids, quota
@@ -48,17 +48,14 @@ def insert_pages(run: Run, pages: int, now: datetime) -> Op[None]:
 
 
 def pages_read(run: Run, recipe: Recipe, results: Sequence[JobResult], now: datetime) -> Op[Run | None]:
-    """Texts of pages are there: an event for each, and one update of the run for all.
-
-    The only page of a document may come with what its worker made of it: then the run has succeeded.
-    """
-    to, events, made = _started(run, now), [], None
+    """Texts of pages are there: an event for each, and one update of the run for all."""
+    to, events = _started(run, now), []
     done, engine_ms = run.pages_done, run.engine_ms
     for result in results:
         facts = result.page_facts
         if facts is None or not (yield from jobs.succeed(result)):
             continue
-        done, engine_ms, made = done + 1, engine_ms + result.engine_ms, result.document
+        done, engine_ms = done + 1, engine_ms + result.engine_ms
         payload = {
             "page": result.page,
             "attempt": result.attempt,
@@ -74,8 +71,7 @@ def pages_read(run: Run, recipe: Recipe, results: Sequence[JobResult], now: date
         events.append(NewEvent(kind=EventKind.PAGE_DONE, payload=payload))
     if not events:
         return None
-    to = replace(to, pages_done=done, engine_ms=engine_ms)
-    return (yield from _after_page(run, to, recipe, events, None, now, made=made))
+    return (yield from _after_page(run, replace(to, pages_done=done, engine_ms=engine_ms), recipe, events, None, now))
 
 
 def page_lost(run: Run, recipe: Recipe, job: Job, fault: Fault, now: datetime) -> Op[Run | None]:
@@ -117,12 +113,9 @@ def _tell_retried(run: Run, job: Job, fault: Fault, delay: float, now: datetime)
 
 def document_made(run: Run, recipe: Recipe, result: JobResult, now: datetime) -> Op[Run | None]:
     """Everything after the pages is done: the run has succeeded."""
-    if result.document is None or not (yield from jobs.succeed(result)):
+    facts = result.document
+    if facts is None or not (yield from jobs.succeed(result)):
         return None
-    return (yield from _succeed(run, recipe, result.document, now))
-
-
-def _succeed(run: Run, recipe: Recipe, facts: DocumentFacts, now: datetime) -> Op[Run | None]:
     steps = [
         NewEvent(
             kind=EventKind.STEP_DONE,
@@ -181,28 +174,18 @@ def new_job(
 
 
 def _after_page(
-    run: Run,
-    to: Run,
-    recipe: Recipe,
-    events: list[NewEvent],
-    fault: Fault | None,
-    now: datetime,
-    made: DocumentFacts | None = None,
+    run: Run, to: Run, recipe: Recipe, events: list[NewEvent], fault: Fault | None, now: datetime
 ) -> Op[Run | None]:
     match planning.after_page(to, recipe.on_page_failure):
         case planning.Step.FAIL:
             return (yield from _end(run, replace(to, state=RunState.FAILED, fault=fault), recipe, events, now))
         case planning.Step.ASSEMBLE:
+            document = new_job(JobKind.DOCUMENT, run, run.document_id, now, calls_llm=recipe.calls_llm)
+            yield from jobs.insert([document])
             step = recipe.first_document_step_id
             events = [*events, *_next_step(recipe, step)]
             read = run.steps_run + (recipe.definition.parse_step is not None)
-            if made is None:
-                document = new_job(JobKind.DOCUMENT, run, run.document_id, now, calls_llm=recipe.calls_llm)
-                yield from jobs.insert([document])
-            changed = yield from runs.change(run, replace(to, step=step, steps_run=read), events, now)
-            if changed is None or made is None:
-                return changed
-            return (yield from _succeed(changed, recipe, made, now))
+            return (yield from runs.change(run, replace(to, step=step, steps_run=read), events, now))
         case planning.Step.WAIT:
             return (yield from runs.change(run, to, events, now))
 

@@ -24,7 +24,6 @@ from docmill.engine.context import Context
 from docmill.engine.notify import wait
 from docmill.engine.turns import Seat
 from docmill.store import Op, StoreUnavailable, claims, jobs
-from docmill.store.claims import ClaimedJob
 
 log = structlog.get_logger(__name__)
 
@@ -122,7 +121,7 @@ def _picture(seat: Seat) -> JobMessage:
 
 def _message(seat: Seat, recipe: Recipe | None, page_keys: Sequence[str]) -> JobMessage:
     job = seat.job
-    flow = recipe if recipe and (job.kind is JobKind.DOCUMENT or _goes_on(job, recipe)) else None
+    document_job = job.kind is JobKind.DOCUMENT and recipe is not None
     return JobMessage(
         job_id=job.job_id,
         attempt=job.attempt,
@@ -138,22 +137,14 @@ def _message(seat: Seat, recipe: Recipe | None, page_keys: Sequence[str]) -> Job
         page=job.page,
         read=recipe.read_options if recipe and job.kind is JobKind.PAGE else {},
         page_keys=page_keys,
-        definition=flow.document if flow else {},
-        output_schema=flow.version.output_schema if flow else {},
-        variables=job.variables if flow else {},
+        definition=recipe.document if recipe and document_job else {},
+        output_schema=recipe.version.output_schema if recipe and document_job else {},
+        variables=job.variables if document_job else {},
         deadline=job.deadline,
         express=seat.express,
         calls_llm=seat.calls_llm,
         trace={"traceparent": f"00-{job.trace_id}-{job.trace_id[:16]}-01"} if job.trace_id else {},
     )
-
-
-def _goes_on(job: ClaimedJob, recipe: Recipe) -> bool:
-    """Whether who reads the page carries on to the end: it is the only one, and no language model has to be waited for.
-
-    On its first attempt: if what follows is too much for the process that reads, the next one reads and no more.
-    """
-    return job.kind is JobKind.PAGE and job.pages_total == 1 and job.attempt == 1 and not recipe.calls_llm
 
 
 async def _until_due(ctx: Context) -> float:

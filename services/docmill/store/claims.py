@@ -39,8 +39,6 @@ class ClaimedJob:
     trace_id: str
     page_key: str
     """Where the picture goes (RENDER)."""
-    pages_total: int
-    """Of the run; 0 as long as nobody knows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +112,7 @@ _TAKE = """
 SELECT j.id, j.kind, j.org_id, j.run_id, j.document_id, j.page, j.attempt,
        d.blob_key, d.sha256, d.media_type, d.declared_type, d.filename,
        coalesce(r.flow_id, ''), coalesce(r.flow_version, ''), coalesce(r.variables, '{}'), r.deadline,
-       coalesce(r.trace_id, ''), j.page_key, coalesce(r.pages_total, 0)
+       coalesce(r.trace_id, ''), j.page_key
 FROM jobs j JOIN documents d ON d.id = j.document_id LEFT JOIN runs r ON r.id = j.run_id
 WHERE j.state = 'READY' AND j.priority = $1 AND j.org_id = $2 AND j.ready_at <= $3
 ORDER BY j.ready_at, j.created_at LIMIT $4
@@ -169,5 +167,4 @@ def _claimed(row: Row) -> ClaimedJob:
         deadline=moment(row[15]),
         trace_id=row[16],
         page_key=row[17],
-        pages_total=row[18],
     )

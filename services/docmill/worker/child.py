@@ -4,9 +4,7 @@ It gets requests as frames on standard input and answers each with one frame on 
 
     start     {parent, niceness, threads, engine, limits, ...}   -> {engine, fingerprint, fingerprints, batch_size} or {unusable}
     probe     {path, declared_type, filename}          -> {media_type, pages: [[width, height, unit], ...]}
-    page      {path, media_type, page, read, then?}    -> {engine, confidence, words, engine_ms, fingerprint} + page;
-                                                           with `then` (what `document` takes, but for pages) and if
-                                                           that went well: {..., page_size, steps} + page + output
+    page      {path, media_type, page, read}           -> {engine, confidence, words, engine_ms, fingerprint} + page
     pages     {pages: [what `page` takes, ...]}        -> {pages: [what `page` gives, or its failure, ...],
                                                            sizes: [bytes, ...]} + pages
     render    {path, media_type, page, max_side}       -> {} + PNG

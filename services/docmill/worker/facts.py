@@ -26,7 +26,6 @@ __all__ = [
     "engine_ms",
     "fingerprint",
     "fingerprints",
-    "page_and_output",
     "page_facts",
     "parts",
     "png",
@@ -103,15 +102,6 @@ def parts(reply: Frame, count: int) -> Sequence[Frame]:
         if ends[-1] != len(reply.body):
             raise ValueError("the answers are not as long as they say")
         return [Frame(header, reply.body[a:b]) for header, (a, b) in zip(headers, pairwise(ends), strict=True)]
-
-
-def page_and_output(reply: Frame) -> tuple[Frame, Frame | None]:
-    """The answer about a page, and that of the flow over it if it came along: `page_size` says where it begins."""
-    if "page_size" not in reply.header:
-        return reply, None
-    with _checked():
-        size = _count(reply.header["page_size"], len(reply.body))
-        return Frame(reply.header, reply.body[:size]), Frame(reply.header, reply.body[size:])
 
 
 def png(body: bytes) -> bytes:

@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, Protocol
 
 from docmill.blobs import BlobNotFound, BlobStore
@@ -91,7 +90,7 @@ def handlers_of(
     """The handler of every kind of job; `llm` is where children ask a language model."""
     return {
         JobKind.PROBE: ProbeHandler(cache, timeouts.probe),
-        JobKind.PAGE: PageHandler(blobs, pages, cache, timeouts.page),
+        JobKind.PAGE: PageHandler(pages, cache, timeouts.page),
         JobKind.DOCUMENT: DocumentHandler(blobs, cache, timeouts, llm),
         JobKind.RENDER: RenderHandler(blobs, cache, timeouts.render),
     }
@@ -113,32 +112,22 @@ class ProbeHandler:
 
 
 class PageHandler:
-    """Read one page and keep its text, unless it is kept already; and the output, if the job says that this is all.
+    """Read one page and keep its text, unless it is kept already."""
 
-    What comes after the page may fail without a word: then it is a DOCUMENT job's, which says what is wrong.
-    """
-
-    def __init__(self, blobs: BlobStore, pages: PageCache, cache: DocumentCache, timeout: float) -> None:
-        self._blobs = blobs
+    def __init__(self, pages: PageCache, cache: DocumentCache, timeout: float) -> None:
         self._pages = pages
         self._cache = cache
         self._timeout = timeout
 
     async def handle(self, job: JobMessage, ask: Ask) -> Outcome:
-        """`PageFacts`, and perhaps `DocumentFacts`; raises `MediaError` for a page that cannot be read."""
+        """`PageFacts`; raises `MediaError` for a page that cannot be read."""
         if (kept := await self._pages.find(job)) is not None:
             return Outcome(page_facts=kept)
         request = {"do": "page", "media_type": job.media_type, "page": job.page, "read": dict(job.read)}
         async with self._cache.hold(job.blob_key, job.sha256) as path:
-            request["path"] = str(path)
-            if job.definition:
-                request["then"] = {**_flow_of(job), **(_where(job, path) if _may_carry_xml(job) else {})}
-            reply = await ask(request, seconds=self._timeout)
-        page, output = facts.page_and_output(reply)
-        engine_ms = facts.engine_ms(page.header)
-        kept = await self._pages.keep(job, page)
-        document = None if output is None else await _keep_output(self._blobs, job, output)
-        return Outcome(page_facts=kept, document=document, engine_ms=engine_ms)
+            reply = await ask({**request, "path": str(path)}, seconds=self._timeout)
+        engine_ms = facts.engine_ms(reply.header)
+        return Outcome(page_facts=await self._pages.keep(job, reply), engine_ms=engine_ms)
 
 
 class RenderHandler:
@@ -163,7 +152,7 @@ class RenderHandler:
 
 
 class DocumentHandler:
-    """Everything after the pages."""
+    """Everything after the pages; the output is kept as `runs/{run_id}/output.json`."""
 
     def __init__(self, blobs: BlobStore, cache: DocumentCache, timeouts: Timeouts, llm: LlmDesk | None = None) -> None:
         self._blobs = blobs
@@ -177,13 +166,19 @@ class DocumentHandler:
         pages = await asyncio.gather(*(self._page(key) for key in job.page_keys))
         request = {
             "do": "document",
-            **_flow_of(job),
+            "definition": job.definition,
+            "output_schema": job.output_schema,
+            "variables": job.variables,
             "sizes": [None if page is None else len(page) for page in pages],
         }
         body = b"".join(page for page in pages if page is not None)
         async with self._original(job) as where:
             reply = await self._run(self._asking(job, ask), request, where, body)
-        return Outcome(document=await _keep_output(self._blobs, job, reply))
+        key = f"runs/{job.run_id}/output.json"
+        outcome = Outcome(document=DocumentFacts(output_key=key, steps=facts.step_facts(reply.header)))
+        with asking_for(key):
+            await self._blobs.put(key, reply.body)
+        return outcome
 
     def _asking(self, job: JobMessage, ask: Ask) -> Work:
         """Ask a child for the flow; one that calls a language model has more time, and somebody to call it."""
@@ -204,11 +199,11 @@ class DocumentHandler:
     @asynccontextmanager
     async def _original(self, job: JobMessage) -> AsyncIterator[dict[str, str]]:
         """Where the document itself is, if an extract step may read an electronic invoice in it."""
-        if not _may_carry_xml(job):
+        if job.media_type not in MAY_CARRY_XML or not _may_use_files(job.definition):
             yield {}
             return
         async with self._cache.hold(job.blob_key, job.sha256) as path:
-            yield _where(job, path)
+            yield {"path": str(path), "media_type": job.media_type}
 
     async def _page(self, key: str) -> bytes | None:
         if not key:
@@ -221,27 +216,6 @@ class DocumentHandler:
                 raise NotFound(
                     Reason.PAGE_NOT_FOUND, "The text of a page is gone: run the document again", {"key": key}
                 ) from error
-
-
-def _flow_of(job: JobMessage) -> dict[str, Any]:
-    return {"definition": job.definition, "output_schema": job.output_schema, "variables": job.variables}
-
-
-def _where(job: JobMessage, path: Path) -> dict[str, str]:
-    return {"path": str(path), "media_type": job.media_type}
-
-
-async def _keep_output(blobs: BlobStore, job: JobMessage, reply: Frame) -> DocumentFacts:
-    """The output of the flow's last step, as `runs/{run_id}/output.json`."""
-    key = f"runs/{job.run_id}/output.json"
-    made = DocumentFacts(output_key=key, steps=facts.step_facts(reply.header))
-    with asking_for(key):
-        await blobs.put(key, reply.body)
-    return made
-
-
-def _may_carry_xml(job: JobMessage) -> bool:
-    return job.media_type in MAY_CARRY_XML and _may_use_files(job.definition)
 
 
 def _may_use_files(flow: JsonObject) -> bool:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from docmill.domain.einvoices import EmbeddedFile
     from docmill.domain.errors import DocmillError
-    from docmill.domain.pages import Page
     from docmill.extract import Extractor
     from docmill.extract.llm import Answer, Question
     from docmill.ocr.documents import OpenDocument
@@ -165,17 +164,7 @@ class Reading:
             "engine_ms": read.engine_ms,
             "fingerprint": self._reader.fingerprint_for(request["read"]),
         }
-        return self._go_on(request.get("then"), read.page, facts, page_to_json(read.page))
-
-    def _go_on(self, then: dict[str, Any] | None, page: Page, facts: dict[str, Any], text: bytes) -> Reply:
-        """The reply about a page, with what the flow makes of it if it is all there is and `then` asks for it."""
-        if then is None:
-            return facts, text
-        try:
-            made, output = self._flow(then, [page])
-        except Exception:
-            return facts, text  # whoever gets the document next meets it again, and says so
-        return {**facts, **made, "page_size": len(text)}, text + output
+        return facts, page_to_json(read.page)
 
     def render(self, request: dict[str, Any], body: bytes) -> Reply:
         """See `docmill.ocr.documents.OpenDocument.picture`; the body is a PNG."""
@@ -193,17 +182,13 @@ class Reading:
         `path` is there if the document may carry an electronic invoice and the flow wants it read; `files_problem`
         if an attempt to do that went wrong.
         """
+        from docmill.extract.pipeline import outcome_to_json, run_document
         from docmill.ocr.codec import page_from_json
 
         pages, start = [], 0
         for size in request["sizes"]:
             pages.append(None if size is None else page_from_json(body[start : start + size]))
             start += size or 0
-        return self._flow(request, pages)
-
-    def _flow(self, request: dict[str, Any], pages: Sequence[Page | None]) -> Reply:
-        from docmill.extract.pipeline import outcome_to_json, run_document
-
         files, definition = self._xml_files(request), request["definition"]
         outcome = run_document(
             definition, pages, request["variables"], request["output_schema"], self._providers(definition), files

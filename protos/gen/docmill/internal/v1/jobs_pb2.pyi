@@ -154,11 +154,11 @@ class Job(_message.Message):
     or empty.
     """
     definition: _builtins.bytes
-    """The flow's recipe (DOCUMENT, and PAGE if the worker shall go on with it): a JSON object as UTF-8 text, or empty."""
+    """The flow's recipe (DOCUMENT): a JSON object as UTF-8 text, or empty."""
     output_schema: _builtins.bytes
-    """JSON Schema of the output (as `definition`): a JSON object as UTF-8 text, or empty."""
+    """JSON Schema of the output (DOCUMENT): a JSON object as UTF-8 text, or empty."""
     variables: _builtins.bytes
-    """The run's variables (as `definition`): a JSON object as UTF-8 text, or empty."""
+    """The run's variables (DOCUMENT): a JSON object as UTF-8 text, or empty."""
     express: _builtins.bool
     """It must not stand behind a flood: workers start it before jobs that are not."""
     calls_llm: _builtins.bool
@@ -454,7 +454,6 @@ class JobResult(_message.Message):
     PAGE_FACTS_FIELD_NUMBER: _builtins.int
     DOCUMENT_FIELD_NUMBER: _builtins.int
     FAULT_FIELD_NUMBER: _builtins.int
-    FINISHED_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     """The job's id."""
     attempt: _builtins.int
@@ -491,10 +490,6 @@ class JobResult(_message.Message):
     def fault(self) -> Global___Fault:
         """It failed."""
 
-    @_builtins.property
-    def finished(self) -> Global___DocumentFacts:
-        """What the worker went on to make of the document's only page (PAGE)."""
-
     def __init__(
         self,
         *,
@@ -512,11 +507,10 @@ class JobResult(_message.Message):
         page_facts: Global___PageFacts | None = ...,
         document: Global___DocumentFacts | None = ...,
         fault: Global___Fault | None = ...,
-        finished: Global___DocumentFacts | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "fault", b"fault", "finished", b"finished", "outcome", b"outcome", "page_facts", b"page_facts", "probe", b"probe"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "fault", b"fault", "outcome", b"outcome", "page_facts", b"page_facts", "probe", b"probe"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "document", b"document", "document_id", b"document_id", "duration_ms", b"duration_ms", "engine_ms", b"engine_ms", "fault", b"fault", "finished", b"finished", "job_id", b"job_id", "kind", b"kind", "org_id", b"org_id", "outcome", b"outcome", "page", b"page", "page_facts", b"page_facts", "probe", b"probe", "run_id", b"run_id", "worker_id", b"worker_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "document", b"document", "document_id", b"document_id", "duration_ms", b"duration_ms", "engine_ms", b"engine_ms", "fault", b"fault", "job_id", b"job_id", "kind", b"kind", "org_id", b"org_id", "outcome", b"outcome", "page", b"page", "page_facts", b"page_facts", "probe", b"probe", "run_id", b"run_id", "worker_id", b"worker_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["probe", "page_facts", "document", "fault"]  # noqa: Y015
     _WhichOneofArgType_outcome: _TypeAlias = _typing.Literal["outcome", b"outcome"]  # noqa: Y015
