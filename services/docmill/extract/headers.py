@@ -1,0 +1,106 @@
+"""Headers of tables: rows that say what the columns below them mean, and where these stand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from docmill.extract.labels import Label, Phrases, find_labels
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from docmill.extract.candidates import Sheet
+    from docmill.extract.tokens import Row, Span
+
+__all__ = ["NUMERIC", "Column", "Header", "find_headers"]
+
+NUMERIC = frozenset({"quantity", "unit_price", "line_total", "tax_rate", "discount"})
+"""Columns that hold numbers."""
+_PREFERRED = ("description", "quantity", "unit_price", "line_total")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table; edges are shares of the page's width."""
+
+    concept: str
+    left: float
+    right: float
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The rows of a header, top to bottom, and its columns, left to right."""
+
+    rows: Sequence[Row]
+    columns: Sequence[Column]
+
+
+def find_headers(sheet: Sheet, phrases: Phrases, numeric: frozenset[str] = NUMERIC) -> list[Header]:
+    """Rows that name at least two columns, one of them of numbers, each in a cell of its own.
+
+    `phrases` are header texts and the columns they may mean; `numeric` the columns that hold numbers.
+    """
+    by_row: dict[int, list[Label]] = {}
+    for label in find_labels(sheet.rows, phrases):
+        by_row.setdefault(label.span.row.index, []).append(label)
+    headers = []
+    for index, labels in by_row.items():
+        row = sheet.rows[index]
+        columns = _columns(sheet, row, labels)
+        if not _meaningful(columns, numeric) or any(money.is_amount for money in sheet.money_by_row.get(index, ())):
+            continue
+        headers.append(Header([row, *_second_line(sheet, row)], columns))
+    return headers
+
+
+def _meaningful(columns: Sequence[Column], numeric: frozenset[str]) -> bool:
+    concepts = {column.concept for column in columns}
+    return len(concepts) >= 2 and bool(concepts & numeric) and not concepts <= {"line_total", "tax_rate", "position"}
+
+
+def _second_line(sheet: Sheet, row: Row) -> list[Row]:
+    """The next row if the header wraps onto it (`Unit` above `price`): close below and without digits."""
+    if row.index + 1 >= len(sheet.rows):
+        return []
+    after = sheet.rows[row.index + 1]
+    close = after.page == row.page and after.box.y - row.box.bottom < 0.4 * row.height
+    return (
+        [after] if close and len(after.cells) <= len(row.cells) and not _digits(after) and len(after.text) < 40 else []
+    )
+
+
+def _digits(row: Row) -> bool:
+    return any(character.isdigit() for character in row.text)
+
+
+def _columns(sheet: Sheet, row: Row, labels: Sequence[Label]) -> list[Column]:
+    """One column a cell, meaning what no column before it means; short words that are part of prose do not count."""
+    width = sheet.sizes[row.page][0]
+    choices: list[tuple[Span, list[str]]] = []
+    for label in labels:
+        known = next((meanings for span, meanings in choices if span == label.span), None)
+        if known is not None:
+            known.append(label.concept)
+        elif _fills_cell(label):
+            choices.append((label.span, [label.concept]))
+    columns: list[Column] = []
+    taken: set[str] = set()
+    for span, meanings in sorted(choices, key=lambda choice: (len(choice[1]), choice[0].first)):
+        free = [meaning for meaning in meanings if meaning not in taken]
+        if free:
+            concept = min(free, key=_rank)
+            taken.add(concept)
+            columns.append(Column(concept, span.box.x / width, span.box.right / width))
+    return sorted(columns, key=lambda column: column.left)
+
+
+def _rank(concept: str) -> int:
+    return _PREFERRED.index(concept) if concept in _PREFERRED else len(_PREFERRED)
+
+
+def _fills_cell(label: Label) -> bool:
+    """At most two words of its cell are not the label's, or the whole row is made of labels set close together."""
+    cell = next(cell for cell in label.span.row.cells if cell.overlaps(label.span))
+    return (cell.end - cell.first) - (label.span.end - label.span.first) <= 2 or len(label.span.row.tokens) <= 9
