@@ -114,6 +114,30 @@ def test_an_item_may_cost_as_much_as_all_before_it() -> None:
     ]
 
 
+def test_items_go_on_under_no_header_where_they_are_described_like_those_before() -> None:
+    """On a second page: two more items, or amounts by tax code that stand in the columns of the first."""
+    first = page_of(
+        "Code\tDescription\t\t\tQty\tPrice\tAmount",
+        "A17\tConsulting\t\t\t2\t50.00\t100.00",
+        "B20\tTravelling\t\t\t1\t80.00\t80.00",
+    )
+    more = ("C11\tCopywriting\t\t\t3\t20.00\t60.00", "C12\tBookbinding\t\t\t3\t10.00\t30.00")
+    taxes = ("Taxes by code", "", "Exempt\t\t\t\t\t0\t270.00\t0.00")
+    names = ["Consulting", "Travelling", "Copywriting", "Bookbinding"]
+    for second, expected in ((page_of(*taxes, number=2), names[:2]), (page_of(*more, number=2), names)):
+        found = LayoutExtractor().extract([first, second], INVOICE, {}).data
+        assert [item["description"] for item in found["lineItems"]] == expected
+
+
+def test_items_described_above_their_amounts_go_on_under_no_header() -> None:
+    """Rows of amounts alone are items where those before them were."""
+    header = "Description\t\t\tQty\tPrice\tAmount"
+    first = page_of(header, "Consulting", "\t\t\t\t2\t50.00\t100.00", "Travelling", "\t\t\t\t1\t80.00\t80.00")
+    second = page_of("Printing", "\t\t\t\t3\t20.00\t60.00", number=2)
+    found = LayoutExtractor().extract([first, second], INVOICE, {}).data
+    assert [item["total"] for item in found["lineItems"]] == [100, 80, 60]
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_a_receipt_reads_exactly(seed: int) -> None:
     """Merchant, time, items, sums and payment of a till receipt."""

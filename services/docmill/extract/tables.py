@@ -77,7 +77,7 @@ def _read(
     sheet: Sheet, best: Header, headers: Sequence[Header], others: frozenset[int], numeric: frozenset[str]
 ) -> Table | None:
     header_rows = frozenset(row.index for header in headers for row in header.rows)
-    body = _body(sheet, best, header_rows, others)
+    body = _body(sheet, best, header_rows, others, numeric)
     columns = _columns_by_row(body, best, headers)
     concepts = [column.concept for column in best.columns]
     deciding = next((c for c in _DECIDING if c in concepts), next((c for c in concepts if c in numeric), ""))
@@ -95,7 +95,9 @@ def _columns_by_row(body: Sequence[int], best: Header, headers: Sequence[Header]
     return {row: headers[index].columns if index >= 0 else best.columns for row, index in zip(body, above, strict=True)}
 
 
-def _body(sheet: Sheet, header: Header, header_rows: frozenset[int], others: frozenset[int]) -> list[int]:
+def _body(
+    sheet: Sheet, header: Header, header_rows: frozenset[int], others: frozenset[int], numeric: frozenset[str]
+) -> list[int]:
     """Rows from the header to the sums or the header of another table (`others`); on later pages from the repeated header or the first row in the columns."""
     body: list[int] = []
     last = header.rows[-1]
@@ -112,7 +114,7 @@ def _body(sheet: Sheet, header: Header, header_rows: frozenset[int], others: fro
         item = _looks_like_item(sheet, row, header)
         if row.index in others and _has_amount(sheet, body):
             break
-        if row.page != last.page and not item:
+        if row.page != last.page and not (item and _carries_on(sheet, row, header, body, numeric)):
             continue
         if row.page == last.page and body and row.box.y - last.box.bottom > _FAR * row.height and not item:
             ended = row.page
@@ -124,6 +126,16 @@ def _body(sheet: Sheet, header: Header, header_rows: frozenset[int], others: fro
             body.append(row.index)
         last = row
     return body
+
+
+def _carries_on(sheet: Sheet, row: Row, header: Header, body: Sequence[int], numeric: frozenset[str]) -> bool:
+    """Whether a row under no header may be the next item: it has a description, if those before have one beside their amounts."""
+
+    def described(other: Row) -> bool:
+        return bool(_row_item(sheet, other, header.columns, numeric).words)
+
+    before = [sheet.rows[index] for index in body if _looks_like_item(sheet, sheet.rows[index], header)]
+    return described(row) or not all(map(described, before))
 
 
 def _is_sum(sheet: Sheet, row: Row, body: Sequence[int]) -> bool:
