@@ -59,6 +59,13 @@ def test_a_name_in_three_lines() -> None:
     assert items_under(*header, (0.5, "Gesamt-", 495), (1.5, "preis", 500)) == TRUTH
 
 
+@pytest.mark.parametrize("rise", [-6, 6])
+def test_a_header_that_is_askew_is_one(rise: float) -> None:
+    """The right half of the line stands so much higher or lower that it is a row of its own."""
+    left, right = [(1, "Description", 40), (1, "Qty", 300)], [("Unit price", 385), ("Amount", 500)]
+    assert items_under(*left, *((1 + rise / LEADING, text, x) for text, x in right)) == TRUTH
+
+
 def test_names_set_close_together_in_one_line_are_told_apart() -> None:
     """`Qty` and `Unit` without a wide gap between them, `price` below the second."""
     header = [(0, "Description", 40), (0, "Qty", 305), (0, "Unit", 328), (1, "price", 328), (0, "Amount", 500)]

@@ -61,19 +61,21 @@ def _in_one_row(sheet: Sheet, index: int, labels: Sequence[Label], numeric: froz
         yield Header([row, *_second_line(sheet, row)], columns)
 
 
-def _in_blocks(sheet: Sheet, phrases: Phrases, numeric: frozenset[str]) -> Iterator[Header]:
+def _in_blocks(sheet: Sheet, phrases: Phrases, numeric: frozenset[str]) -> Iterator[tuple[Header, int]]:
+    """Headers on several rows, and how many letters their names have."""
     for block in header_blocks(sheet):
-        columns = _columns(sheet, stacked_labels(block, phrases))
+        labels = stacked_labels(block, phrases)
+        columns = _columns(sheet, labels)
         if _meaningful(columns, numeric):
-            yield Header(block, columns)
+            yield Header(block, columns), sum({label.span: len(label.phrase) for label in labels}.values())
 
 
-def _best_apart(stacked: Iterable[Header], single: Sequence[Header]) -> list[Header]:
-    """Of headers that share rows those with the most columns, on the fewest rows; none that a row outdoes alone."""
+def _best_apart(stacked: Iterable[tuple[Header, int]], single: Sequence[Header]) -> list[Header]:
+    """Of headers that share rows those with the most columns, then the longest names; none that a row outdoes alone."""
     columns = {header.rows[0].index: len(header.columns) for header in single}
     taken: set[int] = set()
     chosen = []
-    for header in sorted(stacked, key=lambda header: (-len(header.columns), len(header.rows))):
+    for header, _ in sorted(stacked, key=lambda each: (-len(each[0].columns), -each[1], len(each[0].rows))):
         rows = {row.index for row in header.rows}
         if not rows & taken and len(header.columns) >= max(columns.get(index, 0) for index in rows):
             taken |= rows

@@ -1,4 +1,7 @@
-"""Headers of several lines: words that stand over each other in one column are one name (`Unit` over `price`)."""
+"""Headers on several rows: words that stand over each other in one column are one name (`Unit` over `price`).
+
+On a page that is askew, the far ends of one line may have become rows of their own: they are one header too.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ __all__ = ["header_blocks", "stacked_labels"]
 _MAX_LINES = 3
 _CLOSE = 0.9  # heights between two lines of one header
 _SHARED = 0.5  # share of the narrower cell that another must stand over
+_ASKEW = 0.2  # share of the height that the ends of one line still have in common
 _OTHER_WORDS = 2  # in a column's name, besides the known ones
 
 
@@ -35,9 +39,12 @@ def header_blocks(sheet: Sheet) -> Iterator[Sequence[Row]]:
 
 
 def stacked_labels(block: Sequence[Row], phrases: Phrases) -> list[Label]:
-    """The columns that a block names; none if no name of theirs goes over two rows: then its rows stand for themselves."""
+    """The columns that a block names; none where its rows stand for themselves.
+
+    They do unless a name goes over two of them, or they are parts of one line.
+    """
     labels: list[Label] = []
-    joined = False
+    joined = all(_one_line(*pair) for pair in pairwise(block))
     for stack in _stacks(block):
         across = [label for label in _named(stack, phrases) if _goes_over_rows(label, stack)]
         joined = joined or bool(across)
@@ -49,6 +56,14 @@ def stacked_labels(block: Sequence[Row], phrases: Phrases) -> list[Label]:
 def _close(above: Row, below: Row) -> bool:
     neighbours = above.page == below.page and below.index == above.index + 1
     return neighbours and below.box.y - above.box.bottom < _CLOSE * min(above.height, below.height)
+
+
+def _one_line(one: Row, other: Row) -> bool:
+    """Whether one begins where the other ends, a little higher or lower."""
+    left, right = sorted((one, other), key=lambda row: row.box.x)
+    end, start = left.tokens[-1].box, right.tokens[0].box
+    shared = min(end.bottom, start.bottom) - max(end.y, start.y)
+    return left.box.right < right.box.x and shared >= _ASKEW * min(end.h, start.h)
 
 
 def _stacks(block: Sequence[Row]) -> list[list[Span]]:
