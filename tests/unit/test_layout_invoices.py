@@ -10,6 +10,8 @@ import pytest
 from docmill.domain.pages import Box, Line, Page, Word
 from docmill.engine.flow_files import builtin_flows
 from docmill.extract.layout import LayoutExtractor
+from tests.data.drawing import FONTS
+from tests.data.invoice_tables import BODIES
 from tests.data.invoices import LAYOUTS, generate_invoice
 from tests.data.locales import LOCALES
 from tests.data.receipts import generate_receipt
@@ -93,6 +95,16 @@ def test_columns_of_all_kinds_and_sums_carried_over_are_told_apart(language: str
     """Positions, codes, units and rates; descriptions of several lines; no sum of a page is an item, whatever it is called."""
     generated = generate_invoice(7, language, "boxed", 60, body="detailed")
     assert len(generated.pages) == 3
+    assert LayoutExtractor().extract(generated.pages, INVOICE, {}).data == generated.truth
+
+
+@pytest.mark.parametrize("font", FONTS)
+@pytest.mark.parametrize("language", sorted(LOCALES))
+@pytest.mark.parametrize("body", BODIES)
+def test_tables_of_any_make_read_exactly(body: str, language: str, font: str) -> None:
+    """Names in two lines, boxes, discounts, the total before the price, two tax rates; on two pages, in three fonts."""
+    generated = generate_invoice(8, language, "side", 45, body=body, font=font)
+    assert len(generated.pages) >= 2
     assert LayoutExtractor().extract(generated.pages, INVOICE, {}).data == generated.truth
 
 
