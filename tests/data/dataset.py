@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from docmill.domain.pages import Box
-from tests.data.invoice_bodies import BODIES
+from tests.data.drawing import FONTS
+from tests.data.invoice_tables import BODIES
 from tests.data.invoices import LAYOUTS, generate_invoice
 from tests.data.locales import LOCALES
 from tests.data.receipts import generate_receipt
@@ -27,7 +28,8 @@ def write_dataset(folder: Path, *, count: int, seed: int = 1) -> None:
     entries = []
     for number, (layout, language) in enumerate(islice(cycle(kinds), count - each)):
         body = tuple(BODIES)[number // 2 % len(BODIES)]
-        invoice = generate_invoice(seed + number, language, layout, body=body)
+        font = tuple(FONTS)[number // 2 % len(FONTS)]
+        invoice = generate_invoice(seed + number, language, layout, body=body, font=font)
         name = f"{number:03}-{layout}-{body}-{language}"
         if number % 2 and number // 2 < each:
             entries.append(_write(folder, f"scan-{name}.jpg", scan(invoice.pdf, seed + number), SCANS, invoice.truth))

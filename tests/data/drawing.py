@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 A4 = (595.0, 842.0)
 """Points."""
 REGULAR, BOLD = "Helvetica", "Helvetica-Bold"
+FONTS = {REGULAR: BOLD, "Times-Roman": "Times-Bold", "Courier": "Courier-Bold"}
+"""What every PDF viewer has, and its bold."""
+_NARROWER = {"Courier": 0.8}  # as wide as the others
 
 
 @dataclass
@@ -29,12 +32,16 @@ class Sheet:
     lines: list[Line] = field(default_factory=list)
     strokes: list[tuple[str, float, float, str, float]] = field(default_factory=list)
     rules: list[tuple[float, float, float]] = field(default_factory=list)
+    frames: list[Box] = field(default_factory=list)
     picture: bytes = b""
     """JPEG of the whole page: a scanned one."""
+    font: str = REGULAR
+    """One of `FONTS`."""
 
     def text(self, x: float, y: float, text: str, size: float = 9, *, bold: bool = False, align: str = "left") -> Box:
         """Draw `text` and give the box of its words. `align` tells which edge of the text `x` is."""
-        font = BOLD if bold else REGULAR
+        font = FONTS[self.font] if bold else self.font
+        size *= _NARROWER.get(self.font, 1)
         width = stringWidth(text, font, size)
         left = x - width if align == "right" else x - width / 2 if align == "center" else x
         self.strokes.append((text, left, y + 0.8 * size, font, size))
@@ -50,6 +57,14 @@ class Sheet:
     def rule(self, x: float, y: float, width: float) -> None:
         """A thin line across."""
         self.rules.append((x, y, width))
+
+    def frame(self, x: float, y: float, width: float, height: float) -> None:
+        """A box of thin lines."""
+        self.frames.append(Box(x, y, width, height))
+
+    def another(self) -> Sheet:
+        """An empty one of the same size and font."""
+        return Sheet(self.width, self.height, font=self.font)
 
     def page(self, number: int) -> Page:
         """What a perfect reader gives for this sheet, top to bottom."""
@@ -74,6 +89,8 @@ class Sheet:
         canvas.setLineWidth(0.5)
         for x, y, width in self.rules:
             canvas.line(x, self.height - y, x + width, self.height - y)
+        for box in self.frames:
+            canvas.rect(box.x, self.height - box.bottom, box.w, box.h)
         canvas.showPage()
 
 

@@ -10,25 +10,24 @@ from tests.data.drawing import REGULAR, Sheet
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Callable, Mapping
     from decimal import Decimal
 
     from docmill.domain.pages import Box
     from tests.data.invoice_facts import Invoice
     from tests.data.locales import Locale
 
-__all__ = ["BODIES", "detailed"]
+__all__ = ["HEADS", "detailed", "draw_detailed", "draw_plain", "draw_sums"]
 
 _BOTTOM = 760.0
 _WIDE = 145.0  # points that a description may take before it goes on below
 
 
-def _plain(sheet: Sheet, invoice: Invoice, boxes: dict[str, Box], top: float) -> list[Sheet]:
+def draw_plain(sheet: Sheet, invoice: Invoice, boxes: dict[str, Box], top: float) -> list[Sheet]:
     """Line items over as many sheets as needed, the sums under the last of them."""
     sheets, y = [sheet], _column_heads(sheet, invoice.locale, top)
     for index, (name, quantity, price) in enumerate(invoice.items):
         if y > 760:
-            sheet = Sheet()
+            sheet = sheet.another()
             sheets.append(sheet)
             y = _column_heads(sheet, invoice.locale, 50)
         boxes[f"/lineItems/{index}/description"] = sheet.text(50, y, name)
@@ -36,7 +35,7 @@ def _plain(sheet: Sheet, invoice: Invoice, boxes: dict[str, Box], top: float) ->
         sheet.text(450, y, invoice.locale.money(price), align="right")
         boxes[f"/lineItems/{index}/total"] = sheet.text(545, y, invoice.locale.money(quantity * price), align="right")
         y += 16
-    _sums(sheet, invoice, boxes, y)
+    draw_sums(sheet, invoice, boxes, y)
     return sheets
 
 
@@ -55,7 +54,7 @@ def detailed(rng: random.Random, name: str, locale: Locale) -> str:
     return f"{name}, {rng.choice(locale.goods).lower()} {rng.randint(10, 90)} x {rng.randint(10, 90)} cm"
 
 
-_HEADS = {
+HEADS = {
     "en": ("Pos.", "Item No.", "Unit", "Tax %"),
     "de": ("Pos.", "Art.-Nr.", "Einheit", "MwSt."),
     "fr": ("Pos.", "Réf.", "Unité", "TVA"),
@@ -68,7 +67,7 @@ _HEADS = {
 _UNITS = {"en": "pcs", "de": "Stk.", "fr": "pce", "es": "ud.", "it": "pz", "nl": "st.", "pt": "un."}
 
 
-def _detailed(sheet: Sheet, invoice: Invoice, boxes: dict[str, Box], top: float) -> list[Sheet]:
+def draw_detailed(sheet: Sheet, invoice: Invoice, boxes: dict[str, Box], top: float) -> list[Sheet]:
     """Nine columns, descriptions of several lines, sums carried over from page to page."""
     locale, money = invoice.locale, invoice.locale.money
     language = locale.language[:2]
@@ -77,7 +76,7 @@ def _detailed(sheet: Sheet, invoice: Invoice, boxes: dict[str, Box], top: float)
     for index, (name, quantity, price) in enumerate(invoice.items):
         if y > _BOTTOM - 24:
             _carry(sheet, locale, so_far, y)
-            sheet = Sheet()
+            sheet = sheet.another()
             sheets.append(sheet)
             y = _detailed_heads(sheet, locale, 50)
             _carry(sheet, locale, so_far, y)
@@ -90,16 +89,16 @@ def _detailed(sheet: Sheet, invoice: Invoice, boxes: dict[str, Box], top: float)
         sheet.text(310, y, str(quantity), align="right")
         sheet.text(318, y, _UNITS[language])
         sheet.text(410, y, money(price), align="right")
-        sheet.text(460, y, f"{invoice.rates[index % len(invoice.rates)][1]} %", align="right")
+        sheet.text(460, y, f"{invoice.rate(index)} %", align="right")
         boxes[f"/lineItems/{index}/total"] = sheet.text(545, y, money(quantity * price), align="right")
         so_far += quantity * price
         y += 5 + 11 * len(lines)
-    _sums(sheet, invoice, boxes, y)
+    draw_sums(sheet, invoice, boxes, y)
     return sheets
 
 
 def _detailed_heads(sheet: Sheet, locale: Locale, y: float) -> float:
-    position, code, unit, rate = _HEADS[locale.language[:2]]
+    position, code, unit, rate = HEADS[locale.language[:2]]
     description, quantity, price, total = locale.columns
     for x, text in ((50, position), (74, code), (125, description), (318, unit)):
         sheet.text(x, y, text, bold=True)
@@ -125,7 +124,8 @@ def _wrapped(text: str) -> list[str]:
     return lines
 
 
-def _sums(sheet: Sheet, invoice: Invoice, boxes: dict[str, Box], y: float) -> None:
+def draw_sums(sheet: Sheet, invoice: Invoice, boxes: dict[str, Box], y: float) -> None:
+    """Net, taxes and total, from `y` on, and the foot of the page."""
     sheet.rule(50, y, 495)
     sums = [
         (invoice.locale.subtotal, invoice.subtotal, "/subtotal"),
@@ -136,9 +136,3 @@ def _sums(sheet: Sheet, invoice: Invoice, boxes: dict[str, Box], y: float) -> No
         sheet.text(360, y + 12 + 15 * line, label, bold=pointer == "/total")
         boxes[pointer] = sheet.text(545, y + 12 + 15 * line, invoice.locale.money(amount, symbol=True), align="right")
     sheet.text(50, 810, f"{invoice.vendor} - {invoice.locale.tax_id}", 7)
-
-
-BODIES: Mapping[str, Callable[[Sheet, Invoice, dict[str, Box], float], list[Sheet]]] = {
-    "plain": _plain,
-    "detailed": _detailed,
-}

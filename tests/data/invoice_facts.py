@@ -27,17 +27,34 @@ class Invoice:
     items: list[tuple[str, int, Decimal]]
     rates: tuple[tuple[str, int], ...]
     """What taxes are called and their percent; the items have them in turn."""
+    discounts: tuple[int, ...] = (0,)
+    """Percent; the items have them in turn."""
+
+    @property
+    def totals(self) -> list[Decimal]:
+        """Of each item, less its discount."""
+        return [
+            (quantity * price * (100 - self.discount(index)) / 100).quantize(CENT, ROUND_HALF_UP)
+            for index, (_, quantity, price) in enumerate(self.items)
+        ]
+
+    def discount(self, index: int) -> int:
+        """Percent off the item."""
+        return self.discounts[index % len(self.discounts)]
+
+    def rate(self, index: int) -> int:
+        """Percent of tax on the item."""
+        return self.rates[index % len(self.rates)][1]
 
     @property
     def subtotal(self) -> Decimal:
         """Of the items."""
-        return sum((quantity * price for _, quantity, price in self.items), Decimal(0))
+        return sum(self.totals, Decimal(0))
 
     @property
     def taxes(self) -> list[tuple[str, Decimal]]:
         """Label and amount of each."""
-        shares = [self.items[which :: len(self.rates)] for which in range(len(self.rates))]
-        nets = [sum((quantity * price for _, quantity, price in share), Decimal(0)) for share in shares]
+        nets = [sum(self.totals[which :: len(self.rates)], Decimal(0)) for which in range(len(self.rates))]
         return [
             (f"{name} {rate}%", (net * rate / 100).quantize(CENT, ROUND_HALF_UP))
             for (name, rate), net in zip(self.rates, nets, strict=True)
@@ -55,8 +72,8 @@ class Invoice:
             "date": self.issued.isoformat(),
             "vendor": {"name": self.vendor, "address": f"{self.street}, {self.city}"},
             "lineItems": [
-                {"description": name, "quantity": quantity, "unitPrice": float(price), "total": float(quantity * price)}
-                for name, quantity, price in self.items
+                {"description": name, "quantity": quantity, "unitPrice": float(price), "total": float(total)}
+                for (name, quantity, price), total in zip(self.items, self.totals, strict=True)
             ],
             "subtotal": float(self.subtotal),
             "tax": float(self.tax),

@@ -9,9 +9,10 @@ from decimal import Decimal
 from typing import Any
 
 from docmill.domain.pages import Box, Page
-from tests.data.drawing import Sheet, to_pdf
-from tests.data.invoice_bodies import BODIES, detailed
+from tests.data.drawing import REGULAR, Sheet, to_pdf
+from tests.data.invoice_bodies import detailed
 from tests.data.invoice_facts import Invoice
+from tests.data.invoice_tables import BODIES
 from tests.data.locales import LOCALES, Locale
 
 LAYOUTS = ("classic", "window", "boxed", "side")
@@ -38,19 +39,25 @@ def generate_invoice(
     items: int | None = None,
     rates: tuple[tuple[str, int], ...] = (),
     body: str = "plain",
+    font: str = REGULAR,
 ) -> Generated:
     """The same arguments give the same invoice. `items` beyond what fits go on to further pages; `body` is one of `BODIES`.
 
-    `rates` are names of taxes and their percent, on which the items take turns; the language's own tax without them.
+    `rates` are names of taxes and their percent, on which the items take turns; the language's own tax without them, and
+    a lower one too in the body `rates`. `font` is one of `tests.data.drawing.FONTS`.
     """
     rng = random.Random(f"{seed} {language} {layout}")
     invoice = _invoice(rng, LOCALES[language], items or rng.randint(2, 6))
+    if body == "rates":
+        invoice.rates = (*invoice.rates, (invoice.locale.tax, 5))
     invoice.rates = rates or invoice.rates
+    if body == "discounts":
+        invoice.discounts = (10, 0, 25)
     if body == "detailed":
         invoice.items = [
             (detailed(rng, name, invoice.locale), quantity, price) for name, quantity, price in invoice.items
         ]
-    sheet, boxes = Sheet(), {}
+    sheet, boxes = Sheet(font=font), {}
     top = _HEADS[layout](sheet, invoice, boxes, rng)
     sheets = BODIES[body](sheet, invoice, boxes, top)
     return Generated(

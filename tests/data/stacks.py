@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from docmill.domain.pages import Page
-from tests.data.drawing import A4, Sheet, to_pdf
+from reportlab.pdfbase.pdfmetrics import stringWidth
+
+from docmill.domain.pages import Box, Page
+from tests.data.drawing import A4, REGULAR, Sheet, to_pdf
 from tests.data.invoices import LAYOUTS, generate_invoice
 from tests.data.letters import generate_letter
 from tests.data.locales import LOCALES
@@ -82,9 +84,7 @@ def _on_glass(receipt: GeneratedReceipt, *, on_a4: bool) -> Sheet:
     page, scale = receipt.page, _POINTS_A_PIXEL
     sheet = Sheet(*A4) if on_a4 else Sheet(page.width * scale, page.height * scale)
     for line in page.lines:
-        for word in line.words:
-            sheet.text(word.box.x * scale, word.box.y * scale, word.text, word.box.h * scale)
-    # Words of one line stay together, as a reader gives them; each was drawn at its own place.
-    words = iter(list(sheet.lines))
-    sheet.lines = [replace(line, words=tuple(next(words).words[0] for _ in line.words)) for line in page.lines]
+        text, box = " ".join(word.text for word in line.words), Box.around([word.box for word in line.words])
+        # As wide as on the paper: the blanks of the line are then those of its letters.
+        sheet.text(box.x * scale, box.y * scale, text, box.w * scale / stringWidth(text, REGULAR, 1))
     return sheet

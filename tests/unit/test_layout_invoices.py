@@ -10,6 +10,8 @@ import pytest
 from docmill.domain.pages import Box, Line, Page, Word
 from docmill.engine.flow_files import builtin_flows
 from docmill.extract.layout import LayoutExtractor
+from tests.data.drawing import FONTS
+from tests.data.invoice_tables import BODIES
 from tests.data.invoices import LAYOUTS, generate_invoice
 from tests.data.locales import LOCALES
 from tests.data.receipts import generate_receipt
@@ -96,6 +98,16 @@ def test_columns_of_all_kinds_and_sums_carried_over_are_told_apart(language: str
     assert LayoutExtractor().extract(generated.pages, INVOICE, {}).data == generated.truth
 
 
+@pytest.mark.parametrize("font", FONTS)
+@pytest.mark.parametrize("language", sorted(LOCALES))
+@pytest.mark.parametrize("body", BODIES)
+def test_tables_of_any_make_read_exactly(body: str, language: str, font: str) -> None:
+    """Names in two lines, boxes, discounts, the total before the price, two tax rates; on two pages, in three fonts."""
+    generated = generate_invoice(8, language, "side", 45, body=body, font=font)
+    assert len(generated.pages) >= 2
+    assert LayoutExtractor().extract(generated.pages, INVOICE, {}).data == generated.truth
+
+
 def test_an_item_may_cost_as_much_as_all_before_it() -> None:
     """Only at a new page is such an amount a sum that is carried over."""
     lines = [
@@ -112,6 +124,30 @@ def test_an_item_may_cost_as_much_as_all_before_it() -> None:
         ("Facilitation", 50),
         ("Travelling", 100),
     ]
+
+
+def test_items_go_on_under_no_header_where_they_are_described_like_those_before() -> None:
+    """On a second page: two more items, or amounts by tax code that stand in the columns of the first."""
+    first = page_of(
+        "Code\tDescription\t\t\tQty\tPrice\tAmount",
+        "A17\tConsulting\t\t\t2\t50.00\t100.00",
+        "B20\tTravelling\t\t\t1\t80.00\t80.00",
+    )
+    more = ("C11\tCopywriting\t\t\t3\t20.00\t60.00", "C12\tBookbinding\t\t\t3\t10.00\t30.00")
+    taxes = ("Taxes by code", "", "Exempt\t\t\t\t\t0\t270.00\t0.00")
+    names = ["Consulting", "Travelling", "Copywriting", "Bookbinding"]
+    for second, expected in ((page_of(*taxes, number=2), names[:2]), (page_of(*more, number=2), names)):
+        found = LayoutExtractor().extract([first, second], INVOICE, {}).data
+        assert [item["description"] for item in found["lineItems"]] == expected
+
+
+def test_items_described_above_their_amounts_go_on_under_no_header() -> None:
+    """Rows of amounts alone are items where those before them were."""
+    header = "Description\t\t\tQty\tPrice\tAmount"
+    first = page_of(header, "Consulting", "\t\t\t\t2\t50.00\t100.00", "Travelling", "\t\t\t\t1\t80.00\t80.00")
+    second = page_of("Printing", "\t\t\t\t3\t20.00\t60.00", number=2)
+    found = LayoutExtractor().extract([first, second], INVOICE, {}).data
+    assert [item["total"] for item in found["lineItems"]] == [100, 80, 60]
 
 
 @pytest.mark.parametrize("seed", range(4))

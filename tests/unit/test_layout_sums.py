@@ -109,10 +109,13 @@ def test_parties_in_a_form_have_the_name_by_its_word() -> None:
         (("NORTH STAR HARDWARE", "ENTERPRISE (EAST", "SIDE) SDN BHD", "NO 5, JALAN TEH"), "NORTH STAR HARDWARE ENTERPRISE (EAST SIDE) SDN BHD"),
         (("MAPLE TRADING SDN BHD COMPANY NO 12345-X", "NO 5, JALAN TEH"), "MAPLE TRADING SDN BHD"),
         (("MAPLE TRADING", "COMPANY REG. NO. : 12345-X", "NO 5, JALAN TEH"), "MAPLE TRADING"),
+        (("Forniture Verdi S.r.I.", "Corso Italia 88", "50123 Firenze"), "Forniture Verdi S.r.l."),
+        (("Forniture Verdi S.r.1.", "Corso Italia 88", "50123 Firenze"), "Forniture Verdi S.r.l."),
+        (("Officina S.r.I. Rossi", "Corso Italia 88", "50123 Firenze"), "Officina S.r.I. Rossi"),
     ],
 )  # fmt: skip
 def test_a_shops_name_ends_where_the_company_does(lines: tuple[str, ...], name: str) -> None:
-    """Names go on over lines; registration numbers are no part of them."""
+    """Names go on over lines; registration numbers are no part of them; a legal form at their end is read as it is spelt."""
     asked = {"merchant": {"type": "object", "properties": {"name": TEXT}}}
     assert data_of(asked, *lines)["merchant"]["name"] == name
 

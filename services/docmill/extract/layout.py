@@ -21,6 +21,7 @@ from docmill.extract.fields import LeafField, ListField, TableField, bind
 from docmill.extract.form import find_pairs
 from docmill.extract.generic import find_generic
 from docmill.extract.gst import find_gst, tax_of
+from docmill.extract.headers import NUMERIC
 from docmill.extract.labels import column_phrases, words_of
 from docmill.extract.parties import Party, buyer_cells, find_issuer, find_recipient
 from docmill.extract.parts import find_list
@@ -36,7 +37,7 @@ from docmill.extract.singles import (
     find_time,
 )
 from docmill.extract.statements import find_statement_period, find_transactions
-from docmill.extract.tables import NUMERIC, Item, Table, find_table
+from docmill.extract.tables import Item, Table, find_table
 from docmill.extract.tax_ids import TaxIds
 from docmill.extract.taxes import kind_of
 from docmill.extract.text import squeeze

@@ -74,7 +74,8 @@ TRADE = re.compile(  # what a name ends with; a line that starts so goes on with
     r"international|products?|food|foods|electrical|motors?|auto|books?|gift)\b|[&(+]",
     re.IGNORECASE,
 )
-MISREAD = re.compile(r"(?<= )5/B$|(?<=SDN )8HD$|(?<=SDN\. )8HD$")
+MISREAD = re.compile(r"(?<= )5/B$|(?<=SDN )8HD$|(?<=SDN\. )8HD$|(?<= S\.r\.)[I1](?=\.?$)")
+MEANT = str.maketrans("58I1", "SBll")
 OWNED = re.compile(r"(?:own(?:ed|er)?|operated|managed|dimiliki) (?:by|oleh)\b\s*:?\s*", re.IGNORECASE)
 OPEN = re.compile(r"\([^)]*$")
 REGISTRATION = re.compile(
@@ -101,7 +102,7 @@ def only_form(text: str) -> bool:
 def clean_name(text: str) -> str:
     """Without who owns it, registration numbers and what was cut off; a legal form that OCR misread is put right."""
     text = OPEN.sub("", REGISTRATION.sub("", OWNED.sub("", text)))
-    return MISREAD.sub(lambda form: form.group().replace("5", "S").replace("8", "B"), text).strip(" ,;:-")
+    return MISREAD.sub(lambda form: form.group().translate(MEANT), text).strip(" ,;:-")
 
 
 def mostly_digits(text: str) -> bool:

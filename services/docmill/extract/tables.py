@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING
 
 from docmill.extract.candidates import Found, Sheet
 from docmill.extract.carried import beside_breaks, is_carried_over
-from docmill.extract.labels import Label, Phrases, find_labels
+from docmill.extract.headers import NUMERIC, Column, Header, find_headers
 from docmill.extract.tokens import GAP, Row, Span
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from docmill.extract.labels import Phrases
     from docmill.extract.money import Money
 
 __all__ = ["Item", "Table", "find_table"]
 
-NUMERIC = frozenset({"quantity", "unit_price", "line_total", "tax_rate", "discount"})
 _DECIDING = ("line_total", "unit_price", "quantity")
 _STOP = frozenset({"subtotal", "tax", "total", "grand_total", "amount_due", "rounding", "paid", "change", "line_sum"})
 _SKIP = frozenset({"not_total"})
@@ -42,15 +42,6 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """A column of a table; edges are shares of the page's width."""
-
-    concept: str
-    left: float
-    right: float
-
-
-@dataclass(frozen=True, slots=True)
 class Table:
     """The line items of a document."""
 
@@ -66,7 +57,7 @@ def find_table(sheet: Sheet, phrases: Phrases, numeric: frozenset[str] = NUMERIC
 
     `phrases` are header texts and the columns they may mean; `numeric` the columns that hold numbers.
     """
-    headers = [header for header in _headers(sheet, phrases, numeric) if header.columns]
+    headers = find_headers(sheet, phrases, numeric)
     if not headers:
         return None
     best = max(headers, key=lambda header: (len(header.columns), -header.rows[0].index))
@@ -75,77 +66,7 @@ def find_table(sheet: Sheet, phrases: Phrases, numeric: frozenset[str] = NUMERIC
     return _read(sheet, best, tables, others, numeric)
 
 
-@dataclass(frozen=True, slots=True)
-class _Header:
-    rows: Sequence[Row]
-    columns: Sequence[Column]
-
-
-def _headers(sheet: Sheet, phrases: Phrases, numeric: frozenset[str]) -> list[_Header]:
-    """Rows that name at least two columns, one of them of numbers, each in a cell of its own."""
-    by_row: dict[int, list[Label]] = {}
-    for label in find_labels(sheet.rows, phrases):
-        by_row.setdefault(label.span.row.index, []).append(label)
-    headers = []
-    for index, labels in by_row.items():
-        row = sheet.rows[index]
-        columns = _columns(sheet, row, labels)
-        if not _meaningful(columns, numeric) or any(money.is_amount for money in sheet.money_by_row.get(index, ())):
-            continue
-        rows = [row, *_second_line(sheet, row)]
-        headers.append(_Header(rows, columns))
-    return headers
-
-
-def _meaningful(columns: Sequence[Column], numeric: frozenset[str]) -> bool:
-    concepts = {column.concept for column in columns}
-    return len(concepts) >= 2 and bool(concepts & numeric) and not concepts <= {"line_total", "tax_rate", "position"}
-
-
-def _second_line(sheet: Sheet, row: Row) -> list[Row]:
-    """The next row if the header wraps onto it (`Unit` above `price`): close below and without digits."""
-    if row.index + 1 >= len(sheet.rows):
-        return []
-    after = sheet.rows[row.index + 1]
-    close = after.page == row.page and after.box.y - row.box.bottom < 0.4 * row.height
-    return (
-        [after] if close and len(after.cells) <= len(row.cells) and not _digits(after) and len(after.text) < 40 else []
-    )
-
-
-def _digits(row: Row) -> bool:
-    return any(character.isdigit() for character in row.text)
-
-
-def _columns(sheet: Sheet, row: Row, labels: Sequence[Label]) -> list[Column]:
-    """One column a cell, meaning what no column before it means; short words that are part of prose do not count."""
-    width = sheet.sizes[row.page][0]
-    choices: list[tuple[Span, list[str]]] = []
-    for label in labels:
-        known = next((meanings for span, meanings in choices if span == label.span), None)
-        if known is not None:
-            known.append(label.concept)
-        elif _fills_cell(label):
-            choices.append((label.span, [label.concept]))
-    columns: list[Column] = []
-    taken: set[str] = set()
-    order = ("description", "quantity", "unit_price", "line_total")
-    for span, meanings in sorted(choices, key=lambda choice: (len(choice[1]), choice[0].first)):
-        free = [meaning for meaning in meanings if meaning not in taken]
-        if free:
-            concept = min(free, key=lambda meaning: order.index(meaning) if meaning in order else len(order))
-            taken.add(concept)
-            columns.append(Column(concept, span.box.x / width, span.box.right / width))
-    return sorted(columns, key=lambda column: column.left)
-
-
-def _fills_cell(label: Label) -> bool:
-    """At most two words of its cell are not the label's, or the whole row is made of labels set close together."""
-    cell = next(cell for cell in label.span.row.cells if cell.overlaps(label.span))
-    return (cell.end - cell.first) - (label.span.end - label.span.first) <= 2 or len(label.span.row.tokens) <= 9
-
-
-def _same(header: _Header, best: _Header) -> bool:
+def _same(header: Header, best: Header) -> bool:
     """Whether a later header repeats the best one."""
     return header.rows[0].index >= best.rows[0].index and {c.concept for c in header.columns} == {
         c.concept for c in best.columns
@@ -153,10 +74,10 @@ def _same(header: _Header, best: _Header) -> bool:
 
 
 def _read(
-    sheet: Sheet, best: _Header, headers: Sequence[_Header], others: frozenset[int], numeric: frozenset[str]
+    sheet: Sheet, best: Header, headers: Sequence[Header], others: frozenset[int], numeric: frozenset[str]
 ) -> Table | None:
     header_rows = frozenset(row.index for header in headers for row in header.rows)
-    body = _body(sheet, best, header_rows, others)
+    body = _body(sheet, best, header_rows, others, numeric)
     columns = _columns_by_row(body, best, headers)
     concepts = [column.concept for column in best.columns]
     deciding = next((c for c in _DECIDING if c in concepts), next((c for c in concepts if c in numeric), ""))
@@ -167,14 +88,16 @@ def _read(
     return Table(items, header_rows, frozenset(index for index in body if index <= last)) if items else None
 
 
-def _columns_by_row(body: Sequence[int], best: _Header, headers: Sequence[_Header]) -> dict[int, Sequence[Column]]:
+def _columns_by_row(body: Sequence[int], best: Header, headers: Sequence[Header]) -> dict[int, Sequence[Column]]:
     """Each row under the header above it: a repeated header may stand elsewhere on its page."""
     starts = [header.rows[0].index for header in headers]
     above = (bisect_left(starts, row) - 1 for row in body)
     return {row: headers[index].columns if index >= 0 else best.columns for row, index in zip(body, above, strict=True)}
 
 
-def _body(sheet: Sheet, header: _Header, header_rows: frozenset[int], others: frozenset[int]) -> list[int]:
+def _body(
+    sheet: Sheet, header: Header, header_rows: frozenset[int], others: frozenset[int], numeric: frozenset[str]
+) -> list[int]:
     """Rows from the header to the sums or the header of another table (`others`); on later pages from the repeated header or the first row in the columns."""
     body: list[int] = []
     last = header.rows[-1]
@@ -191,7 +114,7 @@ def _body(sheet: Sheet, header: _Header, header_rows: frozenset[int], others: fr
         item = _looks_like_item(sheet, row, header)
         if row.index in others and _has_amount(sheet, body):
             break
-        if row.page != last.page and not item:
+        if row.page != last.page and not (item and _carries_on(sheet, row, header, body, numeric)):
             continue
         if row.page == last.page and body and row.box.y - last.box.bottom > _FAR * row.height and not item:
             ended = row.page
@@ -203,6 +126,16 @@ def _body(sheet: Sheet, header: _Header, header_rows: frozenset[int], others: fr
             body.append(row.index)
         last = row
     return body
+
+
+def _carries_on(sheet: Sheet, row: Row, header: Header, body: Sequence[int], numeric: frozenset[str]) -> bool:
+    """Whether a row under no header may be the next item: it has a description, if those before have one beside their amounts."""
+
+    def described(other: Row) -> bool:
+        return bool(_row_item(sheet, other, header.columns, numeric).words)
+
+    before = [sheet.rows[index] for index in body if _looks_like_item(sheet, sheet.rows[index], header)]
+    return described(row) or not all(map(described, before))
 
 
 def _is_sum(sheet: Sheet, row: Row, body: Sequence[int]) -> bool:
@@ -217,7 +150,7 @@ def _has_amount(sheet: Sheet, rows: Sequence[int]) -> bool:
     return any(money.is_amount for index in rows for money in sheet.money_by_row.get(index, ()))
 
 
-def _looks_like_item(sheet: Sheet, row: Row, header: _Header) -> bool:
+def _looks_like_item(sheet: Sheet, row: Row, header: Header) -> bool:
     """Whether a number of the row stands in the last column of numbers."""
     width = sheet.sizes[row.page][0]
     last = header.columns[-1]
