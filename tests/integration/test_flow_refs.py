@@ -85,7 +85,7 @@ async def test_flows_of_others_are_not_there(bench: Bench) -> None:
 
 async def test_what_flows_refer_to_is_bounded(bench: Bench) -> None:
     """Ten references to flows of ten references each, and so on, would fill any memory: refused as soon as it is large."""
-    await bench.engine.create_flow(CALLER, lab(flow_id="level-0", note="x" * 1000))
+    await bench.engine.create_flow(CALLER, lab(flow_id="level-0", additionalInstructions="x" * 1000))
     for level in (1, 2):
         await bench.engine.create_flow(CALLER, sorting(f"level-{level}", *[f"level-{level - 1}"] * 10))
     with pytest.raises(InvalidArgument, match="larger than 256 KiB with the flows it refers to"):

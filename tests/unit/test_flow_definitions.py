@@ -280,12 +280,13 @@ def test_what_a_flow_carries_has_a_size(key: str, most: int) -> None:
     """JSON of exactly the limit is taken, one byte more is refused with the name of the part."""
 
     def flow(size: int) -> dict[str, Any]:
-        read = {"type": "step", "id": "read", "nodeType": "parse"}
-        empty: dict[str, Any] = {**definition(read), "note": ""} if key == "definition" else {"description": ""}
-        filled = {**empty, list(empty)[-1]: "é" * ((size - len(compact(empty))) // 2)}
-        filled[list(empty)[-1]] += "x" * (size - len(compact(filled)))
-        assert len(compact(filled)) == size
-        return {"id": "lab", "version": "1.0.0", "definition": definition(READ), key: filled}
+        def filled(text: str) -> dict[str, Any]:
+            return definition({**READ, "name": text}) if key == "definition" else {"description": text}
+
+        text = "é" * ((size - len(compact(filled("")))) // 2)
+        text += "x" * (size - len(compact(filled(text))))
+        assert len(compact(filled(text))) == size
+        return {"id": "lab", "version": "1.0.0", "definition": definition(READ), key: filled(text)}
 
     parse_flow(flow(most))
     with pytest.raises(InvalidArgument, match=f"larger than {most // 1024} KiB") as refused:
