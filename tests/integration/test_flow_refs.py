@@ -162,3 +162,17 @@ async def test_steps_of_inner_flows_are_told_and_not_counted(bench: Bench) -> No
     assert ended == ["read", "kind/a/fields", "kind"]
     run = await bench.engine.get_run(CALLER, run_id)
     assert (run.steps_run, run.steps_total) == (1, 1)
+
+
+async def test_a_named_flow_must_know_the_kinds_of_the_stack(bench: Bench) -> None:
+    """As one that is written out; but it may have branches for other uses."""
+    await bench.engine.create_flow(CALLER, lab())
+    await bench.engine.create_flow(CALLER, sorting("sorter", *["lab"] * len(KINDS)))
+
+    def stacks(*kinds: str) -> FlowSpec:
+        each = {"type": "forEach", "id": "each", "config": {"categories": kinds}, "itemFlow": {"flowRef": "sorter"}}
+        return parse_flow({"id": "stacks", "version": "1.0.0", "definition": {"steps": [each]}})
+
+    with pytest.raises(InvalidArgument, match="'z' is missing"):
+        await bench.engine.create_flow(CALLER, stacks("a", "z"))
+    await bench.engine.create_flow(CALLER, stacks("a", "b"))

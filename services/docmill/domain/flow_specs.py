@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from docmill.domain.errors import Reason
 from docmill.domain.flow_keys import check_keys, refuse_unknown
+from docmill.domain.flow_kinds import check_kinds
 from docmill.domain.flows import FLOW_ID_PATTERN, FlowDefinition, parse_definition, parse_version
 from docmill.domain.models import FlowLimits, FlowVersion, JsonObject
 from docmill.domain.schemas import MAX_SCHEMA_BYTES, check_size, invalid, refuse_references
@@ -97,6 +98,7 @@ def parse_flow(document: Any) -> FlowSpec:
     _check_nesting(document["definition"])
     check_keys(document["definition"])
     definition = parse_definition(document["definition"])
+    check_kinds(definition)
     return FlowSpec(
         id=flow_id,
         version=version,

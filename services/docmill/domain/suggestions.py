@@ -11,10 +11,13 @@ if TYPE_CHECKING:
 __all__ = ["closest", "did_you_mean"]
 
 
-def closest(name: str, known: Iterable[str]) -> str | None:
-    """The one of `known` that `name` looks like, whatever the case of its letters; None when it looks like none."""
+def closest(name: str, known: Iterable[str], *, likeness: float = 0.6) -> str | None:
+    """The one of `known` that `name` looks like, whatever the case of its letters; None when it looks like none.
+
+    `likeness` is how much, as `difflib` counts it: 1 for the same letters.
+    """
     by_letters = {one.casefold(): one for one in known}
-    found = get_close_matches(name.casefold(), by_letters, n=1, cutoff=0.6)
+    found = get_close_matches(name.casefold(), by_letters, n=1, cutoff=likeness)
     return by_letters[found[0]] if found else None
 
 
