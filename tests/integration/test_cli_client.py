@@ -185,3 +185,18 @@ def _read(terminal: int) -> bytes:
         return os.read(terminal, 65536)
     except OSError:  # Linux's way to say that the other side closed
         return b""
+
+
+def test_who_watches_a_run_is_told_its_warnings(stack: Stack, tmp_path: Path) -> None:
+    """On stderr, as `docmill run` does it; events alone go to stdout."""
+    kind = {"id": "kind", "nodeType": "categorize", "config": {"categories": ["zebra"]}}
+    flow = {"id": "zebras", "version": "1.0.0", "definition": {"steps": [{"id": "read", "nodeType": "parse"}, kind]}}
+    (tmp_path / "flow.json").write_text(json.dumps(flow))
+    assert stack.docmill("flows", "apply", tmp_path / "flow.json").returncode == 0
+    text_pdf(tmp_path / "paper.pdf")
+    started = stack.docmill("run", "zebras", tmp_path / "paper.pdf", "--no-wait", "--json")
+    watched = stack.docmill("watch", json.loads(started.stdout)["id"])
+    assert watched.returncode == 0
+    said = "warning: Step 'kind': nothing in the document speaks for any of the categories"
+    assert said in watched.stderr.splitlines()
+    assert "warning" not in watched.stdout
