@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from docmill.cli.arguments import check_files, json_object, pairs, variables
+from docmill.cli.arguments import check_files, check_flow_id, json_object, pairs, variables
 from docmill.cli.failures import DONE, NOT_DONE
 from docmill.cli.options import LOCAL, AsJson, Server
 from docmill.cli.output import event_json, event_line, json_line, notice, run_json
@@ -52,6 +52,7 @@ async def run(
         no_wait: Start the runs and leave.
         quiet: No progress, only what went wrong.
     """
+    check_flow_id(flow)
     check_files(files)
     from docmill.cli.progress import Progress  # noqa: PLC0415 - Rich and gRPC load in the commands that need them
     from docmill.client import Priority  # noqa: PLC0415
