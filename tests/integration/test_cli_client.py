@@ -185,3 +185,35 @@ def _read(terminal: int) -> bytes:
         return os.read(terminal, 65536)
     except OSError:  # Linux's way to say that the other side closed
         return b""
+
+
+def test_a_flow_is_listed_shown_and_guessed(stack: Stack) -> None:
+    """Also the one that programs do not see in their list; a misspelt one is suggested, and a file is no id."""
+    listed = stack.docmill("flows", "list")
+    assert "universal-extract" in [line.split()[0] for line in listed.stdout.splitlines()]
+    shown = stack.docmill("flows", "show", "document-text").stdout
+    recipe = json.loads(shown.partition("recipe:")[2])
+    assert recipe["steps"][0]["nodeType"] == "parse"
+    wrong = stack.docmill("flows", "show", "invoice-extracter")
+    assert wrong.returncode == 5
+    assert "no flow invoice-extracter; did you mean 'invoice-extractor'? `docmill flows list`" in wrong.stderr
+    for command in (["run", "flows/mine.yaml", __file__], ["eval", "flows/mine.yaml", "."]):
+        done = stack.docmill(*command)
+        assert done.returncode == 2
+        assert "docmill flows apply flows/mine.yaml" in done.stderr
+        assert ("--local" in done.stderr) == (command[0] == "eval")
+
+
+def test_who_watches_a_run_is_told_its_warnings(stack: Stack, tmp_path: Path) -> None:
+    """On stderr, as `docmill run` does it; events alone go to stdout."""
+    kind = {"id": "kind", "nodeType": "categorize", "config": {"categories": ["zebra"]}}
+    flow = {"id": "zebras", "version": "1.0.0", "definition": {"steps": [{"id": "read", "nodeType": "parse"}, kind]}}
+    (tmp_path / "flow.json").write_text(json.dumps(flow))
+    assert stack.docmill("flows", "apply", tmp_path / "flow.json").returncode == 0
+    text_pdf(tmp_path / "paper.pdf")
+    started = stack.docmill("run", "zebras", tmp_path / "paper.pdf", "--no-wait", "--json")
+    watched = stack.docmill("watch", json.loads(started.stdout)["id"])
+    assert watched.returncode == 0
+    said = "warning: Step 'kind': nothing in the document speaks for any of the categories"
+    assert said in watched.stderr.splitlines()
+    assert "warning" not in watched.stdout

@@ -14,6 +14,7 @@ from docmill.domain.errors import (
     InvalidArgument,
     Reason,
 )
+from docmill.domain.flow_specs import parse_flow
 from docmill.domain.models import EventKind, Mode
 from docmill.engine import RunFilter, RunRequest, page_tokens
 from docmill.store import flows as store_flows
@@ -72,6 +73,22 @@ async def test_a_flow_that_asks_for_what_is_not_there_is_refused(
     with pytest.raises(InvalidArgument) as refused:
         await bench.engine.create_flow(CALLER, lab_report("wishful", config))
     assert refused.value.details["field"].endswith(field)
+
+
+@pytest.mark.parametrize(
+    ("provider", "says"),
+    [
+        ("llm", "DOCMILL_LLM_BASE_URL .* and DOCMILL_LLM_MODEL"),
+        ("openai:gpt", "DOCMILL_LLM_BASE_URL .* and DOCMILL_LLM_MODEL"),
+        ("layuot", "did you mean 'layout'"),
+    ],
+)
+async def test_a_provider_that_is_not_there_is_told_with_what_to_do(bench: Bench, provider: str, says: str) -> None:
+    """The settings that make it be there, or the name that was meant."""
+    fields = {"id": "fields", "nodeType": "extract", "config": {"providerRef": provider, "schema": {"type": "object"}}}
+    spec = parse_flow({"id": "asking", "version": "1.0.0", "definition": {"steps": [fields]}})
+    with pytest.raises(InvalidArgument, match=says):
+        await bench.engine.create_flow(CALLER, spec)
 
 
 async def test_a_flow_published_under_older_rules_ends_its_own_runs_only(bench: Bench) -> None:

@@ -85,7 +85,7 @@ async def test_flows_of_others_are_not_there(bench: Bench) -> None:
 
 async def test_what_flows_refer_to_is_bounded(bench: Bench) -> None:
     """Ten references to flows of ten references each, and so on, would fill any memory: refused as soon as it is large."""
-    await bench.engine.create_flow(CALLER, lab(flow_id="level-0", note="x" * 1000))
+    await bench.engine.create_flow(CALLER, lab(flow_id="level-0", additionalInstructions="x" * 1000))
     for level in (1, 2):
         await bench.engine.create_flow(CALLER, sorting(f"level-{level}", *[f"level-{level - 1}"] * 10))
     with pytest.raises(InvalidArgument, match="larger than 256 KiB with the flows it refers to"):
@@ -162,3 +162,17 @@ async def test_steps_of_inner_flows_are_told_and_not_counted(bench: Bench) -> No
     assert ended == ["read", "kind/a/fields", "kind"]
     run = await bench.engine.get_run(CALLER, run_id)
     assert (run.steps_run, run.steps_total) == (1, 1)
+
+
+async def test_a_named_flow_must_know_the_kinds_of_the_stack(bench: Bench) -> None:
+    """As one that is written out; but it may have branches for other uses."""
+    await bench.engine.create_flow(CALLER, lab())
+    await bench.engine.create_flow(CALLER, sorting("sorter", *["lab"] * len(KINDS)))
+
+    def stacks(*kinds: str) -> FlowSpec:
+        each = {"type": "forEach", "id": "each", "config": {"categories": kinds}, "itemFlow": {"flowRef": "sorter"}}
+        return parse_flow({"id": "stacks", "version": "1.0.0", "definition": {"steps": [each]}})
+
+    with pytest.raises(InvalidArgument, match="'z' is missing"):
+        await bench.engine.create_flow(CALLER, stacks("a", "z"))
+    await bench.engine.create_flow(CALLER, stacks("a", "b"))

@@ -230,7 +230,7 @@ def test_documents_in_requests_arrive(content: bytes, filename: str) -> None:
 @given(objects, objects, objects)
 def test_flow_versions_arrive(variables: dict[str, Any], output: dict[str, Any], extra: dict[str, Any]) -> None:
     """A flow version that is created, and shown, has the schemas, the limits and the recipe that were sent."""
-    read = {"type": "step", "id": "read", "nodeType": "parse", "config": {"extra": extra}}
+    read = {"type": "step", "id": "read", "nodeType": "parse", "config": {"promptVariables": extra}}
     definition = {"version": "1.0.0", "steps": [read]}
     message = flows_pb2.CreateFlowRequest(
         id="f",

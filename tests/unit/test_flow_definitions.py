@@ -151,6 +151,27 @@ def test_a_wrong_definition_is_refused_with_the_path_of_what_is_wrong(bad: Any, 
     assert refused.value.message.startswith(field)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (
+            {**each(READ), "itemFlow": None},
+            r"itemFlow: is missing; it stands beside 'config', for example itemFlow: \{",
+        ),
+        ({**each(READ), "itemFlow": "lab"}, r"itemFlow: must be an object, for example itemFlow: \{flowRef: "),
+        (
+            {**either({}), "branches": None},
+            r"branches: is missing; it stands beside 'config', for example branches: \{",
+        ),
+        (each(step("split", categories=["a"])), r"cannot start with 'split': it gets one document"),
+    ],
+)
+def test_what_belongs_inside_a_step_is_shown(wrong: dict[str, Any], says: str) -> None:
+    """Where it goes, and how it looks."""
+    with pytest.raises(InvalidArgument, match=says):
+        parse_definition(definition(wrong))
+
+
 def test_flows_inside_steps_are_normalised_and_stay() -> None:
     """Defaults are written out at every level, references keep what their author said, and what is stored reads back."""
     nested = each(READ, step("chunk", "parts", strategy="page"), EXTRACT, step("combine", "all"))
@@ -280,12 +301,13 @@ def test_what_a_flow_carries_has_a_size(key: str, most: int) -> None:
     """JSON of exactly the limit is taken, one byte more is refused with the name of the part."""
 
     def flow(size: int) -> dict[str, Any]:
-        read = {"type": "step", "id": "read", "nodeType": "parse"}
-        empty: dict[str, Any] = {**definition(read), "note": ""} if key == "definition" else {"description": ""}
-        filled = {**empty, list(empty)[-1]: "é" * ((size - len(compact(empty))) // 2)}
-        filled[list(empty)[-1]] += "x" * (size - len(compact(filled)))
-        assert len(compact(filled)) == size
-        return {"id": "lab", "version": "1.0.0", "definition": definition(READ), key: filled}
+        def filled(text: str) -> dict[str, Any]:
+            return definition({**READ, "name": text}) if key == "definition" else {"description": text}
+
+        text = "é" * ((size - len(compact(filled("")))) // 2)
+        text += "x" * (size - len(compact(filled(text))))
+        assert len(compact(filled(text))) == size
+        return {"id": "lab", "version": "1.0.0", "definition": definition(READ), key: filled(text)}
 
     parse_flow(flow(most))
     with pytest.raises(InvalidArgument, match=f"larger than {most // 1024} KiB") as refused:

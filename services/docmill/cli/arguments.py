@@ -7,6 +7,8 @@ from typing import Any
 
 from docmill.cli.failures import UsageError
 
+FLOW_SUFFIXES = frozenset({".yaml", ".yml", ".json"})
+
 
 def check_files(files: Sequence[Path]) -> None:
     """UsageError for what is no file."""
@@ -16,6 +18,17 @@ def check_files(files: Sequence[Path]) -> None:
     folders = [str(file) for file in files if file.is_dir()]
     if folders:
         raise UsageError(f"this is a folder: {', '.join(folders)}; name the files in it, e.g. {folders[0]}/*.pdf")
+
+
+def check_flow_id(flow: str, otherwise: str = "") -> None:
+    """UsageError for a flow file where the id of a flow is wanted; `otherwise` is what else could be done with the file."""
+    path = Path(flow)
+    if path.suffix.lower() in FLOW_SUFFIXES or ("/" in flow and path.is_file()):
+        gone = "" if path.is_file() else " (and there is no such file)"
+        raise UsageError(
+            f"{flow} is a flow file{gone}, not the id of a flow: publish it with `docmill flows apply {flow}`, "
+            f"then name its id{otherwise}"
+        )
 
 
 def json_object(text: str, option: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from docmill.cli.arguments import pairs, variables
+from docmill.cli.arguments import check_flow_id, pairs, variables
 from docmill.cli.failures import DONE, NOT_DONE, UsageError
 from docmill.cli.options import LOCAL, AsJson, Server
 from docmill.cli.output import json_line, notice, table
@@ -55,6 +55,8 @@ async def evaluate(
         min_f1: Exit with 1 when the F1 over all fields of any set is lower.
         local: Start a docmill for this command alone, and stop it afterwards.
     """
+    if not local:
+        check_flow_id(flow, ", or try it unpublished with --local")
     from docmill.evaluate import DatasetError, fields_of, read_dataset, score, summarize  # noqa: PLC0415 - this command's alone
 
     try:

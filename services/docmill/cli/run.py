@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from docmill.cli.arguments import check_files, json_object, pairs, variables
+from docmill.cli.arguments import check_files, check_flow_id, json_object, pairs, variables
 from docmill.cli.failures import DONE, NOT_DONE
 from docmill.cli.options import LOCAL, AsJson, Server
-from docmill.cli.output import event_json, event_line, json_line, run_json
+from docmill.cli.output import event_json, event_line, json_line, notice, run_json
 
 if TYPE_CHECKING:
     from docmill.cli.progress import Progress
@@ -52,6 +52,7 @@ async def run(
         no_wait: Start the runs and leave.
         quiet: No progress, only what went wrong.
     """
+    check_flow_id(flow)
     check_files(files)
     from docmill.cli.progress import Progress  # noqa: PLC0415 - Rich and gRPC load in the commands that need them
     from docmill.client import Priority  # noqa: PLC0415
@@ -177,21 +178,25 @@ async def watch(
 ) -> int:
     """Follow a run until it ends.
 
-    Prints its events from the first one on, also of a run that ended before.
+    Prints its events from the first one on, also of a run that ended before. Warnings of the run go to stderr.
 
     Args:
         run: Id of the run.
         after: Only events after this number.
     """
-    code = DONE
+    code, ended = DONE, False
     async with server.connect() as docmill, aclosing(docmill.runs.watch(run, after_sequence=after)) as events:
         async for event in events:
             if json:
                 json_line(event_json(event))
             else:
                 print(event_line(event), flush=True)
+            ended = ended or event.is_terminal
             if event.is_terminal and event.kind != "run.succeeded":
                 code = NOT_DONE
+        if ended:
+            for warning in (await docmill.runs.get(run)).warnings:
+                notice(f"warning: {warning}")
     return code
 
 

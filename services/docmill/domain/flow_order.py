@@ -57,6 +57,12 @@ def check_order(steps: Sequence[Step], path: str) -> None:
 
 def check_item_flow_start(first: Step, path: str) -> None:
     """The flow of a forEach gets one document, not a stack."""
+    if first.node_type == "split":
+        raise invalid(
+            f"{path}.steps.0.nodeType",
+            "an item flow cannot start with 'split': it gets one document, which the forEach step around it has taken out of "
+            "the stack already; name all kinds in the 'categories' of that step",
+        )
     if first.node_type not in _ITEM_STARTS:
         starts = ", ".join(sorted(_ITEM_STARTS))
         raise invalid(f"{path}.steps.0.nodeType", f"an item flow cannot start with '{first.node_type}'; use {starts}")

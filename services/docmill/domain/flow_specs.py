@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from docmill.domain.errors import Reason
+from docmill.domain.flow_keys import check_keys, refuse_unknown
+from docmill.domain.flow_kinds import check_kinds
 from docmill.domain.flows import FLOW_ID_PATTERN, FlowDefinition, parse_definition, parse_version
 from docmill.domain.models import FlowLimits, FlowVersion, JsonObject
 from docmill.domain.schemas import MAX_SCHEMA_BYTES, check_size, invalid, refuse_references
@@ -39,6 +41,8 @@ _RESHAPING = frozenset({"split", "chunk", "combine"})
 _KEYS = frozenset(
     {"id", "version", "name", "description", "hidden", "inputSchema", "outputSchema", "config", "definition"}
 )
+
+_LIMITS = frozenset({"supportedFormats", "maxFileSizeMB", "maxPages", "estimatedCreditsPerPage"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,9 +84,7 @@ def parse_flow(document: Any) -> FlowSpec:
     """
     if not isinstance(document, Mapping):
         raise invalid("flow", "must be an object")
-    unknown = sorted(str(key) for key in document if key not in _KEYS)
-    if unknown:
-        raise invalid(unknown[0], f"no such key; a flow has {', '.join(sorted(_KEYS))}")
+    refuse_unknown(document, _KEYS, "", "a flow")
     flow_id = _text(document, "id", required=True)
     if len(flow_id) > MAX_FLOW_ID or not re.fullmatch(FLOW_ID_PATTERN, flow_id):
         raise invalid(
@@ -94,7 +96,9 @@ def parse_flow(document: Any) -> FlowSpec:
         raise invalid("definition", "is missing", reason=Reason.FIELD_MISSING)
     check_size(document["definition"], "definition", most=MAX_DEFINITION_BYTES)
     _check_nesting(document["definition"])
+    check_keys(document["definition"])
     definition = parse_definition(document["definition"])
+    check_kinds(definition)
     return FlowSpec(
         id=flow_id,
         version=version,
@@ -137,6 +141,7 @@ def _check_nesting(definition: Any) -> None:
 def _limits(config: Any, definition: FlowDefinition) -> FlowLimits:
     if not isinstance(config, Mapping):
         raise invalid("config", "must be an object")
+    refuse_unknown(config, _LIMITS, "config", "the config of a flow")
     formats = config.get("supportedFormats", definition.accepted_formats or SUPPORTED_FORMATS)
     if isinstance(formats, str) or not isinstance(formats, Sequence) or not formats:
         raise invalid("config.supportedFormats", "must be a list of media types")

@@ -40,6 +40,12 @@ MAX_STEPS = 50
 FLOW_ID_PATTERN = "[a-z0-9][a-z0-9_-]*"
 _NODE_OF = {"conditional": "categorize", "forEach": "split"}  # by type of step
 _INSIDE = {"conditional": "branches", "forEach": "itemFlow"}
+_BRANCHES_EXAMPLE = (
+    "branches: {invoice: {flowRef: invoice-extractor}, default: {steps: [...]}}, a flow for each category"
+)
+_ITEM_FLOW_EXAMPLE = (
+    "itemFlow: {flowRef: invoice-extractor} or itemFlow: {steps: [...]}, what is done with each document"
+)
 _TRANSFORMS = ("first", "last", "merge", "pick")
 _STEP_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _FLOW_REF = re.compile(rf"({FLOW_ID_PATTERN})(?:@(.+))?")
@@ -107,7 +113,7 @@ def _node_type(raw: JsonObject, kind: str, path: str) -> str:
 
 
 def _branches(raw: JsonObject, config: JsonObject, path: str) -> Mapping[str, Subflow]:
-    branches = as_object(raw.get("branches"), f"{path}.branches")
+    branches = _inside(raw, "branches", path, _BRANCHES_EXAMPLE)
     if not branches:
         raise invalid(f"{path}.branches", "must have a flow for at least one category")
     names = [category["name"] for category in config["categories"]]
@@ -119,10 +125,19 @@ def _branches(raw: JsonObject, config: JsonObject, path: str) -> Mapping[str, Su
 
 
 def _item_flow(raw: JsonObject, path: str) -> Subflow:
-    flow = _subflow(raw.get("itemFlow"), f"{path}.itemFlow")
+    flow = _subflow(_inside(raw, "itemFlow", path, _ITEM_FLOW_EXAMPLE), f"{path}.itemFlow")
     if isinstance(flow, FlowDefinition):
         check_item_flow_start(flow.steps[0], f"{path}.itemFlow")
     return flow
+
+
+def _inside(raw: JsonObject, key: str, path: str, example: str) -> JsonObject:
+    """What a step with flows inside cannot do without."""
+    if isinstance(raw.get(key), Mapping):
+        found: JsonObject = raw[key]
+        return found
+    wrong = "is missing; it stands beside 'config'" if raw.get(key) is None else "must be an object"
+    raise invalid(f"{path}.{key}", f"{wrong}, for example {example}")
 
 
 def _subflow(raw: Any, path: str) -> Subflow:

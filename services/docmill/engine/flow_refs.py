@@ -11,6 +11,7 @@ from dataclasses import replace
 import orjson
 
 from docmill.domain.errors import InvalidArgument, Reason
+from docmill.domain.flow_kinds import check_kinds
 from docmill.domain.flow_specs import MAX_DEFINITION_BYTES
 from docmill.domain.flows import FlowDefinition, FlowRef, Subflow, parse_definition, parse_version
 from docmill.domain.schemas import invalid
@@ -36,6 +37,7 @@ def pinned(org_id: str, definition: FlowDefinition) -> Op[FlowDefinition]:
             "definition",
             f"is larger than {MAX_DEFINITION_BYTES // 1024} KiB with the flows it refers to; refer to fewer or smaller ones",
         )
+    check_kinds(whole, branches=False)
     parse_definition(whole.to_json())  # what may stand in a place holds for flows that are named, too
     return result
 

@@ -8,10 +8,12 @@ from dataclasses import replace
 
 from docmill.domain.errors import AlreadyExists, InvalidArgument, NotFound, Reason
 from docmill.domain.flow_specs import FlowSpec
+from docmill.domain.flow_steps import Step
 from docmill.domain.flows import parse_version
 from docmill.domain.models import Caller, Flow, FlowVersion
 from docmill.domain.providers import LLM, model_of
 from docmill.domain.schemas import invalid
+from docmill.domain.suggestions import did_you_mean
 from docmill.engine import flow_refs, page_tokens
 from docmill.engine.catalog import Recipe
 from docmill.engine.context import Context
@@ -46,7 +48,7 @@ async def get_flow(ctx: Context, caller: Caller, flow_id: str, version: str = ""
     """The flow and the version asked for (`latest` or empty: the current one)."""
     found = await ctx.store.read(lambda: flows.versions(caller.org_id, flow_id))
     if not found:
-        raise NotFound(Reason.FLOW_NOT_FOUND, f"There is no flow {flow_id}; `docmill flows list` shows what there is")
+        raise await _no_flow(ctx, caller, flow_id)
     (flow,) = _grouped(found)
     if version in {"", "latest"}:
         return flow, flow.current
@@ -58,6 +60,15 @@ async def get_flow(ctx: Context, caller: Caller, flow_id: str, version: str = ""
         Reason.VERSION_NOT_FOUND,
         f"Flow {flow_id} has no version {version}; it has {known}",
         {"field": "version", "versions": known},
+    )
+
+
+async def _no_flow(ctx: Context, caller: Caller, flow_id: str) -> NotFound:
+    """The error, with the flow that may have been meant: of those that the caller sees."""
+    known = {version.flow_id for version in await ctx.store.read(lambda: flows.visible(caller.org_id))}
+    wrong = f"There is no flow {flow_id}{did_you_mean(flow_id, sorted(known))}"
+    return NotFound(
+        Reason.FLOW_NOT_FOUND, f"{wrong}{'' if wrong.endswith('?') else ';'} `docmill flows list` shows what there is"
     )
 
 
@@ -107,7 +118,7 @@ def _check_providers(spec: FlowSpec, models: Sequence[str]) -> None:
         is_model = step.node_type != "split" and model_of(step.provider, models) is not None
         if step.node_type in _PROVIDED and step.provider and step.provider not in known and not is_model:
             message = f"there is no provider {step.provider}; there is {', '.join(known)}"
-            raise invalid(f"{config}.providerRef", message)
+            raise invalid(f"{config}.providerRef", message + _about_provider(step, known, models))
         if step.node_type == "parse" and step.provider not in _READERS:
             raise invalid(f"{config}.providerRef", "a flow cannot choose the reading engine yet; use ocr")
         if step.node_type == "parse" and "languages" in step.config:
@@ -133,3 +144,18 @@ def _grouped(versions: Sequence[FlowVersion]) -> list[Flow]:
         Flow(id=flow_id, versions=sorted(found, key=lambda version: parse_version(version.version)))
         for flow_id, found in by_id.items()
     ]
+
+
+def _about_provider(step: Step, known: Sequence[str], models: Sequence[str]) -> str:
+    """What to do about a provider that is not there."""
+    asks_model = step.provider == LLM or ":" in step.provider
+    if step.node_type == "split":
+        return "; a split step asks no language model" if asks_model else did_you_mean(step.provider, known)
+    if asks_model and not models:
+        return (
+            "; for a language model set DOCMILL_LLM_BASE_URL (its server) and DOCMILL_LLM_MODEL, for services and workers, "
+            "and start them again: docs/llm.md"
+        )
+    if asks_model:
+        return f"; DOCMILL_LLM_MODEL has {', '.join(models)}"
+    return did_you_mean(step.provider, known)
