@@ -21,9 +21,9 @@ class Agenda:
         self.news.set()
 
     def note_runs(self, runs: Iterable[Run]) -> None:
-        """Look at the batches of those that belong to one."""
+        """Look at the batches of those that have something to say to one: its first page, or its end."""
         for run in runs:
-            if run.batch_id:
+            if run.batch_id and (run.state.is_terminal or run.pages_done + run.pages_failed == 1):
                 self.note(run.batch_id)
 
     def take(self) -> list[str]:

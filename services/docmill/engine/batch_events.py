@@ -27,7 +27,9 @@ def _told(batch: Batch, files: Sequence[BatchFile]) -> list[BatchFile]:
     """
     if batch.state is BatchState.QUEUED:
         return [replace(file, state=RunState.QUEUED, pages_done=0, pages_failed=0) for file in files]
-    return [file if file.counted else replace(file, state=RunState.RUNNING) for file in files]
+    return [
+        replace(file, state=RunState.RUNNING) if file.state.is_terminal and not file.counted else file for file in files
+    ]
 
 
 def _progress(shown: BatchProgress) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from docmill.domain.models import Job, JobKind, Run
 from docmill.engine import admission, advance, cancel
 from docmill.engine.catalog import Recipe
 from docmill.engine.context import Context
-from docmill.store import Op, StoreUnavailable, documents, jobs, runs
+from docmill.store import Op, StoreUnavailable, deliveries, documents, jobs, runs
 
 log = structlog.get_logger(__name__)
 
@@ -33,6 +33,8 @@ class Collected:
     """Set when a probe ended."""
     picture_id: str = ""
     """Set when a RENDER job ended: its id."""
+    mail: bool = False
+    """Word of an end is to be sent."""
 
 
 async def run(ctx: Context) -> None:
@@ -86,11 +88,11 @@ async def tell(ctx: Context, collected: Collected) -> None:
         ctx.notifier.notify(topic)
         await ctx.bus.publish_hint(Hint(kind=HintKind.RUN_ADVANCED, run_id=topic, sequence=sequence))
     ctx.agenda.note_runs(collected.runs)
+    if collected.mail:
+        ctx.mail.set()
     for changed in collected.runs:
         if changed.batch_id:
             ctx.notifier.notify(changed.batch_id)
-        if changed.state.is_terminal:
-            ctx.mail.set()
         if changed.state.is_terminal and changed.fault is not None:
             await cancel.stop_work(ctx, changed)
 
@@ -125,7 +127,8 @@ def with_admitted(ctx: Context, *changed: Run | None) -> Op[Collected]:
     told = [run for run in changed if run is not None]
     for run in tuple(told):
         told += yield from admission.changed(ctx, run)
-    return Collected(runs=tuple(told))
+    mail = yield from deliveries.any_of([run.id for run in told if run.state.is_terminal])
+    return Collected(runs=tuple(told), mail=mail)
 
 
 def attempt_failed(ctx: Context, run: Run, recipe: Recipe, job: Job, fault: Fault) -> Op[Run | None]:

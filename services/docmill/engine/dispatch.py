@@ -35,25 +35,24 @@ async def run(ctx: Context) -> None:
     """Publish what is due, for ever."""
     while True:
         try:
-            moved = await dispatch_once(ctx)
-            idle = 0.0 if moved else await _until_due(ctx)
+            idle = await dispatch_once(ctx)
         except (BusUnavailable, StoreUnavailable) as error:
             log.warning("dispatch is waiting", event_key="dispatch.waiting", error=str(error))
             await wait(ctx.work, _PAUSE)
             continue
-        if not moved:
+        if idle:
             await wait(ctx.work, idle)
 
 
-async def dispatch_once(ctx: Context) -> int:
-    """Claim and publish one batch; how many jobs were taken by the bus."""
+async def dispatch_once(ctx: Context) -> float:
+    """Claim and publish one batch; seconds until the next look, 0 if this one found something."""
     ctx.work.clear()  # before the look: a job that becomes ready from now on sets it again
     now = ctx.now()
     # A crash of the machine may undo a claim: what is published then is READY, as after every start.
-    messages = await ctx.store.write(lambda: claim(ctx, now), durable=False)
+    messages, due = await ctx.store.write(lambda: _claim_or_next(ctx, now), durable=False)
     ctx.afloat.clear()
     if not messages:
-        return 0
+        return _IDLE if due is None else max(0.001, min(_IDLE, (due - ctx.now()).total_seconds()))
     try:
         publications = await ctx.bus.publish_jobs(messages)
     except BusUnavailable:
@@ -71,7 +70,7 @@ async def dispatch_once(ctx: Context) -> int:
     if refused:
         raise BusUnavailable(f"the bus did not take {len(refused)} jobs")
     ctx.turns.served(message.org_id for message in messages)
-    return len(messages)
+    return 0.0
 
 
 def _too_large(message: JobMessage) -> JobResult:
@@ -94,6 +93,12 @@ def _too_large(message: JobMessage) -> JobResult:
 
 async def _give_back(ctx: Context, messages: Sequence[JobMessage]) -> None:
     await ctx.store.write(lambda: jobs.unclaim([(message.job_id, message.attempt) for message in messages]))
+
+
+def _claim_or_next(ctx: Context, now: datetime) -> Op[tuple[list[JobMessage], datetime | None]]:
+    """What can be published now; or when the next delayed job is due, if nothing can."""
+    messages = yield from claim(ctx, now)
+    return messages, None if messages else (yield from claims.next_due(now))
 
 
 def claim(ctx: Context, now: datetime) -> Op[list[JobMessage]]:
@@ -145,11 +150,3 @@ def _message(seat: Seat, recipe: Recipe | None, page_keys: Sequence[str]) -> Job
         calls_llm=seat.calls_llm,
         trace={"traceparent": f"00-{job.trace_id}-{job.trace_id[:16]}-01"} if job.trace_id else {},
     )
-
-
-async def _until_due(ctx: Context) -> float:
-    """Seconds until the next delayed job, at most `_IDLE`."""
-    due: datetime | None = await ctx.store.read(lambda: claims.next_due(ctx.now()))
-    if due is None:
-        return _IDLE
-    return max(0.001, min(_IDLE, (due - ctx.now()).total_seconds()))

@@ -69,7 +69,7 @@ async def _follow_safely(ctx: Context, batch_id: str) -> None:
 
 async def follow(ctx: Context, batch_id: str) -> None:
     """Record what the runs of a batch did, and complete it if that was all."""
-    if not await ctx.store.read(lambda: _is_behind(batch_id)):
+    if not await ctx.store.read(lambda: batches.is_behind(batch_id)):
         return
     batch = await ctx.store.write(lambda: _record(ctx, batch_id))
     if batch is None:
@@ -77,14 +77,6 @@ async def follow(ctx: Context, batch_id: str) -> None:
     await _tell(ctx, batch)
     if batch.state is BatchState.PROCESSING and batch.files_done == batch.files_total:
         await complete(ctx, batch)
-
-
-def _is_behind(batch_id: str) -> Op[bool]:
-    batch = yield from batches.get(batch_id)
-    if batch is None or batch.state.is_terminal:
-        return False
-    files = (yield from batches.files(batch_id))[batch_id]
-    return _has_begun(batch, files) or bool(_ended(files)) or batch.files_done == batch.files_total
 
 
 def _record(ctx: Context, batch_id: str) -> Op[Batch | None]:
@@ -104,7 +96,7 @@ def _record(ctx: Context, batch_id: str) -> Op[Batch | None]:
     for file in ended:
         failed = to.files_failed + (file.state is not RunState.SUCCEEDED)
         to = replace(to, files_done=to.files_done + 1, files_failed=failed)
-        counted = [replace(each, counted=each.counted or each.index == file.index) for each in counted]
+        counted[file.index] = replace(file, counted=True)
         events.append(batch_events.about(FILE_EVENT_OF[file.state], to, counted, now, file))
     if not events:
         return batch

@@ -192,14 +192,19 @@ SELECT b.id FROM batches b WHERE b.state != 'COMPLETED' AND (b.files_done = b.fi
     WHERE f.batch_id = b.id AND f.counted = 0 AND (
         r.state IN ('SUCCEEDED', 'FAILED', 'CANCELLED') OR (b.state = 'QUEUED' AND r.state = 'RUNNING')
     )
-)) ORDER BY b.created_at LIMIT $1
+))
 """
 
 
 def behind(limit: int) -> Op[Sequence[str]]:
     """Batches whose record is behind what their runs say, or that have yet to complete, oldest first."""
-    rows = yield Statement(_BEHIND, (limit,))
+    rows = yield Statement(f"{_BEHIND} ORDER BY b.created_at LIMIT $1", (limit,))
     return [row[0] for row in rows]
+
+
+def is_behind(batch_id: str) -> Op[bool]:
+    """Whether the batch is one of `behind`; none of its files is loaded for that."""
+    return bool((yield Statement(f"{_BEHIND} AND b.id = $1", (batch_id,))))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,6 +51,15 @@ def announce(delivery_id: str, run: Run, now: datetime) -> Op[bool]:
     return True
 
 
+def any_of(run_ids: Sequence[str]) -> Op[bool]:
+    """Whether word of any of the runs is yet to be sent."""
+    found = False
+    for run_id in run_ids:
+        rows = yield Statement("SELECT 1 FROM deliveries WHERE run_id = $1 AND state = 'PENDING' LIMIT 1", (run_id,))
+        found = found or bool(rows)
+    return found
+
+
 def announce_batch(delivery_id: str, batch: Batch, now: datetime) -> Op[bool]:
     """Record that word of the completed `batch` is to be sent, once; False when nobody wants it."""
     rows = yield Statement(
