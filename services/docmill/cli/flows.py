@@ -12,7 +12,7 @@ from docmill.cli.options import DOCUMENTS, LOCAL, AsJson, Server
 from docmill.cli.output import json_line, json_pretty, local, printable, table, utc
 
 _HIDDEN = ("universal-extract",)
-"""Flows that come with docmill and say `hidden`: a list of flows in a program of Doclo's would not expect them."""
+"""Flows that come with docmill and say `hidden`: programs of the documented surface do not expect them in their lists."""
 
 app = App(name="flows", group=DOCUMENTS, version_flags=[], help="Show flows, and create them from files.")
 

@@ -1,7 +1,7 @@
 """The keys that a flow definition may have: all others are refused when it is published, for they would do nothing.
 
-A key that docmill reads past but Doclo's flow format has (`reasoning`, `citations`, `promptRef` ...) is known here: flows
-written for Doclo are taken as they are. Versions that are stored already are not looked at again.
+A key that docmill reads past but the documented flow format has (`reasoning`, `citations`, `promptRef` ...) is known here: flows
+written for it elsewhere are taken as they are. Versions that are stored already are not looked at again.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _CONSENSUS = frozenset(
     }
 )
 _REASONING = frozenset({"enabled", "effort", "max_tokens", "exclude"})
-_ANY_NODE = frozenset({"type"})  # the node's type once more, as stored definitions of Doclo have it
+_ANY_NODE = frozenset({"type"})  # the node's type once more, as stored definitions have it
 _MODEL = frozenset(
     {
         "providerRef",
