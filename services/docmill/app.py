@@ -199,7 +199,7 @@ async def serve_worker(settings: Settings, stop: asyncio.Event) -> None:
     """Reading processes, and the loop that feeds them from the bus."""
     from docmill.worker import main as worker  # noqa: PLC0415 - the services need none of it
     from docmill.worker.handlers import Timeouts  # noqa: PLC0415
-    from docmill.worker.loop import WorkerOptions  # noqa: PLC0415
+    from docmill.worker.options import WorkerOptions  # noqa: PLC0415
 
     options = WorkerOptions(
         worker_id=f"{socket.gethostname()}-{os.getpid()}",

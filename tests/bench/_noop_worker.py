@@ -19,7 +19,8 @@ from docmill.domain.models import JobKind, PageSize
 from docmill.domain.pages import Unit
 from docmill.lifeline import die_with_parent
 from docmill.worker.handlers import Ask, Outcome
-from docmill.worker.loop import Worker, WorkerOptions
+from docmill.worker.loop import Worker
+from docmill.worker.options import WorkerOptions
 
 _A4 = PageSize(width=595.0, height=842.0, unit=Unit.POINT)
 

@@ -30,8 +30,9 @@ from docmill.domain.messages import JobMessage, PageFacts
 from docmill.domain.models import JobKind
 from docmill.worker.executor import ChildSpec, Executor
 from docmill.worker.handlers import Ask, Outcome
-from docmill.worker.loop import Worker, WorkerOptions
+from docmill.worker.loop import Worker
 from docmill.worker.main import WorkerSetup, serve_worker
+from docmill.worker.options import WorkerOptions
 from tests.fixtures import documents
 from tests.fixtures.bus import all_wanted
 

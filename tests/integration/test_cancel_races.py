@@ -24,7 +24,8 @@ from docmill.engine.context import Context
 from docmill.store.sql import open_store
 from docmill.worker.executor import ChildSpec, Executor
 from docmill.worker.handlers import Ask, Outcome
-from docmill.worker.loop import Worker, WorkerOptions
+from docmill.worker.loop import Worker
+from docmill.worker.options import WorkerOptions
 from tests.fixtures.bus import ACK_WAIT, BusHarness, both_lanes
 from tests.fixtures.engine import CALLER, QUICK, done
 from tests.fixtures.worker_house import until

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterable
 
 from docmill.domain.models import Run
+from docmill.domain.states import RunState
 
 
 class Agenda:
@@ -21,9 +22,9 @@ class Agenda:
         self.news.set()
 
     def note_runs(self, runs: Iterable[Run]) -> None:
-        """Look at the batches of those that have something to say to one: its first page, or its end."""
+        """Look at the batches of those that began or ended; what is planned and no more has nothing to say to one."""
         for run in runs:
-            if run.batch_id and (run.state.is_terminal or run.pages_done + run.pages_failed == 1):
+            if run.batch_id and run.state is not RunState.QUEUED:
                 self.note(run.batch_id)
 
     def take(self) -> list[str]:

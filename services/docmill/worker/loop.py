@@ -7,7 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -25,50 +25,20 @@ from docmill.worker.frames import Frame
 from docmill.worker.hand import Hand, Stage
 from docmill.worker.handlers import Handler, Outcome
 from docmill.worker.lanes import Lane, Lanes
+from docmill.worker.options import WorkerOptions
 from docmill.worker.process import Helper
 from docmill.worker.slots import Slots
 from docmill.worker.stats import WorkerStats
 from docmill.worker.turns import Turns
 from docmill.worker.wanted import Wanted
 
-__all__ = ["Worker", "WorkerOptions"]
+__all__ = ["Worker"]
 
 log = structlog.stdlib.get_logger("docmill.worker")
 
 _MAX_ANSWERING = 16  # jobs a place whose outcome is being kept and published; more means that somebody is too slow
 _MAX_CANCELLED = 10_000  # runs remembered as cancelled
 _MORE_EXPRESS = 16  # express jobs in hand beside as many as of the other lane: a few slow pages must not shut it
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerOptions:
-    """How a worker takes work."""
-
-    worker_id: str
-    pool: str = "cpu"
-    slots: int = 1
-    """Jobs worked on at the same time."""
-    prefetch: int = 1
-    """Jobs fetched ahead for each place, so that a child never waits for the bus or a download. A slot has one place, or
-    as many as its engine gains from reading together."""
-    max_batch: int = 16
-    """Pages in one request, whatever an engine wants: they are all in the child's memory."""
-    batch_window: float = 0.02
-    """Seconds that a page waits for company at a free child whose engine gains from it."""
-    pulls: int = 2
-    """Overlapping fetches: one is under way while the other's jobs arrive."""
-    fetch_timeout: float = 1.0
-    """Seconds of one fetch, and so the longest wait before an idle worker stops."""
-    ack_wait: float = 30.0
-    """Seconds without a sign of life after which the bus gives a job to somebody else."""
-    transfer_timeout: float = 600.0
-    """Seconds in which a job's document must be fetched, and again what was made of it be kept. The work between the two
-    is bounded by `docmill.worker.handlers.Timeouts`; the wait for a free child counts nowhere."""
-    beat_every: float = 2.0
-    cancel_patience: float = 1.5
-    """Seconds a page of a cancelled run may still take."""
-    grace: float = 20.0
-    """Seconds that running jobs may still take at shutdown."""
 
 
 class Worker:

@@ -18,7 +18,8 @@ from docmill.worker.cache import DocumentCache
 from docmill.worker.executor import ChildSpec, Executor
 from docmill.worker.handlers import Timeouts, handlers_of
 from docmill.worker.llm_desk import LlmDesk
-from docmill.worker.loop import Worker, WorkerOptions
+from docmill.worker.loop import Worker
+from docmill.worker.options import WorkerOptions
 from docmill.worker.page_cache import PageCache
 
 __all__ = ["NICENESS", "WorkerSetup", "serve_worker"]
