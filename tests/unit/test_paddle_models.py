@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
@@ -14,20 +15,29 @@ from docmill.ocr import EngineUnavailable
 from docmill.ocr.paddle import PaddleFactory
 from docmill.ocr.paddle.alphabets import ALL, LATIN, alphabet_of
 from docmill.ocr.paddle.heads import BLANK, SPACE, cut_head
+from docmill.ocr.paddle.upsampling import to_logits
 from docmill.ocr.paddle.weights import DETECTOR, RECOGNISER, find
 from docmill.ocr.plugins import EngineOptions
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 FACTORY = PaddleFactory()
 
 
-def with_logits(model: bytes) -> onnxruntime.InferenceSession:
-    """The model, giving the logits before its softmax as well."""
-    network = onnx.load_model_from_string(model)
-    softmax = next(node for node in reversed(network.graph.node) if node.op_type == "Softmax")
-    network.graph.output.append(onnx.helper.make_empty_tensor_value_info(softmax.input[0]))
+def session(model: bytes) -> onnxruntime.InferenceSession:
+    """The model on one thread."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    return onnxruntime.InferenceSession(network.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def with_logits(model: bytes) -> onnxruntime.InferenceSession:
+    """The model, giving the logits before its softmax or sigmoid as well."""
+    network = onnx.load_model_from_string(model)
+    last = next(node for node in reversed(network.graph.node) if node.op_type in {"Softmax", "Sigmoid"})
+    network.graph.output.append(onnx.helper.make_empty_tensor_value_info(last.input[0]))
+    return session(network.SerializeToString())
 
 
 def test_a_cut_head_gives_the_same_logits() -> None:
@@ -42,6 +52,41 @@ def test_a_cut_head_gives_the_same_logits() -> None:
     probabilities, logits = with_logits(cut.model).run(None, {"x": pixels})
     assert probabilities.shape[-1] == len(cut.classes)
     np.testing.assert_allclose(logits, expected[..., kept], atol=1e-4)
+
+
+def a_picture() -> NDArray[np.float32]:
+    """As the detector takes it, of no text."""
+    return np.random.default_rng(7).uniform(-1, 1, (1, 3, 64, 96)).astype(np.float32)
+
+
+def test_flat_upsampling_gives_the_same_logits() -> None:
+    """Every pixel of the map gets what the transposed convolutions give it, and none of them is left."""
+    model = find(DETECTOR, None).load()
+    _, expected = with_logits(model).run(None, {"x": a_picture()})
+    flat = to_logits(model)
+    kinds = {node.op_type for node in onnx.load_model_from_string(flat).graph.node}
+    assert not kinds & {"ConvTranspose", "Sigmoid"}
+    (logits,) = session(flat).run(None, {"x": a_picture()})
+    assert logits.shape == (1, 1, 64, 96)
+    np.testing.assert_allclose(logits, expected, atol=1e-4)
+
+
+def test_upsampling_of_another_shape_is_kept() -> None:
+    """An operator's detector may be built otherwise: then only the sigmoid is taken off."""
+    network = onnx.load_model_from_string(find(DETECTOR, None).load())
+    first = next(node for node in network.graph.node if node.op_type == "ConvTranspose")
+    (strides,) = (attribute for attribute in first.attribute if attribute.name == "strides")
+    strides.ints[:] = [1, 1]
+    model = network.SerializeToString()
+    _, expected = with_logits(model).run(None, {"x": a_picture()})
+    (logits,) = session(to_logits(model)).run(None, {"x": a_picture()})
+    np.testing.assert_allclose(logits, expected, atol=1e-5)
+
+
+def test_a_model_that_is_no_detector_is_refused() -> None:
+    """A wrong file in the operator's folder is told, not searched with."""
+    with pytest.raises(EngineUnavailable, match="detector's model does not end"):
+        to_logits(find(RECOGNISER, None).load())
 
 
 def test_a_model_that_is_no_recogniser_is_refused() -> None:

@@ -15,7 +15,7 @@ from docmill.ocr.paddle.detector import Detector, Region
 from docmill.ocr.paddle.engine import arrange_sloping
 from docmill.ocr.paddle.ink import edge_from, gap_between, ink_columns
 from docmill.ocr.paddle.profiles import BALANCED
-from docmill.ocr.paddle.recogniser import Character, decode
+from docmill.ocr.paddle.recogniser import Character, Recogniser, decode
 from docmill.ocr.paddle.strips import HEIGHT, Strip, cut_strips, slope
 from docmill.ocr.paddle.words import words_of
 
@@ -27,7 +27,7 @@ CLASSES = ("", "a", "b", " ")
 
 def dark_is_text(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """A network for which what is dark is a kernel: it draws rectangles where the picture has them."""
-    return (pixels[..., 0] < 128).astype(np.float32)[:, None]
+    return np.where(pixels[..., 0] < 128, np.float32(5), np.float32(-200))[:, None]
 
 
 def page_with(*rectangles: tuple[tuple[float, float], tuple[float, float], float]) -> NDArray[np.uint8]:
@@ -117,6 +117,26 @@ def test_small_print_gets_a_closer_look() -> None:
         shapes.clear()
         assert len(Detector(network, BALANCED).find(page)) == 29
         assert len({shape[2] for shape in shapes}) == looks
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_strips_of_one_width_are_read_together(threads: int) -> None:
+    """Networks see each width once in a row; what was read comes in the order of the strips all the same."""
+    seen: list[int] = []
+
+    def network(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        seen.append(pixels.shape[2])
+        says_b = int(pixels[0, 0, 0, 0] > 200)
+        return np.eye(len(CLASSES), dtype=np.float32)[[[1 + says_b]]]
+
+    inks = (0, 255, 0, 0, 255, 0, 255)
+    widths = (300, 70, 500, 310, 60, 90, 300)
+    strips = [lying(np.full((HEIGHT, width, 3), ink, dtype=np.uint8)) for ink, width in zip(inks, widths, strict=True)]
+    read = Recogniser(network, CLASSES, threads=threads).read(strips)
+    assert ["".join(char.text for char in line) for line in read] == ["b" if ink else "a" for ink in inks]
+    assert len(seen) == len(strips)
+    if threads == 1:
+        assert seen == sorted(seen)
 
 
 def test_strips_keep_their_place() -> None:

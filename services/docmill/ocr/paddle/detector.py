@@ -1,4 +1,4 @@
-"""Where lines of text are: a network's map of probabilities, and rectangles around its islands.
+"""Where lines of text are: a network's map of logits of probabilities, and rectangles around its islands.
 
 Method: Liao et al., Real-time Scene Text Detection with Differentiable Binarization (AAAI 2020). The network marks the
 kernels of lines, which are shrunk; a rectangle around a kernel is grown again by area x ratio / perimeter.
@@ -27,7 +27,7 @@ _MARGIN = 64  # rows at a band's edge that are not believed
 _LARGEST = 5000  # pixels of a side, as seen by the detector
 _ENLARGE = 3.0
 
-_INK = 0.3  # probability from which a pixel belongs to a kernel
+_INK = math.log(0.3 / 0.7)  # logit from which a pixel belongs to a kernel: a probability of 0.3
 _SURE = 0.5  # mean probability that makes a kernel a line
 _GROW_READ = 1.8  # ratio for reading: nothing of a letter may be cut off
 _GROW_REPORT = 1.2  # ratio that fits the ink
@@ -97,7 +97,7 @@ class Detector:
         return thickness, [kernel.grown(width / size[0], height / size[1]) for kernel in kernels]
 
     def _map(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Probabilities (height, width), put together from bands if the page is large."""
+        """Logits (height, width), put together from bands if the page is large."""
         height, width = image.shape[:2]
         rows = max(4 * _MARGIN, _PIXELS // _up(width) // _GRID * _GRID)
         if _up(height) <= rows:
@@ -145,9 +145,9 @@ class _Kernel:
         return Region(self.x * across, self.y * down, width * across, height * down, angle, margin)
 
 
-def _kernels(probabilities: NDArray[np.float32]) -> list[_Kernel]:
+def _kernels(logits: NDArray[np.float32]) -> list[_Kernel]:
     """Islands that are sure enough to be lines."""
-    islands, _ = cv2.findContours((probabilities > _INK).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    islands, _ = cv2.findContours((logits > _INK).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     kernels = []
     for island in islands:
         left, top, width, height = cv2.boundingRect(island)
@@ -159,6 +159,7 @@ def _kernels(probabilities: NDArray[np.float32]) -> list[_Kernel]:
         inside = np.zeros((height, width), dtype=np.uint8)
         corners = cv2.boxPoints(((x - left, y - top), (across, down), angle))
         cv2.fillConvexPoly(inside, corners.astype(np.int32), 1)
-        if cv2.mean(probabilities[top : top + height, left : left + width], inside)[0] >= _SURE:
+        probabilities = (1 + np.tanh(logits[top : top + height, left : left + width] / 2)) / 2
+        if cv2.mean(probabilities, inside)[0] >= _SURE:
             kernels.append(_Kernel(x, y, across, down, angle))
     return kernels

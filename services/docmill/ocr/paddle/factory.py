@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from docmill.ocr.paddle.cascade import StripReader
     from docmill.ocr.paddle.engine import PaddleEngine
 
-_SETTINGS = "3"  # raise it when anything in this package changes what is read
+_SETTINGS = "4"  # raise it when anything in this package changes what is read
 _MODEL = "PP-OCRv6"
 
 
@@ -82,10 +82,11 @@ class PaddleFactory:
         from docmill.ocr.paddle.engine import PaddleEngine  # noqa: PLC0415
         from docmill.ocr.paddle.heads import cut_head  # noqa: PLC0415
         from docmill.ocr.paddle.recogniser import Recogniser  # noqa: PLC0415
+        from docmill.ocr.paddle.upsampling import to_logits  # noqa: PLC0415
 
         plan = self._plan(options)
         runtime, threads = plan.runtime, options.threads
-        detector = Detector(runtime.open(plan.detector.load(), threads=threads), plan.profile)
+        detector = Detector(runtime.open(to_logits(plan.detector.load()), threads=threads), plan.profile)
 
         def recogniser(model: WeightsFile, characters: WeightsFile | None = None) -> Recogniser:
             listed = characters.load().decode().replace("\r\n", "\n") if characters else None

@@ -21,7 +21,7 @@ from docmill.ocr.paddle.strips import HEIGHT, Strip
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-LADDER = (*range(64, 385, 32), *range(448, 769, 64), *range(896, 1537, 128), *range(1792, 3329, 256))
+LADDER: tuple[int, ...] = (*range(64, 385, 32), *range(448, 769, 64), *range(896, 1537, 128), *range(1792, 3329, 256))
 """Widths that the network sees: each new one costs a compilation, and what is padded costs time."""
 
 _PADDING = 127  # grey, which becomes nought
@@ -71,17 +71,28 @@ class Recogniser:
         list(self._pool.map(climb, range(self._threads)) if self._pool else map(climb, range(1)))
 
     def read(self, strips: Sequence[Strip]) -> list[list[Character]]:
-        """The characters of each strip from left to right."""
-        if self._pool is None:
-            return [self._read_one(strip) for strip in strips]
-        return list(self._pool.map(self._read_one, strips))
+        """The characters of each strip from left to right.
+
+        Strips of one width follow each other: another width than the last one's costs a network about as much as a
+        short strip.
+        """
+        order = sorted(range(len(strips)), key=lambda at: _rung(strips[at]))
+        in_order = [strips[at] for at in order]
+        read = map(self._read_one, in_order) if self._pool is None else self._pool.map(self._read_one, in_order)
+        placed = dict(zip(order, read, strict=True))
+        return [placed[at] for at in range(len(strips))]
 
     def _read_one(self, strip: Strip) -> list[Character]:
-        width = LADDER[min(bisect_left(LADDER, strip.width), len(LADDER) - 1)]
+        width = _rung(strip)
         padded = np.full((1, HEIGHT, width, 3), _PADDING, dtype=np.uint8)
         padded[0, :, : strip.width] = strip.pixels
         steps = self._network(padded)[0]
         return decode(steps, self._classes, width / len(steps), strip.width)
+
+
+def _rung(strip: Strip) -> int:
+    """The width that the network sees a strip in."""
+    return LADDER[min(bisect_left(LADDER, strip.width), len(LADDER) - 1)]
 
 
 def decode(steps: NDArray[np.float32], classes: Sequence[str], columns: float, width: float) -> list[Character]:
