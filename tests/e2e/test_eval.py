@@ -54,7 +54,7 @@ def test_what_is_wrong_is_shown(stack: Stack, dataset: Path, tmp_path: Path) -> 
     labels["fields"] |= {"total": 1.0, "favouriteColour": "blue"}
     _document(tmp_path, "altered", (dataset / entry["path"]).read_bytes(), labels)
     _document(tmp_path, "broken", b"%PDF-1.7 no more than this", {"fields": {"total": 5}})
-    report = tmp_path / "report.html"
+    report = tmp_path / "reports" / "report.html"
     done = stack.docmill("eval", "invoice-extractor", tmp_path, "--html", report, "--min-f1", "0.99", "--json")
     assert done.returncode == 1, done.stderr
     facts = json.loads(done.stdout)
@@ -77,6 +77,13 @@ def test_the_table_for_people(stack: Stack, dataset: Path) -> None:
     assert f"{INVOICES}: 1 documents, 0 failed" in done.stdout
 
 
+def test_a_label_that_no_document_has_is_told(stack: Stack, dataset: Path) -> None:
+    """Others may have it, so the rest is scored all the same."""
+    done = stack.docmill("eval", "invoice-extractor", dataset, "--map", "total=totl", "--limit", "1")
+    assert done.returncode == 0, done.stderr
+    assert "no document has the label 'totl'; did you mean 'total'?" in " ".join(done.stderr.split())
+
+
 def test_a_flow_file_is_tried_on_a_docmill_of_its_own(stack: Stack, dataset: Path) -> None:
     """Nothing has to run, and nothing is published where others would see it."""
     ours = EXAMPLES / "invoice-details.yaml"
@@ -95,6 +102,9 @@ def test_a_flow_file_is_tried_on_a_docmill_of_its_own(stack: Stack, dataset: Pat
         (["--filter", "set=none"], "no document with labelled fields that fits set=none"),
         (["--filter", "set"], "a condition is given as name=value"),
         (["--min-f1", "2"], "min-f1"),
+        (["--map", "totl=total"], "outputs of the flow have no 'totl' there; did you mean 'total'?"),
+        (["--map", "total.net=total"], "no 'net' there"),
+        (["--html", "."], "this is a folder"),
     ],
 )
 def test_what_cannot_be_evaluated(stack: Stack, dataset: Path, options: list[str], complaint: str) -> None:

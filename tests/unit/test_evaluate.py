@@ -12,7 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from docmill.domain.pages import Box
-from docmill.evaluate import DatasetError, Labelled, Place, Produced, Proof, fields_of, read_dataset, score, summarize
+from docmill.evaluate import (
+    DatasetError,
+    Labelled,
+    Place,
+    Produced,
+    Proof,
+    fields_of,
+    read_dataset,
+    score,
+    summarize,
+    unknown_part,
+)
 from docmill.evaluate.calibration import Judged, coverage, expected_calibration_error
 from docmill.evaluate.items import score_items
 from docmill.evaluate.places import LabelledWord, locate, overlap, split_lines
@@ -34,6 +45,32 @@ AMOUNTS = st.decimals(min_value=-(10**9), max_value=10**9, places=2)
 def labelled(name: str = "one", **fields: Any) -> Labelled:
     """A document with labels."""
     return Labelled(id=name, path=Path(f"{name}.pdf"), set="made", fields=fields)
+
+
+@pytest.mark.parametrize(
+    ("path", "unknown"),
+    [
+        ("vendor.name", None),
+        ("lineItems", None),
+        ("totl", "totl"),
+        ("vendor.nmae", "nmae"),
+        ("total.net", "net"),
+        ("free.anything", None),
+        ("more.anything", None),
+    ],
+)
+def test_paths_that_no_output_has(path: str, unknown: str | None) -> None:
+    """The part that is wrong is named; what a schema leaves open may be there."""
+    schema = {
+        "properties": {
+            **SCHEMA["properties"],
+            "free": {"type": "object"},
+            "more": {"properties": {"one": {}}, "additionalProperties": True},
+        }
+    }
+    found = unknown_part(schema, path)
+    assert (found and found[0]) == unknown
+    assert unknown_part({}, path) is None
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """`docmill eval`: a flow over labelled documents, and how right it is."""
 # ruff: noqa: D417 - the options that many commands share say in options.py what they do
 
-from collections.abc import AsyncIterator, Sequence
+import os
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,7 +16,7 @@ from docmill.cli.options import LOCAL, AsJson, Server
 from docmill.cli.output import json_line, notice, table
 
 if TYPE_CHECKING:
-    from docmill.evaluate import DocumentScore, SetSummary
+    from docmill.evaluate import DocumentScore, Labelled, SetSummary
 
 
 async def evaluate(
@@ -64,12 +65,16 @@ async def evaluate(
     except DatasetError as error:
         raise UsageError(str(error)) from None
     names = pairs(mapping, "--map", "a field")
+    _check_labels(names, documents)
+    if html is not None:
+        _check_report(html)
     async with _connected(server, local=local) as docmill:
         from docmill.cli.evaluate_runs import Evaluation  # noqa: PLC0415 - gRPC loads in the commands that talk to docmill
 
         if local and Path(flow).is_file():
             flow = await _published(docmill, Path(flow))
         found = await docmill.flows.get(flow, version=version)
+        _check_paths(names, found.output_schema or {})
         fields = fields_of(found.output_schema or {}, names)
         if not fields.fields and not fields.tables:
             raise UsageError(f"{flow} has no output schema whose fields could be compared; name them with --map")
@@ -81,12 +86,12 @@ async def evaluate(
         ]
         summaries = summarize(scores)
         title = f"{flow} {found.version} on {folder.resolve().name}"
+        if json:
+            json_line(_json(flow, found.version, summaries, scores))
+        else:
+            _print(summaries, scores)
         if html is not None:
             await _write_report(html, title, summaries, scores, await runs.pictures(scores, results))
-    if json:
-        json_line(_json(flow, found.version, summaries, scores))
-    else:
-        _print(summaries, scores)
     return _verdict(summaries, min_f1)
 
 
@@ -114,6 +119,39 @@ async def _published(docmill: Any, file: Path) -> str:
     for spec in specs:
         await publish(docmill, spec)
     return specs[-1].id
+
+
+def _check_paths(names: Mapping[str, str], schema: Mapping[str, Any]) -> None:
+    """Raises `UsageError` for a value that the flow's outputs cannot have."""
+    from docmill.domain.suggestions import did_you_mean  # noqa: PLC0415 - this command's alone
+    from docmill.evaluate import unknown_part  # noqa: PLC0415 - as above
+
+    for name in names:
+        if (unknown := unknown_part(schema, name)) is not None:
+            part, known = unknown
+            raise UsageError(f"--map {name}: outputs of the flow have no {part!r} there{did_you_mean(part, known)}")
+
+
+def _check_labels(names: Mapping[str, str], documents: "Sequence[Labelled]") -> None:
+    """Says which labels none of the documents has; others that were left out may have them."""
+    from docmill.domain.suggestions import did_you_mean  # noqa: PLC0415 - this command's alone
+
+    known = {label for document in documents for label in document.labels()}
+    for name, label in names.items():
+        if label not in known:
+            notice(f"--map {name}: no document has the label {label!r}{did_you_mean(label, known)}")
+
+
+def _check_report(path: Path) -> None:
+    """Makes the report's folder; raises `UsageError`, before anything runs, where no file can be."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--html {path}: its folder cannot be made: {error.strerror}") from None
+    if path.is_dir():
+        raise UsageError(f"--html {path}: this is a folder; name a file in it")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise UsageError(f"--html {path}: nothing may be written there")
 
 
 async def _write_report(

@@ -6,7 +6,7 @@ Pure but for reading the label files: whoever runs the flow brings the outputs. 
 from __future__ import annotations
 
 from docmill.evaluate.dataset import DatasetError, Labelled, read_dataset
-from docmill.evaluate.fields import Field, Fields, Table, fields_of
+from docmill.evaluate.fields import Field, Fields, Table, fields_of, unknown_part
 from docmill.evaluate.places import Place
 from docmill.evaluate.scoring import DocumentScore, FieldScore, Outcome, Produced, Proof, Times, score
 from docmill.evaluate.summary import SetSummary, summarize
@@ -29,4 +29,5 @@ __all__ = [
     "read_dataset",
     "score",
     "summarize",
+    "unknown_part",
 ]

@@ -12,7 +12,7 @@ from typing import Any
 
 from docmill.evaluate.values import Kind
 
-__all__ = ["COLUMNS", "Field", "Fields", "Table", "fields_of", "identity_of", "leaf"]
+__all__ = ["COLUMNS", "Field", "Fields", "Table", "fields_of", "identity_of", "leaf", "unknown_part"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +100,21 @@ def fields_of(schema: Mapping[str, Any], mapping: Mapping[str, str] | None = Non
             fields.append(Field(path, _labels(path, own, "fields"), _kind(path, node)))
     extra = [Field(tuple(path.split(".")), (label,), Kind.TEXT) for path, label in given.items()]
     return Fields((*fields, *extra), tuple(tables))
+
+
+def unknown_part(schema: Mapping[str, Any], name: str) -> tuple[str, Sequence[str]] | None:
+    """The first part of a path (`vendor.nmae`) that outputs of this schema cannot have, and the names that are there.
+
+    None where the schema has the path, or leaves open what stands there.
+    """
+    node: Mapping[str, Any] = schema
+    for part in name.split("."):
+        known = node.get("properties", {})
+        if part not in known:
+            closed = bool(known) or (bool(_types(node)) and "object" not in _types(node))
+            return (part, list(known)) if closed and not node.get("additionalProperties") else None
+        node = known[part]
+    return None
 
 
 def leaf(output: Any, path: Sequence[str]) -> Any:
