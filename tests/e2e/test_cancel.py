@@ -109,9 +109,9 @@ def reading(stack: Stack) -> list[Process]:
 
 
 def busy(reader: Process) -> bool:
-    """Whether it lives and uses the processor."""
+    """Whether it lives and uses the processor, over a time in which a process at work does so for sure."""
     before = reader.cpu_seconds
-    time.sleep(0.1)
+    time.sleep(0.1)  # ten ticks of the clock that counts it
     return reader.alive and reader.cpu_seconds > before
 
 

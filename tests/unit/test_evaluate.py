@@ -56,6 +56,7 @@ def labelled(name: str = "one", **fields: Any) -> Labelled:
         ("vendor.nmae", "nmae"),
         ("total.net", "net"),
         ("free.anything", None),
+        ("own.dot", None),
         ("more.anything", None),
     ],
 )
@@ -65,6 +66,7 @@ def test_paths_that_no_output_has(path: str, unknown: str | None) -> None:
         "properties": {
             **SCHEMA["properties"],
             "free": {"type": "object"},
+            "own.dot": {"type": "string"},
             "more": {"properties": {"one": {}}, "additionalProperties": True},
         }
     }

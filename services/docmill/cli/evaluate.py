@@ -14,6 +14,7 @@ from docmill.cli.arguments import check_flow_id, pairs, variables
 from docmill.cli.failures import DONE, NOT_DONE, UsageError
 from docmill.cli.options import LOCAL, AsJson, Server
 from docmill.cli.output import json_line, notice, table
+from docmill.domain.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from docmill.evaluate import DocumentScore, Labelled, SetSummary
@@ -123,8 +124,7 @@ async def _published(docmill: Any, file: Path) -> str:
 
 def _check_paths(names: Mapping[str, str], schema: Mapping[str, Any]) -> None:
     """Raises `UsageError` for a value that the flow's outputs cannot have."""
-    from docmill.domain.suggestions import did_you_mean  # noqa: PLC0415 - this command's alone
-    from docmill.evaluate import unknown_part  # noqa: PLC0415 - as above
+    from docmill.evaluate import unknown_part  # noqa: PLC0415 - this command's alone
 
     for name in names:
         if (unknown := unknown_part(schema, name)) is not None:
@@ -134,8 +134,6 @@ def _check_paths(names: Mapping[str, str], schema: Mapping[str, Any]) -> None:
 
 def _check_labels(names: Mapping[str, str], documents: "Sequence[Labelled]") -> None:
     """Says which labels none of the documents has; others that were left out may have them."""
-    from docmill.domain.suggestions import did_you_mean  # noqa: PLC0415 - this command's alone
-
     known = {label for document in documents for label in document.labels()}
     for name, label in names.items():
         if label not in known:

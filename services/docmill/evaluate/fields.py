@@ -107,6 +107,8 @@ def unknown_part(schema: Mapping[str, Any], name: str) -> tuple[str, Sequence[st
 
     None where the schema has the path, or leaves open what stands there.
     """
+    if name in {".".join(path) for path, _ in _leaves(schema, ())}:
+        return None  # also where a name has a dot of its own
     node: Mapping[str, Any] = schema
     for part in name.split("."):
         known = node.get("properties", {})

@@ -9,7 +9,8 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from docmill.extract.blocks import Block, blocks_of
-from docmill.extract.candidates import Found, Sheet, find_emails, find_phones
+from docmill.extract.candidates import Found, Sheet
+from docmill.extract.contacts import email_of, phone_of
 from docmill.extract.party_words import (
     FORM,
     GOES_ON,
@@ -27,7 +28,6 @@ from docmill.extract.party_words import (
     mostly_digits,
     only_form,
 )
-from docmill.extract.relations import relation
 from docmill.extract.text import squeeze
 from docmill.extract.tokens import Row, Span
 
@@ -70,8 +70,8 @@ def find_issuer(sheet: Sheet) -> Party:
     return Party(
         name=name,
         address=address,
-        phone=_phone(sheet),
-        email=_email(sheet),
+        phone=phone_of(sheet),
+        email=email_of(sheet),
     )
 
 
@@ -373,29 +373,3 @@ def _found(spans: Sequence[Span], score: float, separator: str = ", ") -> Found:
         line = span.text.strip(" ,;|:")
         text = f"{text}{separator}{line}" if text else line
     return Found(text, tuple(spans), score * min(span.confidence for span in spans))
-
-
-def _phone(sheet: Sheet) -> Found | None:
-    return _labelled_value(sheet, "phone", [span for row in sheet.first_page_rows for span in find_phones(row)])
-
-
-def _labelled_value(sheet: Sheet, concept: str, spans: Sequence[Span]) -> Found | None:
-    """The best related value of the first label that has one."""
-    for label in sheet.labelled(concept):
-        others = sheet.labels_by_row[label.span.row.index]
-        scored = [(relation(label, span, others=others), span) for span in spans if not span.overlaps(label.span)]
-        score, span = max(scored, key=lambda pair: (pair[0], -pair[1].first), default=(0.0, None))
-        if span is not None and score > 0.5:
-            return Found(_trimmed(span), (span,), 0.9 * score * span.confidence)
-    return None
-
-
-def _trimmed(span: Span) -> str:
-    return span.text.strip(" .,;:()") if span.text.count("(") != span.text.count(")") else span.text.strip(" .,;:")
-
-
-def _email(sheet: Sheet) -> Found | None:
-    for row in sheet.first_page_rows:
-        for address, span in find_emails(row):
-            return Found(address, (span,), 0.8 * span.confidence)
-    return None

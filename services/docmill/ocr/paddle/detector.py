@@ -1,4 +1,4 @@
-"""Where lines of text are: a network's map of logits of probabilities, and rectangles around its islands.
+"""Where lines of text are: a network's map of logits, and rectangles around its islands.
 
 Method: Liao et al., Real-time Scene Text Detection with Differentiable Binarization (AAAI 2020). The network marks the
 kernels of lines, which are shrunk; a rectangle around a kernel is grown again by area x ratio / perimeter.

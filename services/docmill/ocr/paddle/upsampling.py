@@ -4,7 +4,7 @@ PP-OCR's detectors bring a map of a quarter of the picture's size to its full si
 strides are as wide as their kernels. Each pixel of the small map thus decides over sixteen of the large one and over no
 others: the same numbers are two convolutions of single pixels, to 4 x 16 and to 16 channels, which are then laid out as
 4 x 4 blocks (Shi et al., Real-Time Single Image and Video Super-Resolution, CVPR 2016, section 3). The sigmoid at the
-end is left to the caller, who needs it for a few pixels. Both together take a third of the detector's time.
+end is left to the caller, who needs it for a few pixels. As the model has them, both take a third of its time.
 """
 
 from __future__ import annotations
@@ -52,12 +52,13 @@ def _flatten(graph: onnx.GraphProto, logits: str) -> bool:
         return False
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
     first, first_bias, _, second, last_bias = tail
-    weights = [
-        constants[node.input[1]] for node in (first, first_bias, second, last_bias) if node.input[1] in constants
-    ]
-    if len(weights) < 4 or not (_doubles(first, weights[0]) and _doubles(second, weights[2])):
+    inputs = [node.input[1] for node in (first, first_bias, second, last_bias)]
+    if not constants.keys() >= set(inputs):
         return False
-    made = _as_pixels(*(np.asarray(weight, dtype=np.float32) for weight in weights))
+    weights = [constants[name] for name in inputs]
+    if not (_doubles(first, weights[0]) and _doubles(second, weights[2]) and weights[2].shape[1] == 1):
+        return False
+    made = _as_pixels(*weights)
     names = [f"docmill.{name}" for name in ("weight", "bias", "last.weight", "last.bias")]
     graph.initializer.extend(map(numpy_helper.from_array, made, names))
     begin = first.input[0]
@@ -97,16 +98,7 @@ def _as_pixels(
     the 4 x 4 block.
     """
     channels = first.shape[1]
-    wide = first.transpose(2, 3, 1, 0).reshape(4 * channels, -1)
-    last = np.zeros((2, 2, 2, 2, 4 * channels), dtype=np.float32)  # row, row within, column, column within
-    for row in range(2):
-        for column in range(2):
-            place = (2 * row + column) * channels
-            last[row, :, column, :, place : place + channels] = second[:, 0].transpose(1, 2, 0)
-    pixel = (1, 1)
-    return [
-        np.ascontiguousarray(wide.reshape(*wide.shape, *pixel)),
-        np.tile(first_bias.reshape(-1), 4),
-        last.reshape(16, -1, *pixel),
-        np.repeat(last_bias.reshape(-1), 16),
-    ]
+    wide = first.transpose(2, 3, 1, 0).reshape(4 * channels, -1, 1, 1)
+    same = np.eye(2, dtype=np.float32)  # a pixel of the middle map makes those of its own place, and no others
+    last = np.einsum("cij,rp,kq->rikjpqc", second[:, 0], same, same).reshape(16, 4 * channels, 1, 1)
+    return [wide, np.tile(first_bias.reshape(-1), 4), last, np.repeat(last_bias.reshape(-1), 16)]
