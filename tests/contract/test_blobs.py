@@ -33,7 +33,9 @@ async def read(store: BlobStore, key: str) -> bytes:
     return b"".join(parts)
 
 
-@pytest.mark.parametrize("data", [b"", b"one", b"\x00\xff" * 700_000], ids=["empty", "small", "large"])
+@pytest.mark.parametrize(
+    "data", [b"", b"one", b"x" * MIB, b"\x00\xff" * 700_000], ids=["empty", "small", "a piece", "large"]
+)
 async def test_put_and_get(blobs: BlobStore, data: bytes) -> None:
     """What was put comes back byte for byte, whole, in chunks and as its size."""
     await blobs.put("documents/doc_1", data)
@@ -44,8 +46,17 @@ async def test_put_and_get(blobs: BlobStore, data: bytes) -> None:
 
 @pytest.mark.parametrize(
     "parts",
-    [(), (b"",), (b"a",), (b"a", b"", b"bc"), (os.urandom(3 * MIB), os.urandom(4 * MIB), b"end"), (b"x" * 1000,) * 50],
-    ids=["none", "empty", "one", "some", "large", "many"],
+    [
+        (),
+        (b"",),
+        (b"a",),
+        (b"a", b"", b"bc"),
+        (b"x" * MIB,),
+        (os.urandom(3 * MIB), os.urandom(4 * MIB), b"end"),
+        (b"x" * 1000,) * 50,
+        (b"x" * 1000,) * 3000,
+    ],
+    ids=["none", "empty", "one", "some", "a piece", "large", "many", "more"],
 )
 async def test_put_stream(blobs: BlobStore, parts: tuple[bytes, ...]) -> None:
     """Chunks of any size make one blob, and the size is returned."""

@@ -57,10 +57,16 @@ class FolderBlobStore:
     async def put_stream(self, key: str, chunks: AsyncIterator[bytes]) -> int:
         """Synced to the disk after the last chunk."""
         path = self._path(key)
+        pieces = aiter(_joined(chunks))
+        first = await anext(pieces, b"")
+        if len(first) < _CHUNK:  # it is all: one trip to a thread instead of three
+            await self._run(self._put, path, first)
+            return len(first)
         incoming = await self._run(_Incoming, self._incoming)
         try:
-            async for chunk in chunks:
-                await self._run(incoming.write, chunk)
+            await self._run(incoming.write, first)
+            async for piece in pieces:
+                await self._run(incoming.write, piece)
             await self._run(incoming.commit, path)
         except BaseException:
             self._later(incoming.discard)
@@ -77,8 +83,13 @@ class FolderBlobStore:
         """The blob as it was when the reading began, also if it is replaced meanwhile."""
         path = self._path(key)
         with _absent_is_not_found(key):
-            file: BinaryIO = await self._run(_open, path)
+            first, file = await self._run(_begin, path)
+        if file is None:
+            if first:
+                yield first
+            return
         try:
+            yield first
             while chunk := await self._run(file.read, _CHUNK):
                 yield chunk
         finally:
@@ -211,8 +222,32 @@ def _size(path: Path) -> int:
     return status.st_size
 
 
-def _open(path: Path) -> BinaryIO:
-    return path.open("rb", buffering=0)
+def _begin(path: Path) -> tuple[bytes, BinaryIO | None]:
+    """The beginning of a file, and the file if there may be more: one trip to a thread for a small one."""
+    file = path.open("rb", buffering=0)
+    try:
+        first = file.read(_CHUNK)
+    except BaseException:
+        file.close()
+        raise
+    if len(first) == _CHUNK:
+        return first, file
+    file.close()  # read(2) of a regular file falls short at its end only
+    return first, None
+
+
+async def _joined(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The same bytes in pieces of `_CHUNK` or more, but for the last one: no trip to a thread for each line of a file."""
+    waiting: list[bytes] = []
+    size = 0
+    async for chunk in chunks:
+        waiting.append(chunk)
+        size += len(chunk)
+        if size >= _CHUNK:
+            yield b"".join(waiting)
+            waiting, size = [], 0
+    if waiting:
+        yield b"".join(waiting)
 
 
 @contextlib.contextmanager
