@@ -18,7 +18,7 @@ async def estimate_run(ctx: Context, caller: Caller, request: EstimateRequest) -
 
     Unavailable while nobody has looked at the document yet.
     """
-    _, version = await flows.get_flow(ctx, caller, request.flow_id, request.version)
+    version = (await flows.get_recipe(ctx, caller, request.flow_id, request.version)).version
     if request.document_id:
         pages = await _pages_of(ctx, caller, request.document_id, version)
     else:

@@ -55,12 +55,13 @@ async def get_flow(ctx: Context, caller: Caller, flow_id: str, version: str = ""
     for candidate in flow.versions:
         if candidate.version == version:
             return flow, candidate
-    known = ", ".join(candidate.version for candidate in flow.versions)
-    raise NotFound(
-        Reason.VERSION_NOT_FOUND,
-        f"Flow {flow_id} has no version {version}; it has {known}",
-        {"field": "version", "versions": known},
-    )
+    raise _no_version(flow_id, version, [candidate.version for candidate in flow.versions])
+
+
+def _no_version(flow_id: str, version: str, there_are: Sequence[str]) -> NotFound:
+    known = ", ".join(there_are)
+    message = f"Flow {flow_id} has no version {version}; it has {known}"
+    return NotFound(Reason.VERSION_NOT_FOUND, message, {"field": "version", "versions": known})
 
 
 async def _no_flow(ctx: Context, caller: Caller, flow_id: str) -> NotFound:
@@ -73,11 +74,19 @@ async def _no_flow(ctx: Context, caller: Caller, flow_id: str) -> NotFound:
 
 
 async def get_recipe(ctx: Context, caller: Caller, flow_id: str, version: str) -> Recipe:
-    """What a run of the flow would follow."""
-    _, found = await get_flow(ctx, caller, flow_id, version)
-    recipe = await ctx.store.read(lambda: ctx.catalog.recipe(caller.org_id, found.flow_id, found.version))
-    assert recipe is not None
-    return recipe
+    """What a run of the flow would follow (`latest` or empty: its current version); kept in memory, not parsed anew."""
+
+    def op() -> Op[tuple[Sequence[str], Recipe | None]]:
+        known = sorted((yield from flows.numbers(caller.org_id, flow_id)), key=parse_version)
+        wanted = known[-1] if known and version in {"", "latest"} else version
+        if wanted not in known:
+            return known, None
+        return known, (yield from ctx.catalog.recipe(caller.org_id, flow_id, wanted))
+
+    known, recipe = await ctx.store.read(op)
+    if recipe is not None:
+        return recipe
+    raise _no_version(flow_id, version, known) if known else await _no_flow(ctx, caller, flow_id)
 
 
 async def create_flow(ctx: Context, caller: Caller, spec: FlowSpec) -> FlowVersion:

@@ -34,8 +34,8 @@ async def limit_of(ctx: Context, caller: Caller, flow_id: str, version: str) -> 
     ours = SizeLimit(size=most, what="this installation takes", max_mb=f"{most / (1 << 20):g}")
     if not flow_id:
         return ours
-    _, found = await flows.get_flow(ctx, caller, flow_id, version)
-    limits = found.limits
+    recipe = await flows.get_recipe(ctx, caller, flow_id, version)
+    limits = recipe.version.limits
     theirs = SizeLimit(size=limits.max_file_size, what=f"flow {flow_id} takes", max_mb=str(limits.max_file_size_mb))
     return min(theirs, ours, key=lambda limit: limit.size)
 

@@ -46,6 +46,14 @@ def versions(org_id: str, flow_id: str) -> Op[Sequence[FlowVersion]]:
     return [_version(row) for row in rows]
 
 
+def numbers(org_id: str, flow_id: str) -> Op[Sequence[str]]:
+    """The versions of a flow that the organization can see, in no order."""
+    rows = yield Statement(
+        "SELECT version FROM flow_versions WHERE flow_id = $1 AND org_id IN ($2, '')", (flow_id, org_id)
+    )
+    return [row[0] for row in rows]
+
+
 def visible(org_id: str) -> Op[Sequence[FlowVersion]]:
     """All versions of all flows that the organization can see, in no order."""
     rows = yield Statement(
