@@ -5,7 +5,6 @@ As with runs, hints only shorten the wait.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 from docmill.domain.batches import BatchEvent
@@ -13,6 +12,7 @@ from docmill.domain.errors import Reason, SequenceOutOfRange
 from docmill.domain.models import Caller
 from docmill.engine import batches
 from docmill.engine.context import Context
+from docmill.engine.follow import end_of
 from docmill.engine.notify import wait
 from docmill.engine.requests import BatchView, Heartbeat
 from docmill.store import Op
@@ -33,7 +33,8 @@ async def watch_batch(
     An event has the percentage of its own moment, whenever it is read; those of the events never fall, nor do those of
     the looks. It ends after the terminal event. Raises SequenceOutOfRange when the batch has no event `after_sequence` yet.
     """
-    with ctx.notifier.listen(batch_id) as news:  # before the first look, so that nothing falls between
+    # Before the first look, so that nothing falls between.
+    with ctx.notifier.listen(batch_id) as news, ctx.notifier.listen(end_of(batch_id)) as end:
         view = await batches.get_batch(ctx, caller, batch_id)
         if after_sequence > view.batch.last_sequence:
             raise SequenceOutOfRange(
@@ -61,8 +62,7 @@ async def watch_batch(
             if _pages(view) != shown or view.progress.percent > percent:
                 shown, percent, idle = _pages(view), view.progress.percent, 0.0
                 yield view
-            await asyncio.sleep(_PACE)
-            if not await wait(news, poll):
+            if not await wait(end, _PACE) and not await wait(news, poll):
                 idle += poll + _PACE
                 if idle >= ctx.options.heartbeat.total_seconds():
                     idle = 0.0
