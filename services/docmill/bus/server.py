@@ -59,6 +59,12 @@ def find_nats_server() -> Path:
     return Path(found)
 
 
+def _environment() -> dict[str, str]:
+    """Without our secrets; and one core for Go, whose idle threads cost a quarter more where pages are being read."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("DOCMILL_")}
+    return {"GOMAXPROCS": "1", **ours}
+
+
 class NatsServer:
     """One nats-server with JetStream on a folder. `start` may be called again after it ended: same port, same data."""
 
@@ -111,7 +117,7 @@ class NatsServer:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env={name: value for name, value in os.environ.items() if not name.startswith("DOCMILL_")},  # secrets
+                env=_environment(),
                 start_new_session=True,  # a Ctrl-C on the terminal is the supervisor's business
                 preexec_fn=before_exec(),
             )

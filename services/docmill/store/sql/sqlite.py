@@ -208,6 +208,7 @@ def _connect(path: str, busy_seconds: float, *, read_only: bool = False) -> sqli
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA wal_autocheckpoint=4000")
+        connection.execute("PRAGMA temp_store=MEMORY")  # what takes a statement back: small, and needs no file
         if read_only:
             connection.execute("PRAGMA query_only=ON")
     except sqlite3.Error as error:
