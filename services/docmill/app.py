@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from docmill.blobs import BlobStore
-from docmill.bus import Bus
+from docmill.bus import Bus, Side
 from docmill.domain.errors import DocmillError, FailedPrecondition, InvalidArgument, Reason, Unavailable
 from docmill.engine.operate import Operator
 from docmill.engine.plan_files import load_plans
@@ -81,7 +81,7 @@ async def serve_services(settings: Settings, stop: asyncio.Event) -> None:
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store(settings))
         blobs = await stack.enter_async_context(open_blobs(settings))
-        bus = await stack.enter_async_context(open_bus(settings, "services"))
+        bus = await stack.enter_async_context(open_bus(settings, Side.SERVICES))
         webhooks = await stack.enter_async_context(open_webhooks(settings))
         options = EngineOptions(
             max_document_bytes=settings.max_document_mb * 1024 * 1024,
@@ -229,7 +229,7 @@ async def serve_worker(settings: Settings, stop: asyncio.Event) -> None:
     )
     async with AsyncExitStack() as stack:
         blobs = await stack.enter_async_context(open_blobs(settings))
-        bus = await stack.enter_async_context(open_bus(settings, "worker"))
+        bus = await stack.enter_async_context(open_bus(settings, Side.WORKER))
         ready = asyncio.Event()
         telling = asyncio.create_task(_tell_ready(settings, ready))
         try:
@@ -308,16 +308,17 @@ async def open_blobs(settings: Settings) -> AsyncIterator[BlobStore]:
 
 
 @asynccontextmanager
-async def open_bus(settings: Settings, name: str) -> AsyncIterator[Bus]:
-    """The bus; `name` shows in the server's list of clients."""
+async def open_bus(settings: Settings, side: Side) -> AsyncIterator[Bus]:
+    """The bus, from one of its sides, which shows in the server's list of clients."""
     from docmill.bus import factory  # noqa: PLC0415 - nats is needed by servers only
 
     bus = await factory.open_bus(
         settings.bus_url,
         prefix=settings.bus_prefix,
         replicas=settings.bus_replicas,
-        name=f"docmill-{name}",
+        name=f"docmill-{side.name.lower()}",
         ack_wait=settings.ack_wait_s,
+        side=side,
     )
     try:
         yield bus

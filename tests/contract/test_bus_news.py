@@ -84,6 +84,22 @@ async def test_the_same_result_published_twice_counts_once(bus: Bus) -> None:
         assert list(await source.fetch(5, NOT)) == []
 
 
+async def test_express_results_have_a_lane_of_their_own(bus: Bus) -> None:
+    """Whoever takes the one lane gets nothing of the other; published twice, also on another lane, it counts once."""
+    urgent = replace(result(1), express=True)
+    await bus.publish_result(result(2))
+    await bus.publish_result(urgent)
+    await bus.publish_result(replace(urgent, express=False))
+    async with bus.results(express=True) as express, bus.results() as normal:
+        [first] = await express.fetch(5, SOON)
+        [second] = await normal.fetch(5, SOON)
+        assert (first.result, second.result) == (urgent, result(2))
+        await first.ack()
+        await second.ack()
+        assert not await express.fetch(5, NOT)
+        assert not await normal.fetch(5, NOT)
+
+
 async def test_results_respect_the_limit(bus: Bus) -> None:
     """As for jobs."""
     for number in range(5):

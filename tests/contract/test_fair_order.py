@@ -62,7 +62,7 @@ async def deal(
 ) -> Sequence[Seat]:
     """One claim."""
     memory = turns or Turns()
-    seats = list(await store.write(lambda: claim(memory, now, LATER, window, llm_window)))
+    seats = list((await store.write(lambda: claim(memory, now, LATER, window, llm_window))).seats)
     memory.served(seat.job.org_id for seat in seats)
     return seats
 

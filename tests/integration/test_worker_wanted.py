@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from docmill.bus.memory import MemoryBus
 from docmill.domain.messages import Attempt, Hint
+from docmill.domain.models import JobKind
 from docmill.worker.wanted import FRESH_SECONDS
 from tests.fixtures.worker_house import ACK_WAIT, House, open_house, until
 
@@ -18,12 +21,15 @@ class DeafBus(MemoryBus):
 
     largest = 0
     """Attempts that were asked about at once."""
+    asked: frozenset[str] = frozenset()
+    """Jobs that were asked about."""
 
     def on_hint(self, listener: Callable[[Hint], None]) -> Callable[[], None]:
         return lambda: None
 
     async def ask_wanted(self, attempts: Sequence[Attempt]) -> frozenset[Attempt]:
         self.largest = max(self.largest, len(attempts))
+        self.asked |= {job_id for job_id, _ in attempts}
         return await super().ask_wanted(attempts)
 
 
@@ -64,6 +70,39 @@ async def test_what_waits_is_asked_about_again_before_it_begins(house: House) ->
     await house.page(3, run="run2")
     await until(lambda: len(house.results) == 2)
     assert house.begun() == {"run2-1", "run2-3"}
+
+
+async def test_what_the_record_has_just_said_is_not_asked_about(house: House) -> None:
+    """A job that was claimed a moment ago begins at once; an old one, and one by a clock that is ahead, are asked about."""
+    bus = DeafBus(house.broker)
+    await house.worker(bus=bus, slots=5, beat_every=60)
+    now = datetime.now(UTC)
+    for number, wanted_at in enumerate([now, now - timedelta(seconds=FRESH_SECONDS), now + timedelta(minutes=5), None]):
+        await house.page(number, kind=JobKind.DOCUMENT, wanted_at=wanted_at)
+    await until(lambda: len(house.results) == 4)
+    assert bus.asked == {"run1-1", "run1-2", "run1-3"}
+
+
+@pytest.mark.parametrize("facts", [{"kind": JobKind.PAGE}, {"kind": JobKind.DOCUMENT, "calls_llm": True}])
+async def test_what_is_dear_is_always_asked_about(house: House, facts: dict[str, Any]) -> None:
+    """A page, and a call of a language model: claimed just before its run was cancelled, it does not begin."""
+    house.unwanted.add("run1")
+    worker, _, _ = await house.worker(bus=DeafBus(house.broker))
+    await house.page(1, wanted_at=datetime.now(UTC), **facts)
+    await until(lambda: worker.stats.dropped == 1)
+    assert house.begun() == set()
+
+
+async def test_the_record_s_word_ages_while_a_job_waits_for_a_child(house: House) -> None:
+    """What was wanted when it was claimed is asked about when its turn comes late."""
+    await house.worker(bus=DeafBus(house.broker))
+    await house.page(1, run="run2", seconds=FRESH_SECONDS + 0.5)
+    await until(lambda: house.begun() == {"run2-1"})
+    await house.page(2, kind=JobKind.DOCUMENT, wanted_at=datetime.now(UTC))
+    await until(lambda: house.holding() == {"run2-1", "run1-2"})
+    house.unwanted.add("run1")
+    await until(lambda: len(house.results) == 1 and not house.holding())
+    assert house.begun() == {"run2-1"}
 
 
 async def test_a_page_at_work_is_stopped_without_a_hint(house: House) -> None:

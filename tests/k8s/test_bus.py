@@ -7,6 +7,7 @@ import re
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,10 @@ import pytest
 import pytest_asyncio
 from nats.aio.client import Client
 
-from docmill.bus import BusUnavailable, Publication
+from docmill.bus import BusUnavailable, Publication, Side
 from docmill.bus.nats import NatsBus
 from docmill.bus.server import find_nats_server
-from docmill.domain.messages import Hint, HintKind, JobResult
+from docmill.domain.messages import Beat, Hint, HintKind, JobMessage, JobResult
 from docmill.domain.models import JobKind
 from docmill.lifeline import before_exec
 from tests.fixtures.bus_messages import SOON, collect, eventually, job, pages
@@ -46,37 +47,44 @@ async def connect(stack: AsyncExitStack, manifests: Manifests, server: Server, u
     """A role's bus, with the settings of its pod."""
     env = manifests.environment(manifests.workload(user))
     connected = await NatsBus.connect(
-        server.url(user), prefix=env["DOCMILL_BUS_PREFIX"], replicas=int(env["DOCMILL_BUS_REPLICAS"])
+        server.url(user),
+        prefix=env["DOCMILL_BUS_PREFIX"],
+        replicas=int(env["DOCMILL_BUS_REPLICAS"]),
+        side=Side[user.upper()],
     )
     stack.push_async_callback(connected.aclose)
     return connected
 
 
-def done(number: int) -> JobResult:
-    """What a worker answers to `job(number)`."""
-    message = job(number)
+def done(message: JobMessage) -> JobResult:
+    """What a worker answers to the job of a page."""
     return JobResult(
         job_id=message.job_id, attempt=message.attempt, kind=JobKind.PAGE, org_id=message.org_id,
-        run_id=message.run_id, document_id=message.document_id, page=number, worker_id="w",
+        run_id=message.run_id, document_id=message.document_id, page=message.page, worker_id="w",
+        express=message.express,
     )  # fmt: skip
 
 
 async def round_trip(services: NatsBus, worker: NatsBus) -> None:
-    """A job to the worker, its result and a beat back, a cancellation to the worker."""
+    """A job of each lane to the worker, its result and a beat back, a cancellation to the worker."""
     cancelled, beaten = asyncio.Event(), asyncio.Event()
     worker.on_hint(lambda _: cancelled.set())
     services.on_beat(lambda _: beaten.set())
-    async with worker.jobs() as jobs, services.results() as results:
-        assert len(await services.publish_jobs([job(1)])) == 1
-        (delivery,) = await collect(jobs, 1)
-        await delivery.in_progress()
-        await worker.publish_result(done(1))
-        await delivery.ack()
-        async with asyncio.timeout(SOON):
-            while not (answers := await results.fetch(1, 1.0)):
-                pass
-        assert answers[0].result.page == 1
-        await answers[0].ack()
+    for express in (False, True):
+        async with worker.jobs(express=express) as jobs, services.results(express=express) as results:
+            message = replace(job(1 + express), express=express)
+            assert len(await services.publish_jobs([message])) == 1
+            (delivery,) = await collect(jobs, 1)
+            await delivery.in_progress()
+            await worker.publish_result(done(message))
+            await delivery.ack()
+            async with asyncio.timeout(SOON):
+                while not (answers := await results.fetch(1, 1.0)):
+                    pass
+            assert answers[0].result == done(message)
+            await answers[0].ack()
+    await worker.publish_beat(Beat(worker_id="w", slots=1))
+    await asyncio.wait_for(beaten.wait(), SOON)
     await services.publish_hint(Hint(kind=HintKind.RUN_CANCELLED, run_id="run_1"))
     await asyncio.wait_for(cancelled.wait(), SOON)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from docmill.domain.messages import Beat
 from docmill.engine.workers import Workers
 
@@ -79,3 +81,38 @@ def test_calls_of_a_language_model_have_a_window_of_their_own() -> None:
     assert (workers.llm_window, workers.slots) == (6, 4)
     clock.now += 11
     assert workers.llm_window == 0
+
+
+def results_at(pace: float, in_hand: int, slots: int = 2) -> Workers:
+    """Workers that have ended jobs at so many a second for a while, with some published."""
+    clock = Clock()
+    workers = workers_at(clock, slots)
+    for _ in range(40):
+        clock.now += 0.25
+        workers.saw(Beat(worker_id="a", slots=slots))
+        workers.ended(round(pace / 4))
+    workers.in_hand = in_hand
+    return workers
+
+
+def test_results_of_slow_pages_wait_a_moment_for_each_other() -> None:
+    """A tenth of a second, as long as the workers have more than they do and take ahead."""
+    assert results_at(24, in_hand=9).patience == 0.1
+
+
+@pytest.mark.parametrize(
+    ("pace", "in_hand"),
+    [(24, 4), (4, 9), (400, 200), (0, 0)],
+    ids=["the end is near", "far apart", "together anyway", "nothing goes on"],
+)
+def test_no_result_waits_where_that_saves_nothing(pace: float, in_hand: int) -> None:
+    """Nor where somebody waits for each of the last ones."""
+    assert results_at(pace, in_hand=in_hand).patience == 0.0
+
+
+def test_what_ended_is_in_hand_no_more() -> None:
+    """Between two looks at the record, too."""
+    workers = results_at(24, in_hand=6)
+    assert workers.patience > 0
+    workers.ended(2)
+    assert workers.patience == 0.0

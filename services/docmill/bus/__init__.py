@@ -19,6 +19,7 @@ __all__ = [
     "Publication",
     "ResultDelivery",
     "ResultSource",
+    "Side",
     "WantedAnswer",
     "pool_of_job",
 ]
@@ -37,6 +38,15 @@ LLM_POOL = "llm"
 def pool_of_job(job: JobMessage) -> str:
     """Jobs that call a language model go to the workers that have one, all others to any."""
     return LLM_POOL if job.calls_llm else "cpu"
+
+
+class Side(Enum):
+    """Which side of the bus a process is on, where that says what it need not hear."""
+
+    SERVICES = auto()
+    """Not its own hints: it knows."""
+    WORKER = auto()
+    """Neither what runs did nor other workers' beats; of hints, cancellations only."""
 
 
 class BusUnavailable(ConnectionError):
@@ -125,8 +135,8 @@ class Bus(Protocol):
         again cannot help.
         """
 
-    def results(self) -> AbstractAsyncContextManager[ResultSource]:
-        """Take part in collecting results."""
+    def results(self, *, express: bool = False) -> AbstractAsyncContextManager[ResultSource]:
+        """Take part in collecting the results of one of the two lanes."""
 
     async def publish_hint(self, hint: Hint) -> None:
         """Tell everybody who listens now. Never raises for an absent bus."""

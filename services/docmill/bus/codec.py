@@ -75,6 +75,8 @@ def encode_job(job: JobMessage) -> bytes:
     )
     if job.deadline is not None:
         message.deadline.FromDatetime(job.deadline)
+    if job.wanted_at is not None:
+        message.wanted_at.FromDatetime(job.wanted_at)
     return message.SerializeToString()
 
 
@@ -101,6 +103,7 @@ def decode_job(data: bytes) -> JobMessage:
             output_schema=_from_json(message.output_schema),
             variables=_from_json(message.variables),
             deadline=message.deadline.ToDatetime(tzinfo=UTC) if message.HasField("deadline") else None,
+            wanted_at=message.wanted_at.ToDatetime(tzinfo=UTC) if message.HasField("wanted_at") else None,
             express=message.express,
             calls_llm=message.calls_llm,
             trace=dict(message.trace),
@@ -122,6 +125,7 @@ def encode_result(result: JobResult) -> bytes:
         worker_id=result.worker_id,
         duration_ms=result.duration_ms,
         engine_ms=result.engine_ms,
+        express=result.express,
     )
     if result.fault is not None:
         message.fault.CopyFrom(_fault_to(result.fault))
@@ -180,6 +184,7 @@ def decode_result(data: bytes) -> JobResult:
             page_facts=_page_of(message.page_facts) if outcome == "page_facts" else None,
             document=_document_of(message.document) if outcome == "document" else None,
             fault=_fault_of(message.fault) if outcome == "fault" else None,
+            express=message.express,
         )
     except (DecodeError, KeyError, ValueError) as error:
         raise Unreadable("not a result of this release") from error

@@ -39,8 +39,9 @@ _CLOSE_SECONDS = 1.0
 class Connection:
     """One client for one process, with the streams it uses."""
 
-    def __init__(self, url: str, *, name: str, streams: Streams) -> None:
-        """`url`: `nats://[user:password@]host:port`, several divided by commas."""
+    def __init__(self, url: str, *, name: str, streams: Streams, echo: bool = True) -> None:
+        """`url`: `nats://[user:password@]host:port`, several divided by commas; `echo`: hear one's own words too."""
+        self._echo = echo
         self._servers = [part.strip() for part in url.split(",")]
         self._name = name
         self.streams = streams
@@ -126,6 +127,7 @@ class Connection:
             connect_timeout=2,
             ping_interval=_PING_SECONDS,
             max_outstanding_pings=2,
+            no_echo=not self._echo,
         )
         self._refused = False
         for attach in self.on_attach:

@@ -117,7 +117,8 @@ class MemoryBroker:
         """Seconds until a job without a sign of life is delivered again: `ack_wait`; bytes of a message: `max_payload`."""
         self.ack_wait = ack_wait
         self.max_payload = max_payload
-        self.results = _Queue(ack_wait, {})
+        sent_results: dict[str, float] = {}
+        self.results = {express: _Queue(ack_wait, sent_results) for express in (False, True)}
         self.buses: set[MemoryBus] = set()
         self._lanes: dict[tuple[str, bool], _Queue] = {}
         self._sent_jobs: dict[str, float] = {}
@@ -133,7 +134,7 @@ class MemoryBroker:
 
     async def lose_everything(self) -> None:
         """For tests: what happens when a server loses its disk."""
-        for queue in (self.results, *self._lanes.values()):
+        for queue in (*self.results.values(), *self._lanes.values()):
             queue.lose()
         for bus in tuple(self.buses):
             bus.resets.tell()
@@ -173,12 +174,13 @@ class MemoryBus:
         payload = codec.encode_result(result)
         if len(payload) > self._broker.max_payload:
             raise ValueError("the result is too large for a message")
-        await self._broker.results.put(payload, dedup_id=f"{result.job_id}.{result.attempt}", group="")
+        queue = self._broker.results[result.express]
+        await queue.put(payload, dedup_id=f"{result.job_id}.{result.attempt}", group="")
 
     @asynccontextmanager
-    async def results(self) -> AsyncIterator[_ResultSource]:
-        """Take part in collecting results."""
-        yield _ResultSource(self._broker.results)
+    async def results(self, *, express: bool = False) -> AsyncIterator[_ResultSource]:
+        """Take part in collecting the lane's results."""
+        yield _ResultSource(self._broker.results[express])
 
     async def publish_hint(self, hint: Hint) -> None:
         """To every bus of the broker, this one too."""

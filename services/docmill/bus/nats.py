@@ -10,13 +10,14 @@ import structlog
 from nats.errors import MaxPayloadError
 from nats.js.errors import NoStreamResponseError
 
-from docmill.bus import BusUnavailable, Publication, codec, pool_of_job
+from docmill.bus import BusUnavailable, Publication, Side, codec, pool_of_job
 from docmill.bus.connection import BUS_ERRORS, Connection
 from docmill.bus.listeners import Registry, tell
 from docmill.bus.publisher import Outgoing, Publisher
 from docmill.bus.pull import ACK, IN_PROGRESS, TERM, PullConsumer, answer, nak
 from docmill.bus.questions import Questions
 from docmill.bus.streams import Streams
+from docmill.domain.messages import HintKind
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -39,8 +40,9 @@ _PING_SECONDS = 2
 class NatsBus:
     """`docmill.bus.Bus` on a NATS server or cluster with JetStream."""
 
-    def __init__(self, connection: Connection, *, pool_of: Callable[[JobMessage], str]) -> None:
+    def __init__(self, connection: Connection, *, pool_of: Callable[[JobMessage], str], side: Side | None) -> None:
         """Use `connect`."""
+        self._side = side
         self._connection = connection
         self._streams = connection.streams
         self._pool_of = pool_of
@@ -64,15 +66,18 @@ class NatsBus:
         max_deliver: int = 5,
         timeout: float = 10.0,  # noqa: ASYNC109 - bounds several steps
         pool_of: Callable[[JobMessage], str] = pool_of_job,
+        side: Side | None = None,
     ) -> Self:
         """Connect to `nats://[user:password@]host:port` (a cluster: several, divided by commas).
 
         `prefix` keeps installations on one cluster apart; `replicas` is 1 for a single server and 3 for a cluster;
-        `name` is shown in the server's monitoring; `pool_of` says which pool's queue a job goes to.
+        `name` is shown in the server's monitoring; `pool_of` says which pool's queue a job goes to; `side` keeps away
+        what that side need not hear.
         Raises `BusUnavailable` after `timeout` seconds, `ValueError` for a prefix that cannot be.
         """
         streams = Streams(prefix=prefix, replicas=replicas, ack_wait=ack_wait, max_deliver=max_deliver)
-        bus = cls(Connection(url, name=name, streams=streams), pool_of=pool_of)
+        connection = Connection(url, name=name, streams=streams, echo=side is not Side.SERVICES)
+        bus = cls(connection, pool_of=pool_of, side=side)
         await bus._connection.open(timeout)
         return bus
 
@@ -116,7 +121,8 @@ class NatsBus:
         """Returns once JetStream has it."""
         self._require_connection()
         dedup_id = f"{result.job_id}.{result.attempt}"
-        message = Outgoing(self._streams.result_subject, codec.encode_result(result), dedup_id)
+        subject = self._streams.result_subject(express=result.express)
+        message = Outgoing(subject, codec.encode_result(result), dedup_id)
         [outcome] = await self._publish([message])
         if _publication(outcome) is Publication.TOO_LARGE:
             raise ValueError(f"the result of {dedup_id} is too large for a message") from outcome
@@ -124,14 +130,16 @@ class NatsBus:
             raise BusUnavailable(f"NATS did not take the result of {dedup_id}: {outcome}") from outcome
 
     @asynccontextmanager
-    async def results(self) -> AsyncIterator[_ResultSource]:
-        """Pull from the results' consumer."""
-        async with self._consumer(*self._streams.use_results()) as consumer:
+    async def results(self, *, express: bool = False) -> AsyncIterator[_ResultSource]:
+        """Pull from the consumer of the lane's results."""
+        async with self._consumer(*self._streams.use_results(express=express)) as consumer:
             yield _ResultSource(self._connection, consumer)
 
     async def publish_hint(self, hint: Hint) -> None:
-        """A plain message."""
-        await self._tell_all(self._streams.hint_subject, codec.encode_hint(hint))
+        """A plain message; workers hear only of what concerns them."""
+        streams = self._streams
+        subject = streams.hint_subject if hint.kind is HintKind.RUN_CANCELLED else streams.news_subject
+        await self._tell_all(subject, codec.encode_hint(hint))
 
     def on_hint(self, listener: Callable[[Hint], None]) -> Callable[[], None]:
         """Subscribed since the connection was made, so that none is missed from now on."""
@@ -219,7 +227,9 @@ class NatsBus:
         await self._publisher.attach(client)
         await self._questions.attach(client)
         await client.subscribe(self._streams.hint_subject, cb=self._hint_arrived)
-        await client.subscribe(self._streams.beat_subject, cb=self._beat_arrived)
+        if self._side is not Side.WORKER:
+            await client.subscribe(self._streams.news_subject, cb=self._hint_arrived)
+            await client.subscribe(self._streams.beat_subject, cb=self._beat_arrived)
 
     async def _hint_arrived(self, message: Msg) -> None:
         if self._hints:

@@ -61,8 +61,8 @@ class Streams:
         self._max_deliver = max_deliver
         self.jobs = f"{prefix}_jobs"
         self.results = f"{prefix}_results"
-        self.result_subject = f"{prefix}.results"
         self.hint_subject = f"{prefix}.hints"
+        self.news_subject = f"{prefix}.news"
         self.beat_subject = f"{prefix}.beats"
         self.wanted_subject = f"{prefix}.wanted"
         self._consumers: dict[tuple[str, str], ConsumerConfig] = {}
@@ -86,12 +86,19 @@ class Streams:
         )
         return self.jobs, name
 
-    def use_results(self) -> tuple[str, str]:
-        """Want the consumer of results; its stream and name."""
-        name = "services"
+    def result_subject(self, *, express: bool) -> str:
+        """Where results of a lane are published; the older lane has the name it always had."""
+        return f"{self._prefix}.results{'.express' if express else ''}"
+
+    def use_results(self, *, express: bool) -> tuple[str, str]:
+        """Want the consumer of a lane's results; its stream and name."""
+        name = "services_express" if express else "services"
         # Without a bound on deliveries: while the database is away, results must wait, not drop out.
         self._consumers[self.results, name] = self._consumer(
-            name, subject=self.result_subject, ack_wait=max(self._ack_wait, 1.0), max_deliver=-1
+            name,
+            subject=self.result_subject(express=express),
+            ack_wait=max(self._ack_wait, 1.0),
+            max_deliver=-1,
         )
         return self.results, name
 
@@ -134,7 +141,7 @@ class Streams:
     def _stream_configs(self) -> tuple[StreamConfig, StreamConfig]:
         return (
             self._stream(self.jobs, *(f"{self._prefix}.{_lane(express=express)}.*.*" for express in (False, True))),
-            self._stream(self.results, self.result_subject),
+            self._stream(self.results, *(self.result_subject(express=express) for express in (False, True))),
         )
 
     def _stream(self, name: str, *subjects: str) -> StreamConfig:

@@ -42,6 +42,8 @@ class JobMessage:
     output_schema: JsonObject = field(default_factory=dict)
     variables: JsonObject = field(default_factory=dict)
     deadline: datetime | None = None
+    wanted_at: datetime | None = None
+    """When the record said that it is to be done."""
     express: bool = False
     """It must not stand behind a flood: it goes on the express lane, and workers start it first."""
     calls_llm: bool = False
@@ -127,6 +129,8 @@ class JobResult:
     page_facts: PageFacts | None = None
     document: DocumentFacts | None = None
     fault: Fault | None = None
+    express: bool = False
+    """As the job was: it is recorded at once, where others may wait a moment for company."""
 
 
 class HintKind(StrEnum):

@@ -38,14 +38,23 @@ class Collected:
 
 
 async def run(ctx: Context) -> None:
-    """Take results, for ever."""
-    async with ctx.bus.results() as source:
+    """Take results of both lanes, for ever."""
+    async with asyncio.TaskGroup() as lanes:
+        for express in (True, False):
+            lanes.create_task(_take(ctx, express=express))
+
+
+async def _take(ctx: Context, *, express: bool) -> None:
+    """Take one lane's results. Those of express jobs are recorded at once, others in company where that saves work."""
+    async with ctx.bus.results(express=express) as source:
         while True:
             deliveries = await source.fetch(_BATCH, _FETCH_SECONDS)
             await asyncio.gather(*(_collect(ctx, group) for group in _by_run(deliveries)))
             if deliveries:
                 ctx.workers.ended(len(deliveries))
                 ctx.work.set()
+            if not express:
+                await asyncio.sleep(ctx.workers.patience)
 
 
 def _by_run(deliveries: Sequence[ResultDelivery]) -> Iterable[Sequence[ResultDelivery]]:

@@ -1,14 +1,14 @@
 """Jobs from the record to the bus: the only publisher. A crash between commit and publish is a delay, never a loss.
 
 A claim's lease is short, so that jobs which are never published are soon up again. Once the bus has them, the next
-claim's transaction gives them the long lease: it follows at once, and there is no commit more.
+claim's transaction gives them the long lease: it follows within a second, and there is no commit more.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import structlog
@@ -28,6 +28,7 @@ from docmill.store import Op, StoreUnavailable, claims, jobs
 log = structlog.get_logger(__name__)
 
 _IDLE = 1.0  # seconds until the next look without a wake-up
+_MANY = 32  # jobs in one claim from which on there may be more that it could not take
 _PAUSE = 0.5  # seconds after the bus or the store was away
 
 
@@ -45,14 +46,22 @@ async def run(ctx: Context) -> None:
 
 
 async def dispatch_once(ctx: Context) -> float:
-    """Claim and publish one batch; seconds until the next look, 0 if this one found something."""
+    """Claim and publish one batch; seconds until the next look, 0 if there may be more to publish now."""
     ctx.work.clear()  # before the look: a job that becomes ready from now on sets it again
     now = ctx.now()
     # A crash of the machine may undo a claim: what is published then is READY, as after every start.
-    messages, due = await ctx.store.write(lambda: _claim_or_next(ctx, now), durable=False)
+    claimed, due = await ctx.store.write(lambda: _claim_and_look_ahead(ctx, now), durable=False)
     ctx.afloat.clear()
-    if not messages:
-        return _IDLE if due is None else max(0.001, min(_IDLE, (due - ctx.now()).total_seconds()))
+    ctx.workers.in_hand = claimed.in_hand
+    if claimed.messages:
+        await _publish(ctx, claimed.messages, now)
+        ctx.workers.in_hand += len(claimed.messages)
+    if len(claimed.messages) >= _MANY:
+        return 0.0
+    return _IDLE if due is None else max(0.001, min(_IDLE, (due - ctx.now()).total_seconds()))
+
+
+async def _publish(ctx: Context, messages: Sequence[JobMessage], claimed_at: datetime) -> None:
     try:
         publications = await ctx.bus.publish_jobs(messages)
     except BusUnavailable:
@@ -66,11 +75,10 @@ async def dispatch_once(ctx: Context) -> float:
     refused = by_word[Publication.REFUSED]
     if refused:
         await _give_back(ctx, refused)
-    ctx.afloat.append(now + ctx.options.publishing)  # not before: what could not be given back must not be among them
+    ctx.afloat.append(claimed_at + ctx.options.publishing)  # not before: what was not given back must not be among them
     if refused:
         raise BusUnavailable(f"the bus did not take {len(refused)} jobs")
     ctx.turns.served(message.org_id for message in messages)
-    return 0.0
 
 
 def _too_large(message: JobMessage) -> JobResult:
@@ -95,36 +103,45 @@ async def _give_back(ctx: Context, messages: Sequence[JobMessage]) -> None:
     await ctx.store.write(lambda: jobs.unclaim([(message.job_id, message.attempt) for message in messages]))
 
 
-def _claim_or_next(ctx: Context, now: datetime) -> Op[tuple[list[JobMessage], datetime | None]]:
-    """What can be published now; or when the next delayed job is due, if nothing can."""
-    messages = yield from claim(ctx, now)
-    return messages, None if messages else (yield from claims.next_due(now))
+def _claim_and_look_ahead(ctx: Context, now: datetime) -> Op[tuple[Claimed, datetime | None]]:
+    """What can be published now, and when the next delayed job is due."""
+    claimed = yield from claim(ctx, now)
+    return claimed, (yield from claims.next_due(now))
 
 
-def claim(ctx: Context, now: datetime) -> Op[list[JobMessage]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """What is to be published now."""
+
+    messages: Sequence[JobMessage]
+    in_hand: int
+    """Jobs that were published before and have not ended."""
+
+
+def claim(ctx: Context, now: datetime) -> Op[Claimed]:
     """Lease what is due, in fair order as far as there is room, and put together what workers need to know."""
     for short in ctx.afloat:
         yield from claims.afloat(short, now + ctx.options.lease)
     workers = ctx.workers
     llm_window = workers.llm_window if ctx.options.llm_models else None
-    seats = yield from turns.claim(ctx.turns, now, now + ctx.options.publishing, workers.window, llm_window)
+    dealt = yield from turns.claim(ctx.turns, now, now + ctx.options.publishing, workers.window, llm_window)
     messages = []
-    for seat in seats:
+    for seat in dealt.seats:
         job, recipe = seat.job, None
         if job.run_id:
             recipe = yield from ctx.catalog.recipe(job.org_id, job.flow_id, job.flow_version)
         page_keys = (yield from jobs.page_keys(job.run_id)) if job.kind is JobKind.DOCUMENT else ()
-        messages.append(_picture(seat) if job.kind is JobKind.RENDER else _message(seat, recipe, page_keys))
-    return messages
+        messages.append(_picture(seat, now) if job.kind is JobKind.RENDER else _message(seat, recipe, page_keys, now))
+    return Claimed(messages=messages, in_hand=dealt.in_hand)
 
 
-def _picture(seat: Seat) -> JobMessage:
+def _picture(seat: Seat, now: datetime) -> JobMessage:
     """A RENDER job: as a page that nobody reads, with where the picture goes and how large it may be."""
     key = seat.job.page_key
-    return replace(_message(seat, None, (key,)), read={"max_side": pictures.side_of(key)})
+    return replace(_message(seat, None, (key,), now), read={"max_side": pictures.side_of(key)})
 
 
-def _message(seat: Seat, recipe: Recipe | None, page_keys: Sequence[str]) -> JobMessage:
+def _message(seat: Seat, recipe: Recipe | None, page_keys: Sequence[str], now: datetime) -> JobMessage:
     job = seat.job
     document_job = job.kind is JobKind.DOCUMENT and recipe is not None
     return JobMessage(
@@ -146,6 +163,7 @@ def _message(seat: Seat, recipe: Recipe | None, page_keys: Sequence[str]) -> Job
         output_schema=recipe.version.output_schema if recipe and document_job else {},
         variables=job.variables if document_job else {},
         deadline=job.deadline,
+        wanted_at=now,
         express=seat.express,
         calls_llm=seat.calls_llm,
         trace={"traceparent": f"00-{job.trace_id}-{job.trace_id[:16]}-01"} if job.trace_id else {},

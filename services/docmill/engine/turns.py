@@ -20,6 +20,16 @@ _TAKES = 32  # lines that one claim takes from; the next one follows at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Dealt:
+    """What a claim took."""
+
+    seats: Sequence[Seat] = ()
+    """In the order in which to publish them."""
+    in_hand: int = 0
+    """Jobs that were published before and have not ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Seat:
     """A job that is to be published now."""
 
@@ -28,22 +38,21 @@ class Seat:
     calls_llm: bool = False
 
 
-def claim(
-    turns: Turns, now: datetime, lease_until: datetime, window: int, llm_window: int | None = None
-) -> Op[Sequence[Seat]]:
-    """READY -> PUBLISHED for jobs that are due, in the order in which to publish them; `window` in hand on each lane.
+def claim(turns: Turns, now: datetime, lease_until: datetime, window: int, llm_window: int | None = None) -> Op[Dealt]:
+    """READY -> PUBLISHED for jobs that are due; `window` in hand on each lane.
 
     Jobs that call a language model have a lane and a window of their own: however long they wait, they delay no page.
     None for an installation that has no model (any more): then they go with the others, to be told so.
     """
     if window <= 0 and not llm_window:
-        return ()
+        return Dealt()
     held = yield from claims.held()
+    in_hand = sum(held.usual.values()) + sum(held.llm.values())
     usual = held.usual if llm_window is not None else Counter(held.usual) + Counter(held.llm)
     left = room(window, usual)
     left_llm = (llm_window or 0) - sum(held.llm.values())
     if left.express <= 0 and left.normal <= 0 and left_llm <= 0:
-        return ()
+        return Dealt(in_hand=in_hand)
     lines = sorted((yield from claims.lines(now)), key=lambda line: (line.priority, turns.last(line.org_id)))
     of_llm = [line for line in lines if line.calls_llm and llm_window is not None]
     deal = _Deal(dict(usual), [line for line in lines if line not in of_llm], now, lease_until)
@@ -51,7 +60,8 @@ def claim(
     yield from deal.normal(min(left.normal, _BATCH))
     calls = _Deal(dict(held.llm), of_llm, now, lease_until)
     yield from calls.normal(min(left_llm, _BATCH))
-    return [*deal.seats, *(replace(seat, calls_llm=True) for seat in calls.seats)]
+    seats = [*deal.seats, *(replace(seat, calls_llm=True) for seat in calls.seats)]
+    return Dealt(seats=seats, in_hand=in_hand)
 
 
 class _Deal:

@@ -12,6 +12,8 @@ _ALIVE = 10.0  # seconds without a beat after which a worker counts as gone
 _LARGEST_WINDOW = 2000
 _AHEAD = 0.5  # seconds of work to keep on the bus
 _SPAN = 0.25  # seconds over which the rate is measured
+_PATIENCE = 0.1  # seconds that a result may wait at most
+_COMPANY = 8  # results that come in that time at a pace where they come together anyway
 
 
 @dataclass(slots=True)
@@ -19,6 +21,8 @@ class Workers:
     """Signs of life and a moving rate, kept in memory only: a restart learns them again within seconds."""
 
     clock: Callable[[], float] = time.monotonic
+    in_hand: int = 0
+    """Jobs that were published and had not ended at the latest look."""
     _seen: dict[str, tuple[Beat, float]] = field(default_factory=dict)
     _rate: float = 0.0
     _counted: int = 0
@@ -32,6 +36,7 @@ class Workers:
         """So many jobs just ended."""
         self._measure()
         self._counted += jobs
+        self.in_hand = max(0, self.in_hand - jobs)
 
     @property
     def slots(self) -> int:
@@ -61,6 +66,17 @@ class Workers:
             return 0
         self._measure()
         return min(slots * 2 + 1 + int(self._rate * _AHEAD), _LARGEST_WINDOW)
+
+    @property
+    def patience(self) -> float:
+        """Seconds that a result may wait for others: a commit, and all who wake up for it, cost as much for one as for many.
+
+        None where that saves nothing: results that are further apart, or so close that they come together anyway. And none
+        near the end of the work, when workers soon have nothing to do and somebody waits for each.
+        """
+        self._measure()
+        waits = self.in_hand > 2 * self.slots and 1 < self._rate * _PATIENCE < _COMPANY
+        return _PATIENCE if waits else 0.0
 
     def _measure(self) -> None:
         """Take the jobs of the span that is over into the rate; a long silence counts as what it is."""

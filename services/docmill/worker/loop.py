@@ -165,7 +165,7 @@ class Worker:
         structlog.contextvars.bind_contextvars(job_id=job.job_id, attempt=job.attempt, run_id=job.run_id)
         if not hand.let_go:
             hand.stage = Stage.WAITING
-            hand.question = self._wanted.ask(job.id)  # answered while the document is fetched
+            hand.question = self._wanted.first(job)  # answered while the document is fetched
             try:
                 result = await self._result(hand)
             except asyncio.CancelledError:
@@ -210,6 +210,7 @@ class Worker:
             page_facts=outcome.page_facts,
             document=outcome.document,
             fault=fault,
+            express=job.express,
         )
 
     async def _handle(self, hand: Hand) -> Outcome:

@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import UTC, datetime
 
 import structlog
 
 from docmill.bus import Bus, BusUnavailable
-from docmill.domain.messages import Attempt
+from docmill.domain.messages import Attempt, JobMessage
+from docmill.domain.models import JobKind
 
 __all__ = ["FRESH_SECONDS", "Wanted"]
 
 log = structlog.stdlib.get_logger("docmill.worker")
 
 FRESH_SECONDS = 0.5
-"""An answer is good for so long after it came; for what starts later the services are asked again."""
+"""What the record said is good for so long: as an answer from when it came, with the job from when it was claimed."""
 
 _PAUSE = 0.25  # seconds until a question that nobody answered is asked again
 
@@ -42,6 +44,19 @@ class Wanted:
             task.add_done_callback(self._asking.discard)
         future: asyncio.Future[float | None] = asyncio.get_running_loop().create_future()
         self._next.append((attempt, future))
+        return future
+
+    def first(self, job: JobMessage) -> asyncio.Future[float | None]:
+        """As `ask`, for a job that has just come: if it is cheap, the record's own word, if fresh, needs no question.
+
+        Clocks of machines differ: what seems to come from the future is asked about, as what is old.
+        """
+        age = (datetime.now(UTC) - job.wanted_at).total_seconds() if job.wanted_at else FRESH_SECONDS
+        is_dear = job.kind is JobKind.PAGE or job.calls_llm
+        if is_dear or not 0 <= age < FRESH_SECONDS:
+            return self.ask(job.id)
+        future: asyncio.Future[float | None] = asyncio.get_running_loop().create_future()
+        future.set_result(time.monotonic() - age)
         return future
 
     async def aclose(self) -> None:

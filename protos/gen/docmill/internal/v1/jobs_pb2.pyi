@@ -125,6 +125,7 @@ class Job(_message.Message):
     TRACE_FIELD_NUMBER: _builtins.int
     EXPRESS_FIELD_NUMBER: _builtins.int
     CALLS_LLM_FIELD_NUMBER: _builtins.int
+    WANTED_AT_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     """The job's id."""
     attempt: _builtins.int
@@ -175,6 +176,10 @@ class Job(_message.Message):
     def trace(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """W3C trace context headers."""
 
+    @_builtins.property
+    def wanted_at(self) -> _timestamp_pb2.Timestamp:
+        """When the record said that it is to be done; absent where nobody can say."""
+
     def __init__(
         self,
         *,
@@ -199,10 +204,11 @@ class Job(_message.Message):
         trace: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         express: _builtins.bool = ...,
         calls_llm: _builtins.bool = ...,
+        wanted_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["deadline", b"deadline"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["deadline", b"deadline", "wanted_at", b"wanted_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "blob_key", b"blob_key", "calls_llm", b"calls_llm", "deadline", b"deadline", "declared_type", b"declared_type", "definition", b"definition", "document_id", b"document_id", "express", b"express", "filename", b"filename", "job_id", b"job_id", "kind", b"kind", "media_type", b"media_type", "org_id", b"org_id", "output_schema", b"output_schema", "page", b"page", "page_keys", b"page_keys", "read", b"read", "run_id", b"run_id", "sha256", b"sha256", "trace", b"trace", "variables", b"variables"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "blob_key", b"blob_key", "calls_llm", b"calls_llm", "deadline", b"deadline", "declared_type", b"declared_type", "definition", b"definition", "document_id", b"document_id", "express", b"express", "filename", b"filename", "job_id", b"job_id", "kind", b"kind", "media_type", b"media_type", "org_id", b"org_id", "output_schema", b"output_schema", "page", b"page", "page_keys", b"page_keys", "read", b"read", "run_id", b"run_id", "sha256", b"sha256", "trace", b"trace", "variables", b"variables", "wanted_at", b"wanted_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -454,6 +460,7 @@ class JobResult(_message.Message):
     PAGE_FACTS_FIELD_NUMBER: _builtins.int
     DOCUMENT_FIELD_NUMBER: _builtins.int
     FAULT_FIELD_NUMBER: _builtins.int
+    EXPRESS_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     """The job's id."""
     attempt: _builtins.int
@@ -474,6 +481,8 @@ class JobResult(_message.Message):
     """Milliseconds from taking the job to its result."""
     engine_ms: _builtins.int
     """Of these, milliseconds inside the reading engine."""
+    express: _builtins.bool
+    """As the job was: it is recorded at once, where others may wait a moment for company."""
     @_builtins.property
     def probe(self) -> Global___ProbeFacts:
         """A PROBE's facts."""
@@ -507,10 +516,11 @@ class JobResult(_message.Message):
         page_facts: Global___PageFacts | None = ...,
         document: Global___DocumentFacts | None = ...,
         fault: Global___Fault | None = ...,
+        express: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "fault", b"fault", "outcome", b"outcome", "page_facts", b"page_facts", "probe", b"probe"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "document", b"document", "document_id", b"document_id", "duration_ms", b"duration_ms", "engine_ms", b"engine_ms", "fault", b"fault", "job_id", b"job_id", "kind", b"kind", "org_id", b"org_id", "outcome", b"outcome", "page", b"page", "page_facts", b"page_facts", "probe", b"probe", "run_id", b"run_id", "worker_id", b"worker_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "document", b"document", "document_id", b"document_id", "duration_ms", b"duration_ms", "engine_ms", b"engine_ms", "express", b"express", "fault", b"fault", "job_id", b"job_id", "kind", b"kind", "org_id", b"org_id", "outcome", b"outcome", "page", b"page", "page_facts", b"page_facts", "probe", b"probe", "run_id", b"run_id", "worker_id", b"worker_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["probe", "page_facts", "document", "fault"]  # noqa: Y015
     _WhichOneofArgType_outcome: _TypeAlias = _typing.Literal["outcome", b"outcome"]  # noqa: Y015
