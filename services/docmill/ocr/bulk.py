@@ -40,7 +40,7 @@ def _plain(function: Any, result: Any, *arguments: Any) -> Callable[..., Any]:
     """`function` of PDFium, taking and giving numbers."""
     place = ctypes.cast(function, ctypes.c_void_p).value
     assert place is not None
-    return ctypes.CFUNCTYPE(result, *arguments)(place)
+    return ctypes.PYFUNCTYPE(result, *arguments)(place)  # keeps the interpreter's lock, which takes as long as most calls
 
 
 _loose_rect = _plain(raw.FPDFText_GetLooseCharBox, _int, _address, _int, _address)
@@ -58,11 +58,12 @@ def address(handle: Any) -> int:
     return ctypes.cast(handle, ctypes.c_void_p).value or 0
 
 
-def loose_rects(textpage: int, count: int) -> NDArray[np.float64]:
-    """Rows left, bottom, right, top of the first `count` characters, as high as their fonts; not a number where unknown."""
-    sides = np.full((count, 4), np.nan, dtype=np.float32)  # FS_RECTF: left, top, right, bottom
-    places = range(sides.ctypes.data, sides.ctypes.data + sides.nbytes, _RECT_BYTES)
-    deque(map(_loose_rect, repeat(textpage), range(count), places), maxlen=0)
+def loose_rects(textpage: int, wanted: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Rows left, bottom, right, top of characters, as high as their fonts; not a number for those that are not `wanted`."""
+    sides = np.full((len(wanted), 4), np.nan, dtype=np.float32)  # FS_RECTF: left, top, right, bottom
+    printed = np.flatnonzero(wanted)
+    places = sides.ctypes.data + _RECT_BYTES * printed
+    deque(map(_loose_rect, repeat(textpage), printed.tolist(), places.tolist()), maxlen=0)
     return sides[:, [0, 3, 2, 1]].astype(np.float64)
 
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Characters", "read_characters"]
 
+HYPHENS = "\x02\ufffe"
+"""What PDFium makes of a hyphen that breaks a word, the rest of it following without a blank."""
+_IS_BLANK = np.array([chr(code).isspace() for code in range(0x3002)])  # the last one is no blank, as all beyond it
 _APART = 0.5  # of a character's size, between two that belong to different words
 # The same for two that different commands drew: cells set tightly, or a text over the end of the one before it. Where
 # the commands follow each other they may be letters of a word, placed one by one and rounded coarsely.
@@ -38,6 +41,18 @@ class Characters:
     text: str
     rects: NDArray[np.float64]
     """Left, bottom, right, top in the page's user space, as high as the font; not a number for those that are nowhere."""
+    printed: NDArray[np.bool_]
+    """Which of them are no blanks."""
+
+    def words(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Where words begin and end (`text[start:end]`) that blanks part, and hyphens at the end of a line."""
+        broken = np.zeros(len(self.text), dtype=np.bool_)
+        for sign in HYPHENS:
+            broken[[match.start() for match in re.finditer(sign, self.text)]] = True
+        follows = np.concatenate([[False], self.printed[:-1] & ~broken[:-1]])
+        goes_on = np.concatenate([self.printed[1:], [False]])
+        starts = np.flatnonzero(self.printed & ~follows)
+        return starts, np.flatnonzero(self.printed & (broken | ~goes_on)) + 1
 
     def cut(
         self, starts: NDArray[np.intp], ends: NDArray[np.intp], drawn: Sequence[int]
@@ -127,14 +142,15 @@ class Characters:
 def read_characters(textpage: ctypes.c_void_p) -> Characters:
     """All characters of `textpage`, which stays open as long as they are used."""
     text = _text(textpage)
-    rects = bulk.loose_rects(bulk.address(textpage), len(text))
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+    printed = ~_IS_BLANK[np.minimum(codes, len(_IS_BLANK) - 1)]
+    rects = bulk.loose_rects(bulk.address(textpage), printed)
     # Fonts without an ascent, characters without a width.
     flat = ~((rects[:, 3] - rects[:, 1] > 0.5) & (rects[:, 2] > rects[:, 0]))
     rects[flat] = np.nan
-    for index in np.flatnonzero(flat).tolist():
-        if not text[index].isspace():
-            rects[index] = _tight(textpage, index)
-    return Characters(textpage, text, rects)
+    for index in np.flatnonzero(flat & printed).tolist():
+        rects[index] = _tight(textpage, index)
+    return Characters(textpage, text, rects, printed)
 
 
 def _text(textpage: ctypes.c_void_p) -> str:

@@ -171,18 +171,28 @@ def _rows(words: Sequence[Word]) -> list[_Row]:
     rows: list[_Row] = []
     boxes = [word.box for word in words]
     middles = [box.y + box.h / 2 for box in boxes]
+    row, last = None, (math.nan, math.nan)
     for index in sorted(range(len(words)), key=middles.__getitem__):
         box, word = boxes[index], words[index]
-        top, bottom = box.y, box.y + box.h
-        for row in rows[:-4:-1]:
-            if row.shares_row(top, bottom):
-                row.add(word, top, bottom)
-                break
+        band = box.y, box.y + box.h
+        if band != last:  # most words of a text layer stand as the last one did: its row has only come nearer since
+            row, last = _row_at(rows, *band), band
+        if row is None:
+            row = _Row([word])
+            rows.append(row)
         else:
-            rows.append(_Row([word]))
-    for row in rows:
-        row.settle()
+            row.add(word, *band)
+    for settled in rows:
+        settled.settle()
     return sorted(rows, key=lambda row: row.middle)
+
+
+def _row_at(rows: Sequence[_Row], top: float, bottom: float) -> _Row | None:
+    """The row, of the lowest three, on which a word from `top` to `bottom` stands."""
+    for row in rows[:-4:-1]:
+        if row.shares_row(top, bottom):
+            return row
+    return None
 
 
 def _in_reading_order(rows: list[_Row], ruler: _Ruler) -> list[_Row]:

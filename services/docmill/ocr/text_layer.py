@@ -17,7 +17,7 @@ import pypdfium2
 from pypdfium2 import raw
 
 from docmill.domain.pages import Box, Line, Word
-from docmill.ocr.characters import Characters, read_characters
+from docmill.ocr.characters import HYPHENS, Characters, read_characters
 from docmill.ocr.layer_trust import LayerFacts, bad_share, is_trustworthy, vowel_share
 from docmill.ocr.lines import arrange
 from docmill.ocr.page_objects import Drawing, Placement, Survey, placement, survey
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["TextLayer", "read_text_layer"]
 
-_HYPHENS = "\x02\ufffe"  # what PDFium makes of a hyphen that breaks a word, the rest of it following without a blank
-_WORD = re.compile(rf"[^\s{_HYPHENS}]+[{_HYPHENS}]?|[{_HYPHENS}]")
 _UNPRINTED = re.compile("[ \x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060\ufeff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _NO_LETTER = re.compile(r"[\W_]+")
@@ -57,7 +55,7 @@ def read_text_layer(page: pypdfium2.PdfPage) -> TextLayer | None:
     textpage = page.get_textpage()
     try:
         characters = read_characters(textpage.raw)
-        if _WORD.search(characters.text) is None:
+        if not characters.printed.any():
             return None
         place = placement(page)
         found = survey(page, place)
@@ -71,7 +69,7 @@ def read_text_layer(page: pypdfium2.PdfPage) -> TextLayer | None:
 
 
 def _with_hyphens(text: str) -> str:
-    for sign in _HYPHENS:
+    for sign in HYPHENS:
         text = text.replace(sign, "-")
     return text
 
@@ -91,16 +89,15 @@ def _unmapped(textpage: ctypes.c_void_p, text: str) -> float:
 
 def _words(characters: Characters, place: Placement, drawn: Sequence[int]) -> tuple[NDArray[np.intp], list[Word]]:
     """Words on the visible part of the page, and where in the text each begins."""
-    spans = np.array([match.span() for match in _WORD.finditer(characters.text)], dtype=np.intp)
-    starts, ends = characters.cut(spans[:, 0], spans[:, 1], drawn)
+    starts, ends = characters.cut(*characters.words(), drawn)
     boxes = place.boxes(characters.around(starts, ends))
     middles = boxes[:, :2] + boxes[:, 2:] / 2
     seen = ((middles >= 0) & (middles <= place.size)).all(axis=1)  # not so where it is not a number
     texts = _texts(characters.text, starts[seen].tolist(), ends[seen].tolist())
     words = list(map(Word, texts, map(Box, *boxes[seen].T.tolist()), repeat(1.0)))
-    printed = [bool(text) for text in texts]
-    if all(printed):
+    if "" not in texts:
         return starts[seen], words
+    printed = [bool(text) for text in texts]
     return starts[seen][printed], [word for word in words if word.text]
 
 
