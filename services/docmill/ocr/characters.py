@@ -119,7 +119,7 @@ class Characters:
         first, second = self.drawn_by(one), self.drawn_by(other)
         if first == second:
             return np.zeros(len(one), dtype=np.intp)
-        order = {text: index for index, text in enumerate(drawn)}
+        order = dict(zip(drawn, range(len(drawn)), strict=True))
         return np.array([order.get(b, 0) - order.get(a, 0) for a, b in zip(first, second, strict=True)], dtype=np.intp)
 
     def _on_one_line(self, before: NDArray[np.intp], after: NDArray[np.intp]) -> NDArray[np.bool_]:
