@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -72,6 +73,29 @@ def test_the_blocking_client_has_it_too(stack: Stack, client: Docmill) -> None:
         with pytest.raises(PermissionDeniedError):
             list(live.account.list_keys())
     assert client.account.check_key().key.id in {key.id for key in client.account.list_keys()}
+
+
+def test_documents_of_the_month(stack: Stack) -> None:
+    """A plan that counts them says how many there were, day by day, how many there may be, and when the next month begins."""
+    org = stack.new_organization_of("documentflow.starter")
+    key = stack.new_key(org, "--mode", "af")
+    page = Path(__file__).parents[2] / "examples" / "invoice.pdf"
+    with stack.connect(str(key["key"])) as live:
+        before = live.account.usage().documents
+        assert before is not None
+        assert (before.used, before.daily) == (0, {})
+        assert before.limit is not None
+        live.batches.wait_for_completion(live.batches.submit([page]).id, timeout=60)
+        after = live.account.usage().documents
+    assert after is not None
+    assert (after.used, sum(after.daily.values()), after.limit) == (1, 1, before.limit)
+    [day] = after.daily
+    assert day.replace(day=1) < after.resets_at.date()
+    assert after.resets_at.day == 1
+    shown = stack.docmill("usage", "--api-key", str(key["key"])).stdout
+    assert f"1 of {before.limit:,}" in next(line for line in shown.splitlines() if "documents this month" in line)
+    facts = stack.facts_of("usage", "--api-key", str(key["key"]))["documents"]
+    assert (facts["used"], facts["daily"]) == (1, {day.isoformat(): 1})
 
 
 async def test_a_spent_budget_is_an_error_of_its_own(stack: Stack) -> None:

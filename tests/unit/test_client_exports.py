@@ -29,6 +29,7 @@ EXPORTS = [
     "DeadlineExceededError",
     "Delivery",
     "DeliveryAttempt",
+    "DocumentQuota",
     "DeliveryStatus",
     "Docmill",
     "DocmillError",

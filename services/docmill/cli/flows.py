@@ -1,7 +1,6 @@
 """`docmill flows`: what there is to run, and new flows from files."""
 # ruff: noqa: D417 - the options that many commands share say in options.py what they do
 
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,9 +10,6 @@ from docmill.cli.failures import DONE, UsageError, report
 from docmill.cli.options import DOCUMENTS, LOCAL, AsJson, Server
 from docmill.cli.output import json_line, json_pretty, local, printable, table, utc
 
-_HIDDEN = ("universal-extract",)
-"""Flows that come with docmill and say `hidden`: programs of the documented surface do not expect them in their lists."""
-
 app = App(name="flows", group=DOCUMENTS, version_flags=[], help="Show flows, and create them from files.")
 
 
@@ -21,8 +17,7 @@ app = App(name="flows", group=DOCUMENTS, version_flags=[], help="Show flows, and
 async def list_flows(*, json: AsJson = False, server: Server = LOCAL) -> None:
     """List the flows the key may use, at their current versions."""
     async with server.connect() as docmill:
-        found = [flow async for flow in docmill.flows.list()]
-        found += await _unlisted(docmill, {flow.id for flow in found})
+        found = [flow async for flow in docmill.flows.list(include_hidden=True)]
     if json:
         for flow in found:
             json_line(
@@ -38,17 +33,6 @@ async def list_flows(*, json: AsJson = False, server: Server = LOCAL) -> None:
         return
     rows = [(flow.id, flow.version, flow.name, flow.description) for flow in found]
     table(["FLOW", "VERSION", "NAME", "DESCRIPTION"], rows, nothing="There are no flows.")
-
-
-async def _unlisted(docmill: Any, listed: set[str]) -> list[Any]:
-    """Flows that come with docmill and are hidden from the lists of programs, where the key may use them."""
-    from docmill.client import NotFoundError, PermissionDeniedError  # noqa: PLC0415 - gRPC loads in the commands that need it
-
-    found = []
-    for flow_id in set(_HIDDEN) - listed:
-        with suppress(NotFoundError, PermissionDeniedError):
-            found.append(await docmill.flows.get(flow_id))
-    return found
 
 
 @app.command

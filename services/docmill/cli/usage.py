@@ -43,7 +43,17 @@ def _rows(usage: "Usage") -> list[tuple[str, str]]:
         ("runs", f"{usage.runs:,}: {usage.runs_succeeded:,} succeeded, {usage.runs_failed:,} failed"),
         ("pages", f"{usage.pages:,}"),
         ("credits used", f"{usage.credits_used:,}"),
+        *_documents(usage),
     ]
+
+
+def _documents(usage: "Usage") -> list[tuple[str, str]]:
+    """Of plans that count them."""
+    quota = usage.documents
+    if quota is None:
+        return []
+    bound = "" if quota.limit is None else f" of {quota.limit:,}"
+    return [("documents this month", f"{quota.used:,}{bound}; counted anew from {local(quota.resets_at)}")]
 
 
 def _bound(number: int | None) -> str:
@@ -70,4 +80,11 @@ def _usage_json(usage: "Usage") -> dict[str, Any]:
         "creditsUsed": usage.credits_used,
         "runsActive": usage.runs_active,
         "runsQueued": usage.runs_queued,
+        "documents": usage.documents
+        and {
+            "used": usage.documents.used,
+            "limit": usage.documents.limit,
+            "resetsAt": utc(usage.documents.resets_at),
+            "daily": {day.isoformat(): count for day, count in usage.documents.daily.items()},
+        },
     }

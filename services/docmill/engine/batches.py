@@ -54,7 +54,7 @@ def seen(ctx: Context, batch: Batch) -> Op[BatchView]:
 def owned(batch: Batch | None, caller: Caller, batch_id: str) -> Batch:
     """`batch` if it is the caller's; another tenant's does not exist."""
     if batch is None or (batch.org_id, batch.mode) != (caller.org_id, caller.mode):
-        message = f"This key has no batch {batch_id}: one made over /v1 takes a live key (af_... or dc_live_...) of the same organization"
+        message = f"This key has no batch {batch_id}: batches are shown to keys of their own organization and mode, test or live"
         raise NotFound(Reason.BATCH_NOT_FOUND, message, {"field": "batch_id"})
     return batch
 

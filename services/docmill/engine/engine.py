@@ -125,9 +125,13 @@ class Engine:
         """Delete a document that no run is over."""
         await delete.delete_document(self.ctx, caller, document_id)
 
-    async def list_flows(self, caller: Caller, *, limit: int, offset: int = 0, page_token: str = "") -> Listing[Flow]:
-        """Flows that are not hidden."""
-        return await flows.list_flows(self.ctx, caller, limit=limit, offset=offset, page_token=page_token)
+    async def list_flows(
+        self, caller: Caller, *, limit: int, offset: int = 0, page_token: str = "", include_hidden: bool = False
+    ) -> Listing[Flow]:
+        """Flows, without those that are hidden unless they are asked for."""
+        return await flows.list_flows(
+            self.ctx, caller, limit=limit, offset=offset, page_token=page_token, include_hidden=include_hidden
+        )
 
     async def get_flow(self, caller: Caller, flow_id: str, version: str = "") -> tuple[Flow, FlowVersion]:
         """A flow and one of its versions."""

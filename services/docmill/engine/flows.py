@@ -26,11 +26,13 @@ _PROVIDED = frozenset({"extract", "categorize", "split"})
 _READERS = frozenset({"", "ocr", "auto"})
 
 
-async def list_flows(ctx: Context, caller: Caller, *, limit: int, offset: int, page_token: str) -> Listing[Flow]:
-    """Flows that are not hidden, oldest first; `page_token` wins over `offset`."""
+async def list_flows(
+    ctx: Context, caller: Caller, *, limit: int, offset: int, page_token: str, include_hidden: bool = False
+) -> Listing[Flow]:
+    """Flows, oldest first, without those that are hidden unless they are asked for; `page_token` wins over `offset`."""
     found = await ctx.store.read(lambda: flows.visible(caller.org_id))
     shown = sorted(
-        (flow for flow in _grouped(found) if not flow.current.hidden),
+        (flow for flow in _grouped(found) if include_hidden or not flow.current.hidden),
         key=lambda flow: (min(version.created_at for version in flow.versions), flow.id),
     )
     start = offset

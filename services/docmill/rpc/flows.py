@@ -29,7 +29,11 @@ class FlowService(flows_pb2_grpc.FlowServiceServicer):
     async def ListFlows(self, request: flows_pb2.ListFlowsRequest, context: Context) -> flows_pb2.ListFlowsResponse:
         """Flows the caller may use."""
         listing = await self._engine.list_flows(
-            caller(), limit=page_size(request.page_size), offset=request.offset, page_token=request.page_token
+            caller(),
+            limit=page_size(request.page_size),
+            offset=request.offset,
+            page_token=request.page_token,
+            include_hidden=request.include_hidden,
         )
         return to_flows(listing, request)
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from docmill.client import webhooks
-from docmill.client.account import Balance, CurrentKey, Key, KeyMode, NewKey, Plan, Usage
+from docmill.client.account import Balance, CurrentKey, DocumentQuota, Key, KeyMode, NewKey, Plan, Usage
 from docmill.client.aio import AsyncDocmill, AsyncRunHandle
 from docmill.client.batch import Batch, BatchEvent, BatchFile, BatchProgress, BatchResult, BatchStatus
 from docmill.client.delivery import Delivery, DeliveryAttempt, DeliveryStatus
@@ -65,6 +65,7 @@ __all__ = [
     "Docmill",
     "DocmillError",
     "Document",
+    "DocumentQuota",
     "DocumentStatus",
     "Estimate",
     "Evidence",

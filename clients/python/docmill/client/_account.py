@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Literal
 
 from google.protobuf.message import Message
 
 from docmill.client._connection import Connection
 from docmill.client._convert import timestamp
-from docmill.client.account import Balance, CurrentKey, Key, KeyMode, NewKey, Plan, Usage
+from docmill.client.account import Balance, CurrentKey, DocumentQuota, Key, KeyMode, NewKey, Plan, Usage
 from docmill.client.errors import UnsupportedError
 from docmill.v1 import accounts_pb2
 
@@ -105,6 +105,16 @@ def _usage(message: accounts_pb2.Usage) -> Usage:
         credits_used=message.credits_used,
         runs_active=message.runs_active,
         runs_queued=message.runs_queued,
+        documents=_documents(message.documents) if message.HasField("documents") else None,
+    )
+
+
+def _documents(message: accounts_pb2.DocumentQuota) -> DocumentQuota:
+    return DocumentQuota(
+        used=message.used,
+        limit=message.limit if message.HasField("limit") else None,
+        resets_at=message.resets_at.ToDatetime(UTC),
+        daily={date.fromisoformat(day.date): day.documents for day in message.daily},
     )
 
 

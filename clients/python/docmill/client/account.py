@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 
@@ -77,6 +77,19 @@ class Balance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentQuota:
+    """Documents of the current month (UTC): those that were read, and those held for runs that have not ended."""
+
+    used: int
+    limit: int | None
+    """None: the plan does not bound them."""
+    resets_at: datetime
+    """When the next month begins."""
+    daily: Mapping[date, int]
+    """The same by day (UTC), oldest first; days without any are left out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
     """What an organization may do and did, in the mode of the calling key."""
 
@@ -97,3 +110,5 @@ class Usage:
     """At work now."""
     runs_queued: int
     """That wait for one of those to end."""
+    documents: DocumentQuota | None = None
+    """None where the plan, or the mode of the key, does not count them."""

@@ -104,9 +104,12 @@ class AsyncFlows:
         self._documents = documents
         self._runs = runs
 
-    async def list(self) -> AsyncIterator[FlowSummary]:
-        """The flows the key may use, oldest first; drawn from the server as needed."""
-        request = flows_pb2.ListFlowsRequest(page_size=PAGE_SIZE)
+    async def list(self, *, include_hidden: bool = False) -> AsyncIterator[FlowSummary]:
+        """The flows the key may use, oldest first; drawn from the server as needed.
+
+        `include_hidden`: also those that are kept out of the lists of the REST surface, e.g. `universal-extract`.
+        """
+        request = flows_pb2.ListFlowsRequest(page_size=PAGE_SIZE, include_hidden=include_hidden)
         while True:
             answer = await self._connection.call(self._connection.flows.ListFlows, request)
             for flow in answer.flows:

@@ -60,22 +60,26 @@ class ListFlowsRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     OFFSET_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    INCLUDE_HIDDEN_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """How many flows at most; 0 means 50."""
     offset: _builtins.int
     """How many flows to leave out at the start; ignored with a page token."""
     page_token: _builtins.str
     """`next_page_token` of the answer before."""
+    include_hidden: _builtins.bool
+    """Also flows that are hidden: programs of the documented surface do not expect these in their lists."""
     def __init__(
         self,
         *,
         page_size: _builtins.int = ...,
         offset: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        include_hidden: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["offset", b"offset", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["include_hidden", b"include_hidden", "offset", b"offset", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
