@@ -40,9 +40,8 @@ def _plain(function: Any, result: Any, *arguments: Any) -> Callable[..., Any]:
     """`function` of PDFium, taking and giving numbers."""
     place = ctypes.cast(function, ctypes.c_void_p).value
     assert place is not None
-    return ctypes.PYFUNCTYPE(result, *arguments)(
-        place
-    )  # keeps the interpreter's lock, which takes as long as most calls
+    plain = ctypes.PYFUNCTYPE(result, *arguments)  # keeps Python's lock: giving it away takes as long as most calls
+    return plain(place)
 
 
 _loose_rect = _plain(raw.FPDFText_GetLooseCharBox, _int, _address, _int, _address)
