@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
-from typing import Any
 
+from docmill.evaluate.differences import shown
 from docmill.evaluate.items import ItemScore
 from docmill.evaluate.scoring import DocumentScore, FieldScore, Outcome
 from docmill.evaluate.summary import Rates, SetSummary, Spread
@@ -32,6 +31,7 @@ th, td { padding: .3rem .9rem .3rem 0; border-bottom: 1px solid var(--line); ver
 .facts b { display: block; font-size: 1.15rem; font-variant-numeric: tabular-nums; }
 .bar { display: inline-block; width: 7rem; height: .6rem; background: #fee2e2; border-radius: .3rem; overflow: hidden; }
 .bar i { display: block; height: 100%; background: #22c55e; }
+mark { color: inherit; background: #fde68a; border-radius: .15rem; padding: 0 .05rem; }
 .green { color: var(--right); } .red { color: var(--wrong); } img { max-width: 100%; border: 1px solid var(--line); }
 """
 
@@ -41,7 +41,7 @@ def render(title: str, summaries: Sequence[SetSummary], scores: Sequence[Documen
     body = [f"<h1>{escape(title)}</h1>"]
     body.append(
         '<p class="soft">In the pictures <span class="green">green</span> is where the labelled value stands, '
-        '<span class="red">red</span> where the returned one was read.</p>'
+        '<span class="red">red</span> where the returned one was read; <mark>marked</mark> is what only one of them has.</p>'
     )
     for one in summaries:
         body += _set(one)
@@ -104,26 +104,34 @@ def _misses(scores: Iterable[DocumentScore], pictures: Pictures) -> Iterator[str
 
 def _field(value: FieldScore, picture: bytes | None) -> str:
     sure = "" if value.confidence is None else f'<br><span class="soft">{value.confidence:.0%} sure</span>'
-    shown = f'<img alt="" src="data:image/jpeg;base64,{b64encode(picture).decode()}">' if picture else ""
+    image = f'<img alt="" src="data:image/jpeg;base64,{b64encode(picture).decode()}">' if picture else ""
+    labelled, found = shown(value.labelled, value.found)
     return (
         f'<tr><td>{escape(value.name)}<br><span class="soft">{value.outcome}</span></td>'
-        f'<td class="green">{_value(value.labelled)}</td><td class="red">{_value(value.found)}{sure}</td><td>{shown}</td></tr>'
+        f'<td class="green">{labelled}</td><td class="red">{found}{sure}</td><td>{image}{_without_place(value)}</td></tr>'
     )
 
 
+def _without_place(value: FieldScore) -> str:
+    """Why a value has no box."""
+    reasons = []
+    if value.labelled is not None and not value.labelled_at:
+        reasons.append("the labels do not say where this value stands")
+    if value.found is not None and not value.found_at:
+        reasons.append("the returned value has no evidence")
+    return f'<br><span class="soft">{escape("; ".join(reasons))}</span>' if reasons else ""
+
+
 def _item(item: ItemScore) -> str:
-    found, labelled = (_columns(side) if side else "" for side in (item.found, item.labelled))
-    return f'<tr><td>line item</td><td class="green">{labelled}</td><td class="red">{found}</td><td></td></tr>'
+    labelled, found = item.labelled or {}, item.found or {}
+    values = {name: shown(labelled.get(name), found.get(name)) for name in {**labelled, **found}}
+    sides = (_columns({name: values[name][side] for name in own}) for side, own in enumerate((labelled, found)))
+    cells = "".join(f'<td class="{tone}">{side}</td>' for tone, side in zip(("green", "red"), sides, strict=True))
+    return f"<tr><td>line item</td>{cells}<td></td></tr>"
 
 
-def _columns(item: Mapping[str, Any]) -> str:
-    return "<br>".join(f'<span class="soft">{escape(name)}</span> {_value(value)}' for name, value in item.items())
-
-
-def _value(value: Any) -> str:
-    if value is None:
-        return '<span class="soft">nothing</span>'
-    return escape(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)).replace("\n", "<br>")
+def _columns(values: Mapping[str, str]) -> str:
+    return "<br>".join(f'<span class="soft">{escape(name)}</span> {value}' for name, value in values.items())
 
 
 def _number(value: float | None) -> str:
