@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from itertools import chain
 from typing import Any
@@ -133,14 +133,15 @@ def form_words() -> frozenset[str]:
 
 def find_labels(rows: Iterable[Row], phrases: Phrases) -> list[Label]:
     """Every phrase on the rows, the longest where several start. A phrase of several meanings gives a label for each."""
-    starts = _by_start(phrases)
+    starts = _by_start(frozenset(phrases))
     return [label for row in rows for label in _in_row(row, phrases, starts)]
 
 
 _START = 2  # characters that select the phrases worth trying
 
 
-def _by_start(phrases: Phrases) -> Mapping[str, Sequence[str]]:
+@lru_cache(maxsize=512)  # the same phrases are looked for in every document of a flow
+def _by_start(phrases: frozenset[str]) -> Mapping[str, Sequence[str]]:
     table: dict[str, list[str]] = {}
     for phrase in sorted(phrases, key=len, reverse=True):
         table.setdefault(phrase[:_START], []).append(phrase)
@@ -152,18 +153,17 @@ def _in_row(row: Row, phrases: Phrases, starts: Mapping[str, Sequence[str]]) -> 
         text, owners, borders = cell.squeezed
         if not text or text.isdigit():
             continue
-        position = 0
-        while position < len(text):
-            phrase = _longest(text, position, owners, borders, starts) if position in borders else None
+        after = 0
+        for position in sorted(borders):
+            phrase = _longest(text, position, owners, borders, starts) if position >= after else None
             if phrase is None:
-                position += 1
                 continue
             last = owners[position + len(phrase) - 1]
             span = Span(row, cell.first + owners[position], cell.first + last + 1)
             if _is_own_word(text, position, owners) and (len(phrase) > _SHORT or _stands_alone(span, cell)):
                 for concept in sorted(phrases[phrase]):
                     yield Label(concept, span, phrase, own_cell=position == 0)
-            position += len(phrase)
+            after = position + len(phrase)
 
 
 def _is_own_word(text: str, position: int, owners: Sequence[int]) -> bool:
