@@ -184,8 +184,8 @@ async def test_three_servers_are_one_bus(three: list[Server]) -> None:
         three[2].process.kill()
         await asyncio.to_thread(three[2].process.wait)
         async with worker.jobs() as jobs:
-            await eventually_published(services, 2)
-            assert pages(await collect(jobs, 1)) == [2]
+            await eventually_published(services, 3)
+            assert pages(await collect(jobs, 1)) == [3]
 
 
 async def eventually_published(services: NatsBus, number: int) -> None:
