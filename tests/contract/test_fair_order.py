@@ -13,7 +13,7 @@ from docmill.domain.models import Job, JobKind, Mode, Priority
 from docmill.domain.plan import weight
 from docmill.domain.states import JobState
 from docmill.domain.turns import FEW, Line, Turns
-from docmill.engine.turns import Seat, claim
+from docmill.engine.turns import Dealt, Seat, claim
 from docmill.store import Op, Statement, Store, claims, documents, jobs
 from docmill.store.claims import Held
 from tests.fixtures.record import a_document
@@ -215,6 +215,24 @@ async def test_many_lines_take_more_than_one_claim(store: Store) -> None:
     first, second = await deal(store, 100, turns), await deal(store, 100, turns)
     assert len(first) < 40
     assert len({*owners(first), *owners(second)}) == 40
+
+
+async def test_a_claim_says_that_there_may_be_more(store: Store) -> None:
+    """Also where its looks at lines that were dry used it up, before it had many jobs."""
+    turns = Turns()
+
+    async def take(window: int) -> Dealt:
+        return await store.write(lambda: claim(turns, NOW, LATER, window))
+
+    for number in range(25):
+        await store.write(flood(f"org_{number:02}", 1, priority=Priority.INTERACTIVE))
+    assert len((await take(60)).seats) == 25
+    for number in range(25):
+        await store.write(flood(f"org_{number:02}", 1 if number < 7 else 10))
+    dealt = await take(60)
+    assert len(dealt.seats) < 32
+    assert dealt.more
+    assert (await take(60)).seats
 
 
 async def test_a_line_gives_its_jobs_once(store: Store) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
-from docmill.bus import Side
+from docmill.bus import ANSWER_SECONDS, Side
 from docmill.bus.nats import NatsBus
 from docmill.domain.messages import Beat, Hint, HintKind
+from tests.fixtures.bus import all_wanted
 from tests.fixtures.bus_messages import eventually
 
 if TYPE_CHECKING:
@@ -28,6 +31,18 @@ async def test_workers_hear_of_cancels_only(nats_server: NatsServer) -> None:
     await services.publish_hint(CANCEL)  # one connection's messages arrive in order
     await eventually(lambda: bool(heard))
     assert heard == [CANCEL]
+    await worker.aclose()
+    await services.aclose()
+
+
+async def test_services_answer_at_once(nats_server: NatsServer) -> None:
+    """From the moment at which they say so; until then nothing of what they serve goes on."""
+    services = await NatsBus.connect(nats_server.url, side=Side.SERVICES)
+    worker = await NatsBus.connect(nats_server.url, side=Side.WORKER)
+    async with AsyncExitStack() as stack:
+        async with asyncio.timeout(ANSWER_SECONDS / 2):
+            await stack.enter_async_context(services.answering(all_wanted))
+        assert await worker.ask_wanted([("job_1", 1)]) == {("job_1", 1)}
     await worker.aclose()
     await services.aclose()
 

@@ -172,6 +172,6 @@ async def test_word_of_the_end_is_looked_at_and_sent_again(docmill: AsyncDocmill
         await until(lambda: len(receiver.received) == 2)
     with pytest.raises(NotFoundError):
         await docmill.batches.redeliver(made.id, "dlv_nope")
-    with pytest.raises(NotFoundError, match="takes a live key") as absent:
+    with pytest.raises(NotFoundError, match="of their own organization and mode") as absent:
         await docmill.batches.deliveries("nope")
     assert "organization" in absent.value.message

@@ -45,6 +45,10 @@ async def test_flow_versions_never_change(bench: Bench) -> None:
     flow, current = await bench.engine.get_flow(CALLER, "lab-report")
     assert [version.version for version in flow.versions] == ["1.0.0", "1.9.0", "1.10.0"]
     assert current.version == "1.10.0"
+    run = await bench.engine.run_flow(
+        CALLER, RunRequest(flow_id="lab-report", content=b"%PDF", variables={"units": "SI"})
+    )
+    assert run.flow_version == "1.10.0"
     with pytest.raises(InvalidArgument):
         await bench.engine.create_flow(CALLER, replace(lab_report("invoice-extractor"), version="9.0.0"))
 

@@ -234,6 +234,23 @@ async def test_a_result_waits_for_the_bus(house: House) -> None:
     assert house.handler.seen == [1]
 
 
+class OlderBus(MemoryBus):
+    """Takes nothing on the express lane, as a server with the configuration of the release before."""
+
+    async def publish_result(self, result: JobResult) -> None:
+        if result.express:
+            raise BusUnavailable("permission denied")
+        await super().publish_result(result)
+
+
+async def test_an_express_result_goes_the_usual_way_where_there_is_no_other(house: House) -> None:
+    """While a cluster is upgraded, no work is lost."""
+    await house.worker(bus=OlderBus(house.broker))
+    await house.page(1, express=True)
+    await until(lambda: len(house.results) == 1)
+    assert house.handler.seen == [1]
+
+
 async def test_a_worker_without_a_child_stops(house: House) -> None:
     """When its child cannot be started again the worker ends with an error instead of half living."""
     _, _, life = await house.worker(grace=0)

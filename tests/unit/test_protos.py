@@ -153,7 +153,11 @@ def test_json_names_of_flows() -> None:
     def json_names(message: type) -> set[str]:
         return {field.json_name for field in message.DESCRIPTOR.fields}
 
-    assert json_names(flows_pb2.ListFlowsRequest) == {"limit", "offset", "cursor"}
+    assert json_names(flows_pb2.ListFlowsRequest) - {"includeHidden"} == {
+        "limit",
+        "offset",
+        "cursor",
+    }  # that one is ours
     assert json_names(flows_pb2.ListFlowsResponse) == {"flows", "total", "limit", "offset", "nextCursor"}
     detail = "id name description version versions createdAt updatedAt schema inputSchema config"
     assert json_names(flows_pb2.Flow) >= set(detail.split())

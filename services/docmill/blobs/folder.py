@@ -14,7 +14,7 @@ import shutil
 import stat
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from docmill.blobs import BlobNotFound
@@ -62,7 +62,7 @@ class FolderBlobStore:
         if len(first) < _CHUNK:  # it is all: one trip to a thread instead of three
             await self._run(self._put, path, first)
             return len(first)
-        incoming = await self._run(_Incoming, self._incoming)
+        incoming = await self._opened()
         try:
             await self._run(incoming.write, first)
             async for piece in pieces:
@@ -123,6 +123,15 @@ class FolderBlobStore:
 
     async def _run(self, function: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, function, *arguments)
+
+    async def _opened(self) -> _Incoming:
+        """A file for a blob; discarded if whoever wants it is cancelled while a thread opens it."""
+        opening = self._pool.submit(_Incoming, self._incoming)
+        try:
+            return await asyncio.wrap_future(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_discard_opened)
+            raise
 
     def _later(self, function: Callable[[], None]) -> None:
         """Clean up behind a task that may have been cancelled, and must not wait."""
@@ -197,6 +206,11 @@ class _Incoming:
     def _close(self) -> None:
         os.close(self._descriptor)
         self._descriptor = -1
+
+
+def _discard_opened(opening: Future[_Incoming]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().discard()
 
 
 def _make_folders(folder: Path) -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 _GROUP = "services"
+_ANY_REQUEST = "$JS.API.INFO"
 
 
 class Questions:
@@ -68,8 +69,9 @@ class Questions:
         if self._client is not None:
             with suppress(nats.errors.Error, OSError, TimeoutError):  # away: subscribed anew once it is back
                 await self._listen(self._client)
-                # From now on means that the server knows. nats-py's `flush` does not say so: its ping overtakes.
-                await self._exchange(lambda client, inbox: client.publish(inbox, b""))
+                # From now on means that the server knows: it has if it answers what was sent later. nats-py's `flush` does
+                # not say so, its ping overtakes; and a word to oneself does not come back where echoes are turned off.
+                await self._exchange(lambda client, inbox: client.publish(_ANY_REQUEST, b"", reply=inbox))
 
     async def stop(self) -> None:
         """Answer no more."""

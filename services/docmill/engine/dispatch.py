@@ -28,7 +28,6 @@ from docmill.store import Op, StoreUnavailable, claims, jobs
 log = structlog.get_logger(__name__)
 
 _IDLE = 1.0  # seconds until the next look without a wake-up
-_MANY = 32  # jobs in one claim from which on there may be more that it could not take
 _PAUSE = 0.5  # seconds after the bus or the store was away
 
 
@@ -56,8 +55,8 @@ async def dispatch_once(ctx: Context) -> float:
     if claimed.messages:
         await _publish(ctx, claimed.messages, now)
         ctx.workers.in_hand += len(claimed.messages)
-    if len(claimed.messages) >= _MANY:
-        return 0.0
+        if claimed.more:
+            return 0.0
     return _IDLE if due is None else max(0.001, min(_IDLE, (due - ctx.now()).total_seconds()))
 
 
@@ -116,6 +115,8 @@ class Claimed:
     messages: Sequence[JobMessage]
     in_hand: int
     """Jobs that were published before and have not ended."""
+    more: bool
+    """The next claim may find more."""
 
 
 def claim(ctx: Context, now: datetime) -> Op[Claimed]:
@@ -132,7 +133,7 @@ def claim(ctx: Context, now: datetime) -> Op[Claimed]:
             recipe = yield from ctx.catalog.recipe(job.org_id, job.flow_id, job.flow_version)
         page_keys = (yield from jobs.page_keys(job.run_id)) if job.kind is JobKind.DOCUMENT else ()
         messages.append(_picture(seat, now) if job.kind is JobKind.RENDER else _message(seat, recipe, page_keys, now))
-    return Claimed(messages=messages, in_hand=dealt.in_hand)
+    return Claimed(messages=messages, in_hand=dealt.in_hand, more=dealt.more)
 
 
 def _picture(seat: Seat, now: datetime) -> JobMessage:

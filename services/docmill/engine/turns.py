@@ -27,6 +27,8 @@ class Dealt:
     """In the order in which to publish them."""
     in_hand: int = 0
     """Jobs that were published before and have not ended."""
+    more: bool = False
+    """The claim ended because it had taken often or much enough: the next one may find more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +63,7 @@ def claim(turns: Turns, now: datetime, lease_until: datetime, window: int, llm_w
     calls = _Deal(dict(held.llm), of_llm, now, lease_until)
     yield from calls.normal(min(left_llm, _BATCH))
     seats = [*deal.seats, *(replace(seat, calls_llm=True) for seat in calls.seats)]
-    return Dealt(seats=seats, in_hand=in_hand)
+    return Dealt(seats=seats, in_hand=in_hand, more=deal.is_spent or calls.is_spent or len(seats) >= _BATCH)
 
 
 class _Deal:
@@ -75,6 +77,11 @@ class _Deal:
         self._dry: set[Line] = set()
         self._express: list[ClaimedJob] = []
         self._normal: list[tuple[int, int, ClaimedJob]] = []
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether it may take no more."""
+        return self._takes >= _TAKES
 
     @property
     def seats(self) -> list[Seat]:

@@ -175,7 +175,9 @@ def _rows(words: Sequence[Word]) -> list[_Row]:
     for index in sorted(range(len(words)), key=middles.__getitem__):
         box, word = boxes[index], words[index]
         band = box.y, box.y + box.h
-        if band != last:  # most words of a text layer stand as the last one did: its row has only come nearer since
+        if (
+            band != last or box.h <= 0
+        ):  # most words of a text layer stand as the last one did: its row has only come nearer since
             row, last = _row_at(rows, *band), band
         if row is None:
             row = _Row([word])

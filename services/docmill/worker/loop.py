@@ -271,9 +271,10 @@ class Worker:
         else:
             return
         patience = self._options.ack_wait * 4  # signs of life go on meanwhile
+        usual = replace(result, express=False)  # a bus of the release before may take nothing on the express lane
         async for attempt in stamina.retry_context(on=BusUnavailable, attempts=None, timeout=patience, wait_max=2.0):
             with attempt:
-                await self._bus.publish_result(result)
+                await self._bus.publish_result(usual)
 
     async def _let_go(self, hand: Hand) -> None:
         if hand.let_go == "returned":
