@@ -118,6 +118,8 @@ async def test_jobs_that_wait_for_a_language_model_delay_no_page(store: Store) -
     assert (len(pages), {seat.calls_llm for seat in pages}) == (FEW + 10, {False})
     assert await store.read(claims.held) == Held(usual={"org_a": FEW + 10}, llm={"org_a": 2, "org_b": 2})
     assert await deal(store, 10, llm_window=4) == []
+    last = await store.write(lambda: claim(Turns(), NOW, LATER, 10, 4))
+    assert (last.in_hand, last.more) == (FEW + 10, False)  # pages, whatever waits for models
 
 
 async def test_without_a_language_model_its_jobs_go_with_the_others(store: Store) -> None:

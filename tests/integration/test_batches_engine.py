@@ -24,7 +24,7 @@ from docmill.domain.errors import (
 from docmill.domain.messages import JobMessage, JobResult
 from docmill.domain.models import JobKind
 from docmill.domain.states import BatchState, RunState
-from docmill.engine import BatchView, RunFilter, advance, expire, follow
+from docmill.engine import BatchView, Heartbeat, RunFilter, advance, expire, follow
 from docmill.store import Op, Statement, Store, batches, deliveries, runs
 from docmill.store.sql import open_store
 from tests.fixtures.batching import (
@@ -160,6 +160,20 @@ async def test_pages_show_while_files_are_open(bench: Bench) -> None:
     assert [each.percent for each in shown] == sorted(each.percent for each in shown)
     assert any(each.pages_done == 3 and each.percent == 99 and each.pages_total == 3 for each in shown)
     assert all(each.percent < 100 for each in shown)
+
+
+async def test_an_idle_watch_says_that_it_lives(store: Store) -> None:
+    """A watch without news sends a heartbeat at the number where it stands."""
+    async with batching(store, options=replace(QUICK, heartbeat=QUICK.poll)) as bench:
+        bench.peer.answer = lambda job: None if job.kind is JobKind.PAGE else done(job)
+        made = await bench.engine.create_batch(OWNER, request(await upload(bench, "a.pdf")))
+        async with asyncio.timeout(10):
+            events = 0
+            async for item in bench.engine.watch_batch(OWNER, made.batch.id):
+                events += isinstance(item, BatchEvent)
+                if isinstance(item, Heartbeat):
+                    assert item.sequence == events
+                    break
 
 
 async def test_a_cancelled_batch_completes(bench: Bench) -> None:

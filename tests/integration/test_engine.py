@@ -126,7 +126,7 @@ async def test_what_was_claimed_and_never_published_is_soon_up_again(store: Stor
     chunks = one_chunk(b"%PDF-1.7 a document")
     document = await dead.upload_document(CALLER, filename="a.pdf", declared_type="application/pdf", chunks=chunks)
     dead.ctx.workers.saw(Beat(worker_id="peer", slots=8))
-    (claimed,) = (await store.write(lambda: dispatch.claim(dead.ctx, dead.ctx.now()))).messages
+    (claimed,), _ = await store.write(lambda: dispatch.claim(dead.ctx, dead.ctx.now()))
     async with serving(store, options, starts=False) as bench:
         await until(lambda: bool(bench.peer.seen))
         (job,) = bench.peer.seen

@@ -125,7 +125,7 @@ class RunLife(Life):
 
     @rule(published=st.sampled_from([True, True, False]))
     def dispatch(self, published: bool) -> None:  # noqa: FBT001 - drawn
-        claimed = self.write(lambda: dispatch.claim(self.ctx, self.clock)).messages
+        claimed, _ = self.write(lambda: dispatch.claim(self.ctx, self.clock))
         for job in claimed:
             assert self.read(lambda: runs.get(job.run_id)).admitted_at is not None  # type: ignore[union-attr]  # noqa: B023 - it is there; run at once
         self.ctx.afloat.clear()
@@ -230,7 +230,7 @@ class RunLife(Life):
         for _ in range(200):
             self.clock += timedelta(seconds=300)
             self.runner.run(sweep.sweep_once(self.ctx))
-            for job in self.write(lambda: dispatch.claim(self.ctx, self.clock)).messages:
+            for job in self.write(lambda: dispatch.claim(self.ctx, self.clock))[0]:
                 self.write(lambda: collect.record(self.ctx, done(job)))  # noqa: B023 - run at once
             if all(self.read(lambda: runs.get(run_id)).state.is_terminal for run_id in self.known):  # type: ignore[union-attr]  # noqa: B023 - they are there; run at once
                 break

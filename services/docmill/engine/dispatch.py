@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 import structlog
@@ -22,7 +22,7 @@ from docmill.engine import collect, turns
 from docmill.engine.catalog import Recipe
 from docmill.engine.context import Context
 from docmill.engine.notify import wait
-from docmill.engine.turns import Seat
+from docmill.engine.turns import Dealt, Seat
 from docmill.store import Op, StoreUnavailable, claims, jobs
 
 log = structlog.get_logger(__name__)
@@ -49,13 +49,12 @@ async def dispatch_once(ctx: Context) -> float:
     ctx.work.clear()  # before the look: a job that becomes ready from now on sets it again
     now = ctx.now()
     # A crash of the machine may undo a claim: what is published then is READY, as after every start.
-    claimed, due = await ctx.store.write(lambda: _claim_and_look_ahead(ctx, now), durable=False)
+    messages, dealt, due = await ctx.store.write(lambda: _claim_and_look_ahead(ctx, now), durable=False)
     ctx.afloat.clear()
-    ctx.workers.in_hand = claimed.in_hand
-    if claimed.messages:
-        await _publish(ctx, claimed.messages, now)
-        ctx.workers.in_hand += len(claimed.messages)
-        if claimed.more:
+    ctx.workers.in_hand = dealt.in_hand
+    if messages:
+        await _publish(ctx, messages, now)
+        if dealt.more:
             return 0.0
     return _IDLE if due is None else max(0.001, min(_IDLE, (due - ctx.now()).total_seconds()))
 
@@ -102,24 +101,13 @@ async def _give_back(ctx: Context, messages: Sequence[JobMessage]) -> None:
     await ctx.store.write(lambda: jobs.unclaim([(message.job_id, message.attempt) for message in messages]))
 
 
-def _claim_and_look_ahead(ctx: Context, now: datetime) -> Op[tuple[Claimed, datetime | None]]:
-    """What can be published now, and when the next delayed job is due."""
-    claimed = yield from claim(ctx, now)
-    return claimed, (yield from claims.next_due(now))
+def _claim_and_look_ahead(ctx: Context, now: datetime) -> Op[tuple[list[JobMessage], Dealt, datetime | None]]:
+    """What is to be published now, what is known of the claim, and when the next delayed job is due."""
+    messages, dealt = yield from claim(ctx, now)
+    return messages, dealt, (yield from claims.next_due(now))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claimed:
-    """What is to be published now."""
-
-    messages: Sequence[JobMessage]
-    in_hand: int
-    """Jobs that were published before and have not ended."""
-    more: bool
-    """The next claim may find more."""
-
-
-def claim(ctx: Context, now: datetime) -> Op[Claimed]:
+def claim(ctx: Context, now: datetime) -> Op[tuple[list[JobMessage], Dealt]]:
     """Lease what is due, in fair order as far as there is room, and put together what workers need to know."""
     for short in ctx.afloat:
         yield from claims.afloat(short, now + ctx.options.lease)
@@ -133,7 +121,7 @@ def claim(ctx: Context, now: datetime) -> Op[Claimed]:
             recipe = yield from ctx.catalog.recipe(job.org_id, job.flow_id, job.flow_version)
         page_keys = (yield from jobs.page_keys(job.run_id)) if job.kind is JobKind.DOCUMENT else ()
         messages.append(_picture(seat, now) if job.kind is JobKind.RENDER else _message(seat, recipe, page_keys, now))
-    return Claimed(messages=messages, in_hand=dealt.in_hand, more=dealt.more)
+    return messages, dealt
 
 
 def _picture(seat: Seat, now: datetime) -> JobMessage:

@@ -52,18 +52,18 @@ async def get_flow(ctx: Context, caller: Caller, flow_id: str, version: str = ""
     if not found:
         raise await _no_flow(ctx, caller, flow_id)
     (flow,) = _grouped(found)
-    if version in {"", "latest"}:
-        return flow, flow.current
-    for candidate in flow.versions:
-        if candidate.version == version:
-            return flow, candidate
-    raise _no_version(flow_id, version, [candidate.version for candidate in flow.versions])
+    number = _chosen(flow_id, version, [each.version for each in flow.versions])
+    return flow, next(each for each in flow.versions if each.version == number)
 
 
-def _no_version(flow_id: str, version: str, there_are: Sequence[str]) -> NotFound:
+def _chosen(flow_id: str, version: str, there_are: Sequence[str]) -> str:
+    """The version asked for (`latest` or empty: the last of those that `there_are`)."""
+    number = there_are[-1] if version in {"", "latest"} else version
+    if number in there_are:
+        return number
     known = ", ".join(there_are)
     message = f"Flow {flow_id} has no version {version}; it has {known}"
-    return NotFound(Reason.VERSION_NOT_FOUND, message, {"field": "version", "versions": known})
+    raise NotFound(Reason.VERSION_NOT_FOUND, message, {"field": "version", "versions": known})
 
 
 async def _no_flow(ctx: Context, caller: Caller, flow_id: str) -> NotFound:
@@ -78,17 +78,16 @@ async def _no_flow(ctx: Context, caller: Caller, flow_id: str) -> NotFound:
 async def get_recipe(ctx: Context, caller: Caller, flow_id: str, version: str) -> Recipe:
     """What a run of the flow would follow (`latest` or empty: its current version); kept in memory, not parsed anew."""
 
-    def op() -> Op[tuple[Sequence[str], Recipe | None]]:
+    def op() -> Op[Recipe | None]:
         known = sorted((yield from flows.numbers(caller.org_id, flow_id)), key=parse_version)
-        wanted = known[-1] if known and version in {"", "latest"} else version
-        if wanted not in known:
-            return known, None
-        return known, (yield from ctx.catalog.recipe(caller.org_id, flow_id, wanted))
+        if not known:
+            return None
+        return (yield from ctx.catalog.recipe(caller.org_id, flow_id, _chosen(flow_id, version, known)))
 
-    known, recipe = await ctx.store.read(op)
-    if recipe is not None:
-        return recipe
-    raise _no_version(flow_id, version, known) if known else await _no_flow(ctx, caller, flow_id)
+    recipe = await ctx.store.read(op)
+    if recipe is None:
+        raise await _no_flow(ctx, caller, flow_id)
+    return recipe
 
 
 async def create_flow(ctx: Context, caller: Caller, spec: FlowSpec) -> FlowVersion:

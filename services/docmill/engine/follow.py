@@ -54,15 +54,15 @@ async def run(ctx: Context) -> None:
             if clock() - looked >= every:
                 looked = clock()
                 noted += await ctx.store.read(lambda: batches.behind(_AT_ONCE))
-            left = [await _follow_safely(ctx, batch_id) for batch_id in dict.fromkeys(noted)]
-            pause = 0.0 if all(files <= _FEW for files in left) else _PAUSE
+            nearly_done = [await _follow_safely(ctx, batch_id) for batch_id in dict.fromkeys(noted)]
+            pause = 0.0 if all(nearly_done) else _PAUSE
         except OSError as error:  # the record or the blobs are away
             log.warning("batches are waiting", event_key="follow.waiting", error=str(error))
             pause = _PAUSE
         await asyncio.sleep(pause)
 
 
-async def _follow_safely(ctx: Context, batch_id: str) -> int:
+async def _follow_safely(ctx: Context, batch_id: str) -> bool:
     """As `follow`; a batch that cannot be carried forward must not keep the others, or the other loops, from working."""
     try:
         return await follow(ctx, batch_id)
@@ -70,20 +70,20 @@ async def _follow_safely(ctx: Context, batch_id: str) -> int:
         raise
     except Exception:
         log.exception("a batch could not be carried forward", event_key="follow.failed", batch=batch_id)
-        return _FEW + 1
+        return False
 
 
-async def follow(ctx: Context, batch_id: str) -> int:
-    """Record what the runs of a batch did, and complete it if that was all. How many files are left; many if nothing was."""
+async def follow(ctx: Context, batch_id: str) -> bool:
+    """Record what the runs of a batch did, and complete it if that was all. Whether it moved and is nearly done."""
     if not await ctx.store.read(lambda: batches.is_behind(batch_id)):
-        return _FEW + 1
+        return False
     batch = await ctx.store.write(lambda: _record(ctx, batch_id))
     if batch is None:
-        return 0
+        return False
     await _tell(ctx, batch)
     if batch.state is BatchState.PROCESSING and batch.files_done == batch.files_total:
         await complete(ctx, batch)
-    return batch.files_total - batch.files_done
+    return batch.files_total - batch.files_done <= _FEW
 
 
 def _record(ctx: Context, batch_id: str) -> Op[Batch | None]:

@@ -26,9 +26,9 @@ class Dealt:
     seats: Sequence[Seat] = ()
     """In the order in which to publish them."""
     in_hand: int = 0
-    """Jobs that were published before and have not ended."""
+    """Jobs that are published and have not ended, these included; without those that call a language model."""
     more: bool = False
-    """The claim ended because it had taken often or much enough: the next one may find more."""
+    """The claim ended because it had taken often or much enough for one: the next one may find more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,12 +49,11 @@ def claim(turns: Turns, now: datetime, lease_until: datetime, window: int, llm_w
     if window <= 0 and not llm_window:
         return Dealt()
     held = yield from claims.held()
-    in_hand = sum(held.usual.values()) + sum(held.llm.values())
     usual = held.usual if llm_window is not None else Counter(held.usual) + Counter(held.llm)
     left = room(window, usual)
     left_llm = (llm_window or 0) - sum(held.llm.values())
     if left.express <= 0 and left.normal <= 0 and left_llm <= 0:
-        return Dealt(in_hand=in_hand)
+        return Dealt(in_hand=sum(usual.values()))
     lines = sorted((yield from claims.lines(now)), key=lambda line: (line.priority, turns.last(line.org_id)))
     of_llm = [line for line in lines if line.calls_llm and llm_window is not None]
     deal = _Deal(dict(usual), [line for line in lines if line not in of_llm], now, lease_until)
@@ -62,8 +61,11 @@ def claim(turns: Turns, now: datetime, lease_until: datetime, window: int, llm_w
     yield from deal.normal(min(left.normal, _BATCH))
     calls = _Deal(dict(held.llm), of_llm, now, lease_until)
     yield from calls.normal(min(left_llm, _BATCH))
-    seats = [*deal.seats, *(replace(seat, calls_llm=True) for seat in calls.seats)]
-    return Dealt(seats=seats, in_hand=in_hand, more=deal.is_spent or calls.is_spent or len(seats) >= _BATCH)
+    return Dealt(
+        seats=[*deal.seats, *(replace(seat, calls_llm=True) for seat in calls.seats)],
+        in_hand=sum(usual.values()) + len(deal.seats),
+        more=deal.is_spent or calls.is_spent,
+    )
 
 
 class _Deal:
@@ -80,8 +82,8 @@ class _Deal:
 
     @property
     def is_spent(self) -> bool:
-        """Whether it may take no more."""
-        return self._takes >= _TAKES
+        """Whether it could take no more, whatever there is."""
+        return self._takes >= _TAKES or len(self._normal) >= _BATCH
 
     @property
     def seats(self) -> list[Seat]:

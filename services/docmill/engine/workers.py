@@ -22,7 +22,7 @@ class Workers:
 
     clock: Callable[[], float] = time.monotonic
     in_hand: int = 0
-    """Jobs that were published and had not ended at the latest look."""
+    """Jobs that were published and had not ended at the latest look; without those that call a language model."""
     _seen: dict[str, tuple[Beat, float]] = field(default_factory=dict)
     _rate: float = 0.0
     _counted: int = 0

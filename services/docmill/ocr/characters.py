@@ -43,16 +43,14 @@ class Characters:
     """Left, bottom, right, top in the page's user space, as high as the font; not a number for those that are nowhere."""
     printed: NDArray[np.bool_]
     """Which of them are no blanks."""
+    hyphens: NDArray[np.bool_]
+    """Which of them are `HYPHENS`."""
 
     def words(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Where words begin and end (`text[start:end]`) that blanks part, and hyphens at the end of a line."""
-        broken = np.zeros(len(self.text), dtype=np.bool_)
-        for sign in HYPHENS:
-            broken[[match.start() for match in re.finditer(sign, self.text)]] = True
-        follows = np.concatenate([[False], self.printed[:-1] & ~broken[:-1]])
-        goes_on = np.concatenate([self.printed[1:], [False]])
-        starts = np.flatnonzero(self.printed & ~follows)
-        return starts, np.flatnonzero(self.printed & (broken | ~goes_on)) + 1
+        follows = np.concatenate([[False], self.printed[:-1] & ~self.hyphens[:-1]])
+        goes_on = np.concatenate([self.printed[1:], [False]]) & ~self.hyphens
+        return np.flatnonzero(self.printed & ~follows), np.flatnonzero(self.printed & ~goes_on) + 1
 
     def cut(
         self, starts: NDArray[np.intp], ends: NDArray[np.intp], drawn: Sequence[int]
@@ -150,7 +148,7 @@ def read_characters(textpage: ctypes.c_void_p) -> Characters:
     rects[flat] = np.nan
     for index in np.flatnonzero(flat & printed).tolist():
         rects[index] = _tight(textpage, index)
-    return Characters(textpage, text, rects, printed)
+    return Characters(textpage, text, rects, printed, hyphens=np.isin(codes, [ord(sign) for sign in HYPHENS]))
 
 
 def _text(textpage: ctypes.c_void_p) -> str:

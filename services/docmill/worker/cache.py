@@ -104,11 +104,9 @@ class DocumentCache:
                 raise faults.internal()
             part.replace(path)
         except BlobNotFound as error:
-            part.unlink(missing_ok=True)
             raise NotFound(Reason.DOCUMENT_NOT_FOUND, "The document's bytes are gone: upload it again") from error
-        except BaseException:
+        finally:
             part.unlink(missing_ok=True)
-            raise
         self._entries[path.name].size = size
         self._bytes += size
 
