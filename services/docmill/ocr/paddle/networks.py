@@ -112,9 +112,13 @@ class _OpenVinoNetwork:
     """Conversion, normalisation and the order of axes and channels are part of the compiled graph."""
 
     def __init__(self, model: bytes, threads: int, streams: int, precision: str) -> None:
-        from openvino import Core, Layout, Type  # noqa: PLC0415  # a quarter of a second: only those who read pay it
+        from openvino import Core, Layout, Tensor, Type  # noqa: PLC0415  # a quarter of a second: only those who read pay it
         from openvino.preprocess import PrePostProcessor  # noqa: PLC0415  # as above
 
+        # The first tensor of a process imports NumPy's functions inside a C++ lock, and importing lends Python's lock to
+        # other threads: one that makes its first tensor then waits for the C++ lock with Python's in hand, for ever
+        # (pybind11 pull request 4877). So it is made here, by one thread, before pools read.
+        Tensor(np.zeros(1, dtype=np.uint8))
         core = Core()
         prepared = PrePostProcessor(core.read_model(model))
         picture = prepared.input()
