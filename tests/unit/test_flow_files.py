@@ -91,6 +91,12 @@ def test_a_file_holds_several_versions_and_a_folder_several_files(tmp_path: Path
             "version",
             "document 2",
         ),
+        (
+            FLOW.format(version="1.0.0", node="parse")
+            + "inputSchema: {properties: {ward: {description: Where, exactly}}}",
+            "inputSchema.properties.ward",
+            "'exactly' has no value",
+        ),
         ("id: [", None, "not YAML"),
         ("just words", "flow", "must be an object"),
     ],
