@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from docmill.ocr.paddle.networks import ONNXRUNTIME, OPENVINO
+from tests.fixtures.first_strips import THREADS
 
 _SOON = 60  # seconds; it takes one or two
 
@@ -16,4 +17,4 @@ def test_threads_may_make_the_first_inference_of_a_process_at_once(backend: str)
     command = [sys.executable, "-m", "tests.fixtures.first_strips", backend]
     for _ in range(3):
         done = subprocess.run(command, capture_output=True, text=True, timeout=_SOON, check=True)
-        assert done.stdout == f"{32 * 3 * 8 * 8}\n"
+        assert done.stdout == f"{THREADS * 3 * 8 * 8}\n"

@@ -95,7 +95,7 @@ class _Ruler:
 
 
 class _Side(NamedTuple):
-    """What stands on one side of a cut: of each row how many words, from where to where; 0 words if it ends before."""
+    """What stands on one side of a cut: of each row how many words, from where to where (anywhere, if none)."""
 
     counts: list[int]
     lefts: list[float]
