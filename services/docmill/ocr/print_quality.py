@@ -53,7 +53,13 @@ def _edges(image: NDArray[np.uint8], box: Box) -> float | None:
     grey = cv2.resize(
         cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     )
-    return float(cv2.Laplacian(grey, cv2.CV_32F).var() / max(1.0, float(grey.var())))
+    return _variance(cv2.Laplacian(grey, cv2.CV_32F)) / max(1.0, _variance(grey))
+
+
+def _variance(values: cv2.typing.MatLike) -> float:
+    """As `values.var()` says, which takes ten times as long for a word."""
+    _, deviation = cv2.meanStdDev(values)
+    return float(deviation.item()) ** 2
 
 
 def skew(image: NDArray[np.uint8]) -> float | None:
