@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ import onnxruntime
 import pytest
 
 from docmill.ocr import EngineUnavailable
-from docmill.ocr.paddle import PaddleFactory
+from docmill.ocr.paddle import PaddleFactory, profiles
 from docmill.ocr.paddle.alphabets import ALL, LATIN, alphabet_of
 from docmill.ocr.paddle.heads import BLANK, SPACE, cut_head
 from docmill.ocr.paddle.upsampling import to_logits
@@ -147,6 +148,13 @@ def test_whatever_changes_the_reading_changes_the_fingerprint() -> None:
     ]
     assert len(set(fingerprints)) == 4
     assert FACTORY.fingerprint(EngineOptions(threads=2, languages=("de", "fr"))) == fingerprints[0]
+
+
+def test_a_profile_with_another_number_reads_under_another_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages that were kept before a profile was tuned are not taken for pages read with it."""
+    before = FACTORY.fingerprint(EngineOptions(profile="fast"))
+    monkeypatch.setitem(profiles._KNOWN, "fast", replace(profiles.FAST, sure=0.9))
+    assert FACTORY.fingerprint(EngineOptions(profile="fast")) != before
 
 
 def test_the_fast_profile_reads_with_two_recognisers_where_the_quick_one_has_the_letters() -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from docmill.ocr.paddle.cascade import StripReader
     from docmill.ocr.paddle.engine import PaddleEngine
 
-_SETTINGS = "4"  # raise it when anything in this package changes what is read
+_SETTINGS = "4"  # raise it when anything in this package but a profile's numbers changes what is read
 _MODEL = "PP-OCRv6"
 
 
@@ -38,7 +38,7 @@ class _Plan:
         files = (self.detector, self.recogniser, *(self.quick or ()))
         models = "+".join(file.sha256[:8] for file in files)
         runtime = f"{self.runtime.backend}{self.runtime.version}-{self.runtime.precision}-{self.runtime.device}"
-        return f"paddle-{_SETTINGS}-{runtime}-{models}-{self.alphabet.name}-{self.profile.name}"
+        return f"paddle-{_SETTINGS}-{runtime}-{models}-{self.alphabet.name}-{self.profile}"
 
     @property
     def note(self) -> str:
