@@ -59,9 +59,8 @@ def stretched(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def _ink_and_paper(image: NDArray[np.uint8]) -> tuple[float, float]:
     shades = np.cumsum(cv2.calcHist([_small(image, _INK_SIDE)], [0], None, [256], (0, 256)))
-    ink, paper = np.searchsorted(
-        shades, shades[-1] * np.array((_INK, _BLANK)) / 100
-    )  # whole levels: there are no others
+    wanted = shades[-1] * np.array((_INK, _BLANK)) / 100
+    ink, paper = np.searchsorted(shades, wanted)  # whole levels: there are no others
     return float(ink), float(paper)
 
 
