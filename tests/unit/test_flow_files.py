@@ -82,6 +82,20 @@ def test_a_file_holds_several_versions_and_a_folder_several_files(tmp_path: Path
     ]  # fmt: skip
 
 
+SLIPS = (
+    ("{propertis: {total: {type: number}}}", "outputSchema", "did you mean 'properties'?"),
+    ("{properties: {lines: {items: {desciption: One}}}}", "outputSchema.properties.lines.items", "'description'?"),
+    ("{properties: {total: }}", "outputSchema.properties", "'total' has no value"),
+    ("{properties: {day: {format: dat}}}", "outputSchema.properties.day.format", "did you mean 'date'?"),
+    ("{properties: {total: {}}, required: [totel]}", "outputSchema.required", "did you mean 'total'?"),
+    ("{anyOf: [{type: string}, {typ: number}]}", "outputSchema.anyOf.1", "did you mean 'type'?"),
+    ("{properties: {a: {x-docmill: {lables: [Sum]}}}}", "outputSchema.properties.a.x-docmill", "'labels'?"),
+    ("{properties: {a: {x-docmill: {labels: Sum}}}}", "outputSchema.properties.a.x-docmill.labels", "list of texts"),
+    ("{properties: {a: {x-docmill: {means: sjop name}}}}", "outputSchema.properties.a.x-docmill.means", "'shop name'?"),
+    ("{properties: {a: {x-docmill: total}}}", "outputSchema.properties.a.x-docmill", "must be an object"),
+)
+
+
 @pytest.mark.parametrize(
     ("text", "field", "says"),
     [
@@ -97,6 +111,10 @@ def test_a_file_holds_several_versions_and_a_folder_several_files(tmp_path: Path
             "inputSchema.properties.ward",
             "'exactly' has no value",
         ),
+        *(
+            (FLOW.format(version="1.0.0", node="parse") + f"outputSchema: {schema}", field, says)
+            for schema, field, says in SLIPS
+        ),
         ("id: [", None, "not YAML"),
         ("just words", "flow", "must be an object"),
     ],
@@ -110,6 +128,22 @@ def test_a_wrong_file_names_file_and_field(tmp_path: Path, text: str, field: str
     assert str(path) in refused.value.message
     assert says in refused.value.message
     assert refused.value.details.get("field") == field
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        "{properties: {tpye: {type: string}, note: {note: mine, x-unit: EUR, default: null, enum: [a, null]}}}",
+        "{properties: {a: {}}, required: [b], additionalProperties: true}",
+        "{properties: {a: {}}, required: [b], allOf: [{properties: {b: {}}}]}",
+        "{properties: {a: {format: iban}, b: {x-docmill: {means: Grand Total}}, c: {x-docmill: {means: unit price}}}}",
+    ],
+)
+def test_a_schema_that_may_be_meant_is_taken(tmp_path: Path, schema: str) -> None:
+    """Names of properties, remarks, keywords and formats of others: JSON Schema has room for all of them."""
+    path = tmp_path / "flow.yaml"
+    path.write_text(FLOW.format(version="1.0.0", node="parse") + f"outputSchema: {schema}")
+    assert len(load_flow_files([path])) == 1
 
 
 def test_a_missing_file_is_said_plainly(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from docmill.domain.errors import InvalidArgument, Reason
 from docmill.domain.flow_specs import FlowSpec, parse_flow
 from docmill.domain.schemas import invalid
+from docmill.engine.schema_slips import slips
 from docmill.engine.yaml_files import packaged, read_documents
 
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 __all__ = ["builtin_flows", "load_flow_files"]
 
 _SUFFIXES = frozenset({".yaml", ".yml", ".json"})
-_SCHEMAS = frozenset({"inputSchema", "outputSchema", "schema"})
-_VALUES = frozenset({"default", "const", "enum", "example", "examples"})  # keywords under which null is a value
 
 
 def load_flow_files(paths: Iterable[Path]) -> tuple[FlowSpec, ...]:
@@ -55,24 +54,12 @@ def _files(paths: Iterable[Path]) -> Iterable[Path]:
 def _spec(document: Any, path: Path, number: int) -> FlowSpec:
     try:
         spec = parse_flow(document)
-        for field, key in _empty_keywords(document):
-            raise invalid(field, f"{key!r} has no value; a text with a comma needs quotes between braces")
+        for field, wrong in slips(document):
+            raise invalid(field, wrong)
     except InvalidArgument as error:
         message = f"{path}, document {number}: {error.message}"
         raise InvalidArgument(error.reason, message, {**error.details, "file": str(path)}) from error
     return spec
-
-
-def _empty_keywords(node: Any, path: str = "", *, in_schema: bool = False) -> Iterable[tuple[str, str]]:
-    """Keywords of schemas without a value, and where they are: YAML takes `{description: One, two}` for two keys."""
-    named = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
-    for name, child in named:
-        if in_schema and name in _VALUES:
-            continue
-        if child is None and in_schema and isinstance(node, dict):
-            yield path, str(name)
-        inner = f"{path}.{name}" if path else str(name)
-        yield from _empty_keywords(child, inner, in_schema=in_schema or name in _SCHEMAS)
 
 
 def _in_order_of_references(specs: Sequence[FlowSpec]) -> tuple[FlowSpec, ...]:

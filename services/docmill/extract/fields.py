@@ -12,11 +12,23 @@ from docmill.extract.text import squeeze
 if TYPE_CHECKING:
     from docmill.domain.models import JsonObject
 
-__all__ = ["Binding", "LeafField", "ListField", "MapField", "TableField", "bind", "is_map", "leaf_at"]
+__all__ = [
+    "HINTS",
+    "Binding",
+    "LeafField",
+    "ListField",
+    "MapField",
+    "TableField",
+    "bind",
+    "is_map",
+    "leaf_at",
+    "meanings",
+]
 
 HINTS = "x-docmill"
 """Key of a property's hints: `{"means": "vendor name"}` or `{"labels": ["Our ref."]}`."""
 
+_COLUMN = "column "  # before the names of a table's columns among those of properties
 _LABEL_WORDS = 5  # longer titles and descriptions are sentences, not labels
 
 
@@ -112,6 +124,12 @@ def bind(schema: JsonObject) -> Binding:
     return Binding(leaves, tables, lists, maps)
 
 
+def meanings(name: str | None = None) -> Sequence[str]:
+    """The names that a hint's `means` knows, or those of them that are `name`: of values, and of columns."""
+    known = sorted({known.removeprefix(_COLUMN) for known in property_fields()})
+    return known if name is None else [one for one in known if one == " ".join(words_of(name))]
+
+
 def leaf_at(schema: JsonObject, path: Sequence[str]) -> LeafField | None:
     """The scalar of the schema that a value at `path` of the data is for; items of lists have their number in the path."""
     node: Any = schema
@@ -147,7 +165,7 @@ def _columns(items: JsonObject, path: tuple[str, ...]) -> dict[str, LeafField]:
             continue
         hints = _hints(child)
         named = str(hints.get("means", "" if "labels" in hints else name))
-        concept = property_fields().get(f"column {' '.join(words_of(named))}", "")
+        concept = property_fields().get(f"{_COLUMN}{' '.join(words_of(named))}", "")
         if not concept or concept in columns:
             concept = f"own {name}"
         columns[concept] = LeafField((*path, name), child, concept)
