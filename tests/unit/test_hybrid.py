@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -113,6 +114,36 @@ def test_outlined_text_under_a_heading_is_read(tmp_path: Path, reader: PageReade
     assert [line.text for line in page.lines] == ["Statement of account", *documents.LINES]
 
 
+@pytest.mark.parametrize("ink", [0, 176], ids=["soft", "pale"])
+def test_a_scan_under_a_line_of_text_is_read_however_it_looks(tmp_path: Path, reader: PageReader, ink: int) -> None:
+    """Courts and archives print a number on every scan. Soft and pale print has no sharp edges, as photographs have none."""
+    image = documents.draw_page(documents.LINES, (1240, 1700), 40)[0].convert("L")
+    pixels = cv2.GaussianBlur(np.asarray(image.point(lambda grey: ink + grey * (255 - ink) // 255)), (0, 0), 2)
+
+    def draw(canvas: Any) -> None:
+        layers.paste(canvas, Image.fromarray(pixels), 0, 27, 595)
+        canvas.drawString(200, 8, "Exhibit 12 ACME v. Smith page 0007")
+
+    page = read(reader, layers.page_pdf(tmp_path / "a.pdf", draw))
+    assert page.engine == "text-layer+paddle"
+    assert [line.text for line in page.lines] == [*documents.LINES, "Exhibit 12 ACME v. Smith page 0007"]
+
+
+def test_pale_and_many_pictures_are_read_beside_the_text(tmp_path: Path, reader: PageReader) -> None:
+    """Grey print in ten pictures: contrast counts for what it is, and the ninth picture like the first."""
+
+    def draw(canvas: Any) -> None:
+        layers.write(canvas)
+        for number in range(10):
+            image = documents.draw_page([f"Receipt number {number}"], (800, 200), 48)[0].convert("L")
+            pale = image.point(lambda grey: 176 + grey * 79 // 255).convert("RGB")
+            layers.paste(canvas, pale, 50 + number % 2 * 270, 560 - number // 2 * 110, 240)
+
+    read_too = {line.text for line in read(reader, layers.page_pdf(tmp_path / "a.pdf", draw)).lines}
+    words = {word for text in read_too for word in text.split()}
+    assert words >= {str(number) for number in range(10)}
+
+
 def gradient() -> Image.Image:
     """Something like a photograph: soft shapes and noise."""
     dice = np.random.default_rng(7)
@@ -163,7 +194,7 @@ def test_strips_of_one_scan_are_one_area() -> None:
     far = Drawing(Box(50, 600, 200, 100), 1000)
     assert hybrid.areas([*strips, far], 595, 842) == (Box(50, 100, 400, 200), Box(50, 600, 200, 100))
     many = [Drawing(Box(300 * column, 150 * row, 200, 100), 1000) for column in range(9) for row in range(9)]
-    assert len(hybrid.areas(many, 3000, 2000)) == 8
+    assert len(hybrid.areas(many, 3000, 2000)) == 24
     assert hybrid.areas([], 595, 842) == ()
 
 

@@ -19,18 +19,24 @@ from docmill.ocr.page_objects import Drawing
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["areas", "merge", "paint_out", "shows_writing"]
+__all__ = ["areas", "is_scan", "merge", "paint_out", "shows_writing"]
 
 _CELL = 4.0  # points: drawings nearer to each other than two cells are one area (letters of a line, strips of a scan)
 _REACH = 16.0  # points that a line of outlined letters reaches up and down at most, to be one area with its neighbours
-_MOST = 8  # areas of a page; the largest ones
+_MOST = 24  # areas of a page; the largest ones
 _MIN_AREA = 10_000.0  # square points, 3.5 x 3.5 cm: smaller pictures are logos and icons on half of all pages
 _MIN_LINE = (12.0, 200.0)  # points, short and long side: a strip that is as long as a line of text is read as well
 _MIN_OUTLINES = (6.0, 100.0)  # the same for a line of outlined letters, which are measured without any margin
 _MIN_LETTERS = 10  # of outlines: fewer are ornaments and arrows
-_STRONG, _WEAK = 48, 12  # grey levels between neighbours: a stroke's edge, and what is more than flatness
+_STRONG, _WEAK = 48, 12  # grey levels between neighbours: a stroke's edge, and what is more than flatness; of 255
+_PALEST = 64  # grey levels between ink and paper of which the same is asked as of fewer: below, grain has edges, too
 _MIN_EDGES = 400  # pixels on edges: three or four letters of small print at 200 dpi
 _MIN_STRONG = 0.15  # share of strong ones among all edges: photos are full of weak ones
+_FLAT = 16  # grey levels within one colour, as JPEG keeps it
+_PAGE = 0.5  # share of a page from which a picture is the page
+_STAMP = (
+    0.1  # share of such a picture that the page's own words cover at most: a stamp, a page number, not a page of text
+)
 _SURE = 0.6  # confidence below which a word from a picture beside text is taken for a pattern
 _SAME = 0.5  # share of a picture word that lies under one of the page's own words
 
@@ -73,6 +79,16 @@ def _is_worth_it(group: Sequence[Drawing]) -> bool:
     return short >= _MIN_LINE[0] and (long >= _MIN_LINE[1] or short * long >= _MIN_AREA)
 
 
+def is_scan(area: Box, own: Iterable[Box], width: float, height: float) -> bool:
+    """Whether the area is the page of `width` x `height` points, and its `own` words are a stamp or a page number on it.
+
+    A picture under a page of text is its background.
+    """
+    size = area.w * area.h
+    covered = sum(box.w * box.h for box in own)
+    return size >= _PAGE * width * height and covered <= _STAMP * size
+
+
 def paint_out(image: NDArray[np.uint8], boxes: Iterable[Box]) -> None:
     """Covers `boxes` (in pixels of the RGB `image`, changed in place) with the colour around each of them."""
     height, width = image.shape[:2]
@@ -84,12 +100,18 @@ def paint_out(image: NDArray[np.uint8], boxes: Iterable[Box]) -> None:
             image[top:bottom, left:right] = np.median(rim, axis=0)
 
 
-def shows_writing(image: NDArray[np.uint8]) -> bool:
-    """Whether the RGB `image` has enough sharp edges to carry a word, and looks less like a photograph."""
+def shows_writing(image: NDArray[np.uint8], *, scan: bool) -> bool:
+    """Whether the RGB `image` has enough sharp edges to carry a word, and looks less like a photograph.
+
+    Of a `scan` nobody asks that: soft, faint and photographed print is not all edges. It only must not be one colour.
+    """
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.int16)
+    if scan:
+        return int(np.ptp(grey)) > _FLAT
     steps = np.abs(np.diff(grey, axis=1))
-    strong = int(np.count_nonzero(steps > _STRONG))
-    return strong >= _MIN_EDGES and strong >= _MIN_STRONG * int(np.count_nonzero(steps > _WEAK))
+    contrast = max(_PALEST, int(np.ptp(grey))) / 255
+    strong = int(np.count_nonzero(steps > _STRONG * contrast))
+    return strong >= _MIN_EDGES and strong >= _MIN_STRONG * int(np.count_nonzero(steps > _WEAK * contrast))
 
 
 def merge(

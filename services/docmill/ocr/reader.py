@@ -28,7 +28,7 @@ from docmill.ocr.turning import read_upright
 TEXT_LAYER = "text-layer"
 """Engine name of pages whose own text was taken."""
 
-_VERSION = "5"  # raise it when the choice between text layer and OCR, pictures, or the making of words and lines change
+_VERSION = "6"  # raise it when the choice between text layer and OCR, pictures, or the making of words and lines change
 _MARGIN = 4.0  # points around an area of a page that is read by itself
 
 
@@ -173,11 +173,11 @@ def _mode(options: Mapping[str, Any]) -> ReadMode:
 def _beside(layer: TextLayer, document: OpenDocument, page: Page) -> Picture | None:
     """What else there is to read on a page whose own text is good."""
     found = []
+    seen = [word.box for word in page.words if word not in layer.unseen]
     for area in hybrid.areas(layer.drawings, page.width, page.height):
         part = document.render(page.number, _with_margin(area))
-        seen = (word.box for word in page.words if word not in layer.unseen)
         hybrid.paint_out(part.image, (part.to_pixels(box) for box in seen))
-        if hybrid.shows_writing(part.image):
+        if hybrid.shows_writing(part.image, scan=hybrid.is_scan(area, seen, page.width, page.height)):
             found.append((area, part))
     if not found:
         return None
