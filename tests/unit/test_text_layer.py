@@ -98,6 +98,20 @@ def test_rows_of_a_table_stay_rows(tmp_path: Path) -> None:
     assert [line.text for line in layer_of(path).lines] == ["Widget blue 7.50", "Widget green 19.25", "Total 26.75"]
 
 
+def test_a_long_table_with_columns_of_numbers_stays_rows(tmp_path: Path) -> None:
+    """Descriptions are running text, and three numbers in a row are as many words; but a gutter parts each from the next."""
+    from reportlab.pdfgen.canvas import Canvas
+
+    path = tmp_path / "a.pdf"
+    canvas = Canvas(str(path), pagesize=documents.A4)
+    rows = [("Blue wall paint for kitchens", str(row), f"{row}.50", f"{row * row}.00") for row in range(12)]
+    for row, cells in enumerate(rows):
+        for column, cell in zip((50, 300, 400, 500), cells, strict=True):
+            canvas.drawString(column, 700 - 20 * row, cell)
+    canvas.save()
+    assert [line.text for line in layer_of(path).lines] == [" ".join(cells) for cells in rows]
+
+
 def test_columns_of_running_text_are_read_one_after_the_other(tmp_path: Path) -> None:
     """Two columns of prose under a heading do not mix."""
     from reportlab.pdfgen.canvas import Canvas

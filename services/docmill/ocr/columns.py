@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from itertools import accumulate, compress
+from functools import cached_property
+from itertools import accumulate, compress, pairwise
 from typing import NamedTuple
 
 from docmill.ocr.rows import Row
@@ -14,7 +15,9 @@ __all__ = ["column_by_column"]
 
 _GUTTER = 1.0  # the blank strip between two columns is at least this many line heights wide
 _COLUMN_LINES = 5  # a column of running text has at least this many lines
-_LINE_WORDS = 3  # most of its lines have at least this many words
+_LINE_WORDS = (
+    3  # most of its lines have at least this many words without a gutter between them (numbers of a table do not)
+)
 _COLUMN_FILL = 0.6  # and its lines fill at least this much of its width (cells of a table do not)
 
 
@@ -95,9 +98,9 @@ class _Ruler:
 
 
 class _Side(NamedTuple):
-    """What stands on one side of a cut: of each row how many words, from where to where (anywhere, if none)."""
+    """What stands on one side of a cut: of each row its longest piece, in words, and from where to where it reaches (anywhere, if nothing)."""
 
-    counts: list[int]
+    longest: list[int]
     lefts: list[float]
     rights: list[float]
     lines: list[int]
@@ -106,23 +109,23 @@ class _Side(NamedTuple):
     """How many of them have several."""
 
     @classmethod
-    def of(cls, counts: list[int], lefts: list[float], rights: list[float]) -> _Side:
+    def of(cls, longest: list[int], lefts: list[float], rights: list[float]) -> _Side:
         """Sums up."""
-        lines = accumulate([count > 0 for count in counts], initial=0)
-        long = accumulate([count >= _LINE_WORDS for count in counts], initial=0)
-        return cls(counts, lefts, rights, [*lines], [*long])
+        lines = accumulate([words > 0 for words in longest], initial=0)
+        long = accumulate([words >= _LINE_WORDS for words in longest], initial=0)
+        return cls(longest, lefts, rights, [*lines], [*long])
 
     def is_running_text(self, start: int, end: int) -> bool:
         """Whether these rows have many lines of several words that mostly reach across the column."""
         lines = self.lines[end] - self.lines[start]
         if lines < _COLUMN_LINES or self.long[end] - self.long[start] < _COLUMN_FILL * lines:
             return False
-        counts, lefts, rights = self.counts[start:end], self.lefts[start:end], self.rights[start:end]
-        fill = _COLUMN_FILL * (max(compress(rights, counts)) - min(compress(lefts, counts)))
+        longest, lefts, rights = self.longest[start:end], self.lefts[start:end], self.rights[start:end]
+        fill = _COLUMN_FILL * (max(compress(rights, longest)) - min(compress(lefts, longest)))
         reaching = [
             right - left >= fill
-            for count, left, right in zip(counts, lefts, rights, strict=True)
-            if count >= _LINE_WORDS
+            for words, left, right in zip(longest, lefts, rights, strict=True)
+            if words >= _LINE_WORDS
         ]
         return sum(reaching) >= _COLUMN_FILL * lines
 
@@ -156,16 +159,39 @@ class _Gutters:
         left, right = self._sides.get(cut) or self._count(cut)
         return left.is_running_text(start, end) and right.is_running_text(start, end)
 
+    @cached_property
+    def _pieces(self) -> list[list[tuple[int, int]]]:
+        """Of each row; most pages never ask."""
+        return [_pieces(row, self._ruler.gutter) for row in self._rows]
+
     def _count(self, cut: float) -> tuple[_Side, _Side]:
         counts = [bisect_left(row.lefts, cut) for row in self._rows]
+        longest = [_longest(pieces, count) for pieces, count in zip(self._pieces, counts, strict=True)]
         parted = list(zip(self._rows, counts, strict=True))
-        rest = [len(row.words) - count for row, count in parted]
         sides = self._sides[cut] = (
-            _Side.of(counts, self._lefts, [row.rights[count - 1] for row, count in parted]),
+            _Side.of([before for before, _ in longest], self._lefts, [row.rights[count - 1] for row, count in parted]),
             _Side.of(
-                rest,
-                [row.lefts[count] if more else 0.0 for (row, count), more in zip(parted, rest, strict=True)],
+                [after for _, after in longest],
+                [row.lefts[count] if count < len(row.words) else 0.0 for row, count in parted],
                 self._rights,
             ),
         )
         return sides
+
+
+def _pieces(row: Row, gutter: float) -> list[tuple[int, int]]:
+    """What gutters part a row into: the number of each piece's first word, and how many words it has."""
+    gaps = zip(row.rights, row.lefts[1:], strict=False)
+    starts = [0, *(at for at, (right, left) in enumerate(gaps, start=1) if left - right >= gutter)]
+    return [(start, end - start) for start, end in pairwise([*starts, len(row.words)])]
+
+
+def _longest(pieces: Sequence[tuple[int, int]], count: int) -> tuple[int, int]:
+    """Words of the longest piece among the row's first `count` words, and of the longest behind them."""
+    before = after = 0
+    for first, words in pieces:
+        if first < count:
+            before = max(before, words)
+        else:
+            after = max(after, words)
+    return before, after
