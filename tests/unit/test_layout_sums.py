@@ -57,6 +57,32 @@ def test_text_beside_a_table_of_sums_is_none_of_its_rows() -> None:
     }  # fmt: skip
 
 
+ITEMS = {
+    "type": "array",
+    "items": {"type": "object", "properties": {"description": TEXT, "quantity": NUMBER, "total": NUMBER}},
+}
+
+
+def test_a_count_before_the_word_for_a_sum_makes_it_no_item() -> None:
+    """Restaurants print how many dishes a sum is of, and charge for the service between the sums."""
+    lines = (
+        "Three Fools Bistro", "Item\t\tAmount", "Stout 12 glasses\t\t150.00", "Lager 12 glasses\t\t145.00",
+        "2 Sub total\t\t295.00", "Service charge 10%\t\t29.50", "GST 6%\t\t19.47", "Net total\t\t343.97",
+    )  # fmt: skip
+    data = data_of({"lineItems": ITEMS, "subtotal": NUMBER, "tax": NUMBER, "total": NUMBER}, *lines)
+    assert [item["description"] for item in data["lineItems"]] == ["Stout 12 glasses", "Lager 12 glasses"]
+    assert (data["subtotal"], data["tax"], data["total"]) == (295, 19.47, 343.97)
+
+
+def test_a_measure_is_no_quantity() -> None:
+    """`6FT` belongs to the name of the thing; a number of its own before the name is how many there are."""
+    lines = ("Corner Shop", "6FT HDMI CABLE\t\t19.99", "2 TEA\t\t8.00", "TOTAL\t\t27.99")
+    assert data_of({"lineItems": ITEMS}, *lines)["lineItems"] == [
+        {"description": "6FT HDMI CABLE", "total": 19.99},
+        {"description": "TEA", "quantity": 2, "total": 8},
+    ]
+
+
 def test_the_invoice_that_is_referred_to_is_another_one() -> None:
     """A credit note names the invoice that it corrects, with its date."""
     lines = (

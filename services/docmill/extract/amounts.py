@@ -25,11 +25,12 @@ _LABELS: Mapping[str, Mapping[str, float]] = {
     "tax": {"tax": 1.0},
     "total": {"grand_total": 1.0, "total": 0.85, "amount_due": 0.8},
 }
+_CHANGES = ("discount", "shipping", "service_charge", "rounding")  # stand between the sums
 _CENT = Decimal("0.02")  # rounding of line taxes
 _ROUNDING = Decimal("0.05")  # what tills round totals by
 _WHOLE = Decimal(1)  # the coarsest rounding of a total, by less than this
 _TOP = 5  # proposals a field that are tried together
-_MAX_CHANGES = 20  # discounts, shipping and rounding that may stand between the sums
+_MAX_CHANGES = 20  # of them
 _HOLDS = 0.5  # what a sum that holds is worth, in scores
 _BREAKS = 0.6
 _COLUMNS = frozenset({"subtotal", "tax", "total", "grand_total", "discount", "shipping"})
@@ -62,7 +63,7 @@ def find_amounts(sheet: Sheet, skip_rows: frozenset[int], line_sum: Decimal | No
     whole = over_rates(proposals["tax"])
     if whole is not None:
         proposals["tax"].append(whole)
-    extras = islice(labelled_amounts(sheet, {"discount": 1, "shipping": 1, "rounding": 1}, skip_rows), _MAX_CHANGES)
+    extras = islice(labelled_amounts(sheet, dict.fromkeys(_CHANGES, 1.0), skip_rows), _MAX_CHANGES)
     amounts = [value for found in extras if (value := _value(found)) is not None]
     changes = {Decimal(0), *amounts, *(-amount for amount in amounts)}
     settled = _settled(sheet, skip_rows)

@@ -49,7 +49,7 @@ class Label:
     phrase: str
     """The squeezed phrase it matched; longer ones say more."""
     own_cell: bool
-    """Nothing stands before it in its cell."""
+    """Nothing stands before it in its cell; a count may, if nothing stands behind it: `2 SUB TOTAL`."""
 
 
 def words_of(name: str) -> list[str]:
@@ -162,8 +162,12 @@ def _in_row(row: Row, phrases: Phrases, starts: Mapping[str, Sequence[str]]) -> 
             span = Span(row, cell.first + owners[position], cell.first + last + 1)
             if _is_own_word(text, position, owners) and (len(phrase) > _SHORT or _stands_alone(span, cell)):
                 for concept in sorted(phrases[phrase]):
-                    yield Label(concept, span, phrase, own_cell=position == 0)
+                    yield Label(concept, span, phrase, own_cell=_owns(text, position, position + len(phrase)))
             after = position + len(phrase)
+
+
+def _owns(text: str, start: int, end: int) -> bool:
+    return start == 0 or (end == len(text) and text[:start].isdecimal())
 
 
 def _is_own_word(text: str, position: int, owners: Sequence[int]) -> bool:

@@ -18,8 +18,11 @@ __all__ = ["till_items"]
 
 _STOP = frozenset({"subtotal", "total", "grand_total", "amount_due", "tax", "paid", "change", "rounding", "not_total"})
 _NO_ITEM = frozenset(
-    {"date", "time", "phone", "fax", "tax_id", "registration", "invoice_number", "discount", "shipping"}
-)
+    {
+        "date", "time", "phone", "fax", "tax_id", "registration", "invoice_number",
+        "discount", "shipping", "service_charge",
+    }
+)  # fmt: skip
 _TIMES = re.compile(r"^(?:[x\u00d7@*]|[^\W\d]{0,3}x)$", re.IGNORECASE)
 _MAX_NAME_ROWS = 2
 
@@ -87,7 +90,8 @@ def _quantity_and_price(row: Row, before: list[Money], amount: Money, item: Item
     for money in before:
         after = row.tokens[money.span.end].text if money.span.end < len(row.tokens) else ""
         crossed = bool(_TIMES.match(after)) or money.span.text.lower().endswith("x")
-        if _counts(money.value) and money.decimals == 0 and (crossed or money.span.first == 0) and not used:
+        leads = money.span.first == 0 and money.span.text.isdecimal()  # `6FT HDMI CABLE` is one cable
+        if _counts(money.value) and money.decimals == 0 and (crossed or leads) and not used:
             item.values["quantity"] = Found(money.value, (money.span,), 0.6 * money.span.confidence)
             used.append(money.span)
         elif money.decimals == 2 and money.value <= amount.value and used:
