@@ -93,7 +93,10 @@ export class Runs {
     return this.transport.json<Page>({ path: `${pathOf(runId)}/pages/${number}`, signal: options.signal });
   }
 
-  /** The picture of a page as PNG, standing as its boxes do; the longest side has at most `maxSide` pixels (2000). */
+  /**
+   * The picture of a page as PNG, standing as its boxes do: times picture width / page width, they fit. The longest side
+   * has at most `maxSide` pixels (2000).
+   */
   async pageImage(runId: string, number: number, options: CallOptions & { maxSide?: number } = {}): Promise<Blob> {
     const path = `${pathOf(runId)}/pages/${number}/image`;
     return this.transport.bytes({ path, query: { maxSide: options.maxSide }, signal: options.signal });

@@ -194,7 +194,12 @@ _EVIDENCE = {
     "properties": {
         "path": {**_TEXT, "description": "JSON pointer (RFC 6901) into the output."},
         "pageNumber": _WHOLE,
-        "bbox": {"type": "object", "properties": _BOX},
+        "bbox": {
+            "type": "object",
+            "properties": _BOX,
+            "description": "In points of a PDF's page, from its top left corner, or in pixels of an image as it is stored, "
+            "before its EXIF orientation. In another picture of the page: times picture width / page width.",
+        },
         "words": {"type": "array", "items": _TEXT},
         "confidence": {"type": "number", "minimum": 0, "maximum": 1},
         "source": {**_TEXT, "description": "`page`, or `einvoice` for the XML of an electronic invoice."},
