@@ -85,6 +85,15 @@ def test_own_fields_are_found_by_name_title_and_description() -> None:
     assert {evidence.path for evidence in extraction.evidence} == {f"/{name}" for name in extraction.data}
 
 
+def test_a_label_that_goes_on_has_no_value_in_its_own_words() -> None:
+    """`Name of the organization` is another label; a colon ends any."""
+    schema = fields(fullName={"type": "string", "title": "Name"})
+    assert extract(schema, "Name of political organization").data == {}
+    assert extract(schema, "Name of organization\t\tHarbour Friends").data == {"fullName": "Harbour Friends"}
+    assert extract(schema, "Name: of Montreal Ltd").data == {"fullName": "of Montreal Ltd"}
+    assert extract(schema, "Name Ada Lovelace").data == {"fullName": "Ada Lovelace"}
+
+
 def test_a_pattern_or_an_enum_can_be_found_without_a_label() -> None:
     """Only when the document leaves no choice."""
     schema = fields(

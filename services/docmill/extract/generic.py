@@ -20,6 +20,7 @@ __all__ = ["NO", "YES", "find_generic"]
 
 YES = frozenset({"yes", "y", "true", "ja", "oui", "si", "sim", "x"})
 NO = frozenset({"no", "n", "false", "nein", "non", "nee", "nao"})
+_OF = frozenset({"of", "for", "the", "du", "des", "der", "del", "della", "do", "da"})  # `van` and `de` begin names
 _ROWS_BELOW = 5  # rows from the label's on that may hold its value
 _LONGEST_PATTERN = 300  # characters of a schema's `pattern` that is tried
 _LONGEST_ROW = 500  # characters of a row it is tried on: patterns of strangers may be slow
@@ -118,14 +119,20 @@ def _after(sheet: Sheet, label: Label) -> Iterator[Span]:
     while first < cell.end and not any(character.isalnum() for character in row.tokens[first].text):
         first += 1
     if first < cell.end:
-        yield _until_label(sheet, Span(row, first, cell.end))
-        return
+        if first > label.span.end or not _goes_on(label, row.tokens[first].text):
+            yield _until_label(sheet, Span(row, first, cell.end))
+            return
     following = [other for other in row.cells if other.first >= cell.end]
     if following:
         yield _until_label(sheet, following[0])
     for under in sheet.rows[row.index + 1 : row.index + 3]:
         if under.page == row.page:
             yield from under.cells
+
+
+def _goes_on(label: Label, word: str) -> bool:
+    """Whether the label is longer than was known: `Name of the organization`, but not `Name: of`."""
+    return word in _OF and not label.span.tokens[-1].text.endswith(":")
 
 
 def _until_label(sheet: Sheet, span: Span) -> Span:
