@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from docmill.extract.dates import MONTH_NAME, MONTH_OF, plain
+from docmill.dates import MONTH_NAME, MONTH_OF, plain
 
 if TYPE_CHECKING:
     from docmill.extract.tokens import Span
