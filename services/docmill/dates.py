@@ -46,7 +46,7 @@ _DAY_NAMED = re.compile(
 )
 _NAMED_DAY = re.compile(rf"(?<!\w)(?P<n>{MONTH_NAME})\.?[ \t/-]*(?P<d>\d{{1,2}})(?:st|nd|rd|th)?[ ,./-]+{_YEAR}(?!\d)")
 _CLOCK = re.compile(
-    r"(?<![\d:.,/-])(?P<h>[01]?\d|2[0-3]) ?: ?(?P<m>[0-5]\d)(?: ?: ?(?P<s>[0-5]\d))?(?! ?:? ?\d)(?: ?(?P<half>[ap])\.?m\b)?",
+    r"(?<![\d:.,/-])(?P<h>[01]?\d|2[0-3]) ?: ?(?P<m>[0-5]\d)(?: ?: ?(?P<s>[0-5]\d))?(?! ?:? ?\d)(?:(?: (?=[ap]\.?m\b))?(?P<half>[ap])(?:\.?m)?\b)?",
     re.IGNORECASE,
 )
 _PIVOT = 70  # two-digit years from here on are of the twentieth century, as in POSIX

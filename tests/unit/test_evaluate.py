@@ -15,6 +15,7 @@ from docmill.domain.pages import Box
 from docmill.evaluate import (
     DatasetError,
     Labelled,
+    Outcome,
     Place,
     Produced,
     Proof,
@@ -40,6 +41,32 @@ SCHEMA: dict[str, Any] = {
 }
 FIELDS = fields_of(SCHEMA)
 AMOUNTS = st.decimals(min_value=-(10**9), max_value=10**9, places=2)
+SAME_DAY = [
+    "17/02/2024",
+    "17.02.2024",
+    "17-02-2024",
+    "17-2-2024",
+    "17.02.24",
+    "02/17/2024",
+    "17 February 2024",
+    "Feb 17, 2024",
+    "17 févr. 2024",
+    "2024/02/17",
+    "20240217",
+    "17/02/2024 19:26",
+]
+SAME_MINUTE = [
+    "07:26PM",
+    "07:26 PM",
+    "7:26 pm",
+    "7:26pm",
+    "7:26 p.m.",
+    "7:26p",
+    "19.26",
+    "19h26",
+    "7.26 PM",
+    "19:26:59",
+]
 
 
 def labelled(name: str = "one", **fields: Any) -> Labelled:
@@ -85,7 +112,15 @@ def test_paths_that_no_output_has(path: str, unknown: str | None) -> None:
         (Kind.NUMBER, -5, "5.00-"),
         (Kind.NUMBER, 1200, ["7", "1,200"]),
         (Kind.DATE, "2019-01-12", "2019-01-12T00:00:00"),
+        *((Kind.DATE, "2024-02-17", label) for label in SAME_DAY),
+        (Kind.DATE, "2024-04-03", "03/04/2024"),
+        (Kind.DATE, "2024-03-04", "03/04/2024"),
+        (Kind.DATE, "03/04/2024", "03/04/2024"),
+        (Kind.DATE, "2024-02-17", ["no day", "17/02/2024"]),
         (Kind.TIME, "9:05", "09:05:33"),
+        *((Kind.TIME, "19:26", label) for label in SAME_MINUTE),
+        (Kind.TIME, "00:10", "12:10 AM"),
+        (Kind.TIME, "11:46", "11:46a"),
     ],
 )
 def test_what_is_the_same(kind: Kind, found: Any, label: Any) -> None:
@@ -99,6 +134,14 @@ def test_what_is_the_same(kind: Kind, found: Any, label: Any) -> None:
         (Kind.NUMBER, 1234.5, "1234.51"),
         (Kind.NUMBER, "n/a", "0"),
         (Kind.DATE, "2019-01-12", "2019-12-01"),
+        (Kind.DATE, "2024-02-17", "17/02/2024 - 20/02/2024"),
+        (Kind.DATE, "2024-02-17", "17.02.2025"),
+        (Kind.DATE, "2024-04-03", "03.04.2023"),
+        (Kind.DATE, "2024-03-04", "03.04.2024"),
+        (Kind.DATE, "04/03/2024", "03/04/2024"),
+        (Kind.TIME, "07:26", "07:26PM"),
+        (Kind.TIME, "05:12", "05.12.2018 19:26"),
+        (Kind.TEXT, "2024-02-17", "17-02-2024"),
         (Kind.TEXT, "INV-1", "INV-11"),
         (Kind.TEXT, "-", "+"),
     ],
@@ -134,6 +177,14 @@ def test_a_wrong_value_is_a_miss_and_a_false_alarm() -> None:
     assert summary.exact == 0
     nothing = score(labelled(invoiceNumber=None), FIELDS, Produced(output={}))
     assert nothing.is_exact is None
+
+
+def test_a_field_is_compared_as_what_its_schema_says() -> None:
+    """One label in two fields: the date is the same day, the number another number."""
+    document = labelled(date="17-02-2024", invoiceNumber="17-02-2024")
+    produced = Produced(output={"date": "2024-02-17", "invoiceNumber": "2024-02-17"})
+    scored = {one.name: one.outcome for one in score(document, FIELDS, produced).fields}
+    assert scored == {"date": Outcome.RIGHT, "invoiceNumber": Outcome.WRONG}
 
 
 def test_variants_of_a_document_share_its_weight() -> None:

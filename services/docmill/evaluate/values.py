@@ -1,16 +1,20 @@
 """When two values are the same: by kind, after the normalisation that the labels are made for.
 
-Numbers as decimals, dates as ISO days, times to the minute, everything else as upper-case letters and digits.
+Numbers as decimals, dates as days and times to the minute in any usual spelling, everything else as upper-case letters
+and digits.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from contextlib import suppress
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any
+
+from docmill.dates import days_in, times_in
 
 __all__ = ["Kind", "is_nothing", "letters", "normal", "parse_number", "same"]
 
@@ -27,15 +31,18 @@ class Kind(StrEnum):
 
 _PLAIN = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _PRINTED = re.compile(r"([-\u2212(]?)[^\d\-\u2212]*?([-\u2212]?)\s*(\d[\d.,'\u2019\s]*)")
-_TIME = re.compile(r"\b(\d{1,2})[:.h](\d{2})")
+_POINT_OF_TIME = re.compile(r"\b(\d{1,2})[.h](\d{2})(?!\d)")
 _PLACES = Decimal("0.000001")
 """Six decimals: sums of binary fractions are right to the last digit anybody prints."""
 
 
 def same(kind: Kind, found: Any, labelled: Any) -> bool:
-    """Whether `found` is right; of a list of labels any."""
+    """Whether `found` is right; of a list of labels any, and of a label that can be read as two days either."""
     labels = labelled if isinstance(labelled, list) else [labelled]
-    return any(normal(kind, found) == normal(kind, label) for label in labels)
+    ours = normal(kind, found)
+    if kind is Kind.DATE and any(ours in _days(label) for label in labels):
+        return True
+    return any(ours == normal(kind, label) for label in labels)
 
 
 def is_nothing(value: Any) -> bool:
@@ -50,10 +57,10 @@ def normal(kind: Kind, value: Any) -> str:
         number = parse_number(value)
         form = None if number is None else format(_rounded(number).normalize(), "f")
     elif kind is Kind.DATE:
-        form = _day(str(value))
+        days = _days(value)
+        form = days.pop() if len(days) == 1 else None
     elif kind is Kind.TIME:
-        found = _TIME.search(str(value))
-        form = found and f"{int(found[1]):02}:{found[2]}"
+        form = _minute(str(value))
     return form or letters(str(value)) or str(value).strip()
 
 
@@ -109,8 +116,16 @@ def _rounded(number: Decimal) -> Decimal:
         return number
 
 
-def _day(text: str) -> str | None:
-    try:
-        return date.fromisoformat(text.strip()[:10]).isoformat()
-    except ValueError:
-        return None
+def _days(value: Any) -> set[str]:
+    """The days that the one date in a value may mean (`03/04/2024` means two); none where there are several dates."""
+    text = str(value).strip()
+    with suppress(ValueError):
+        return {date.fromisoformat(text[:10]).isoformat()}  # also `20240217`
+    readings = [list(days_in(text, us=us)) for us in (False, True)]
+    return {day.value.isoformat() for (day,) in readings} if all(len(days) == 1 for days in readings) else set()
+
+
+def _minute(text: str) -> str | None:
+    """`19:26` for `07:26 PM`, `19.26` and `19h26`."""
+    clock = text if ":" in text else _POINT_OF_TIME.sub(r"\1:\2", text)
+    return next((found.iso[:5] for found in times_in(clock)), None)
