@@ -26,6 +26,7 @@ from docmill.domain.models import JobKind
 from docmill.domain.states import BatchState, RunState
 from docmill.engine import BatchView, Heartbeat, RunFilter, advance, expire, follow
 from docmill.store import Op, Statement, Store, batches, deliveries, runs
+from docmill.store.batches import NewBatchEvent
 from docmill.store.sql import open_store
 from tests.fixtures.batching import (
     OWNER,
@@ -160,6 +161,48 @@ async def test_pages_show_while_files_are_open(bench: Bench) -> None:
     assert [each.percent for each in shown] == sorted(each.percent for each in shown)
     assert any(each.pages_done == 3 and each.percent == 99 and each.pages_total == 3 for each in shown)
     assert all(each.percent < 100 for each in shown)
+
+
+async def test_an_event_says_no_less_than_the_look_before_it(bench: Bench) -> None:
+    """Another process may have read the pages for it before the look did, and recorded it after."""
+    bench.peer.answer = lambda job: None if job.kind is JobKind.DOCUMENT else done(job, pages=3)
+    made = await bench.engine.create_batch(OWNER, request(await upload(bench, "a.pdf")))
+    late = NewBatchEvent(kind=BatchEventKind.BATCH_CANCELLED, payload={"progress": {"percent": 33}})
+
+    def op() -> Op[None]:
+        batch = yield from batches.get(made.batch.id, lock=True)
+        assert batch is not None
+        assert (yield from batches.change(batch, batch, [late], [], bench.engine.ctx.now()))
+
+    async with asyncio.timeout(20):
+        looked = 0
+        async for item in bench.engine.watch_batch(OWNER, made.batch.id):
+            if isinstance(item, BatchView) and item.progress.percent == 99:
+                looked = item.progress.percent
+                await bench.engine.ctx.store.write(op)
+                bench.engine.ctx.notifier.notify(made.batch.id)
+            elif isinstance(item, BatchEvent) and item.kind is late.kind:
+                assert item.payload["progress"]["percent"] == looked == 99
+                break
+
+
+async def test_files_that_are_refused_at_once_count_when_they_are_shown(bench: Bench) -> None:
+    """The first look says as much of them in percent as in files."""
+    bench.peer.answer = answering({"locked.pdf": LOCKED}, JobKind.PROBE)
+    ids = await upload(bench, "locked.pdf", "good.pdf")
+    await probed(bench, ids)
+    bench.peer.answer = lambda _: None
+    made = await bench.engine.create_batch(OWNER, request(ids))
+    assert made.files[0].state is RunState.FAILED
+    assert (made.progress.percent, made.progress.files_done) == (0, 0)
+    async with asyncio.timeout(20):
+        async for item in bench.engine.watch_batch(OWNER, made.batch.id):
+            if isinstance(item, BatchView):
+                assert item.progress.percent == 50 * item.progress.files_done
+            elif isinstance(item, BatchEvent) and item.kind is BatchEventKind.FILE_FAILED:
+                break
+    view = await bench.engine.get_batch(OWNER, made.batch.id)
+    assert (view.progress.percent, view.progress.files_done, view.progress.files_failed) == (50, 1, 1)
 
 
 async def test_an_idle_watch_says_that_it_lives(store: Store) -> None:

@@ -36,6 +36,9 @@ class BatchLife(Life):
         self.write(lambda: accounts.create_organization(organization))
         self.write(lambda: documents.insert(a_document(self.clock, org_id=OWNER.org_id, mode=OWNER.mode)))
         self.percents: dict[str, int] = {}
+        """How much each batch has said to be done."""
+        self.told: dict[str, int] = {}
+        """The number of its last event then."""
 
     @rule(files=st.integers(1, 4))
     def submit(self, files: int) -> None:
@@ -46,7 +49,7 @@ class BatchLife(Life):
             assert used + files > QUOTA
         else:
             assert used + files <= QUOTA
-            self.percents[made.batch.id] = 0
+            self.percents[made.batch.id] = self.told[made.batch.id] = 0
 
     @precondition(lambda self: self.percents)
     @rule(data=st.data(), state=st.sampled_from([RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED]))
@@ -74,6 +77,26 @@ class BatchLife(Life):
                     yield from runs.change(run, running, [], self.clock)
                 else:
                     yield from advance._end(run, replace(run, state=RunState.SUCCEEDED), recipe, [], self.clock)
+
+        self.write(op)
+
+    @precondition(lambda self: self.percents)
+    @rule(data=st.data(), pages=st.integers(1, 5), lost=st.booleans())
+    def count_pages(self, data: st.DataObject, pages: int, lost: bool) -> None:  # noqa: FBT001 - drawn
+        """The pages of an open file become known, or one of them is read."""
+        batch_id, place = self.drawn(data), data.draw(st.integers(0, 3))
+
+        def op() -> Op[None]:
+            files = (yield from batches.files(batch_id))[batch_id]
+            run = yield from runs.get(files[place % len(files)].run_id, lock=True)
+            assert run is not None
+            if run.state.is_terminal:
+                return
+            if run.pages_total is None:
+                yield from runs.change(run, replace(run, pages_total=pages), [], self.clock)
+            elif run.pages_done + run.pages_failed < run.pages_total:
+                done = {"pages_failed": run.pages_failed + 1} if lost else {"pages_done": run.pages_done + 1}
+                yield from runs.change(run, replace(advance._started(run, self.clock), **done), [], self.clock)
 
         self.write(op)
 
@@ -132,8 +155,12 @@ class BatchLife(Life):
         told = [event.payload["progress"].get("percent", 0) for event in events]
         assert told == sorted(told)
         assert (told[-1] == 100) == (batch.state is BatchState.COMPLETED)
-        assert self.percents[batch_id] <= view.progress.percent
-        self.percents[batch_id] = view.progress.percent
+        said = [self.percents[batch_id], *told[self.told[batch_id] :], view.progress.percent]
+        assert said == sorted(said)
+        self.told[batch_id], self.percents[batch_id] = batch.last_sequence, said[-1]
+        shown = view.progress
+        if shown.pages_done + shown.pages_failed == 0 and batch.state is not BatchState.COMPLETED:
+            assert shown.percent == min(99, 100 * shown.files_done // shown.files_total)
         assert (view.progress.percent == 100) == (batch.state is BatchState.COMPLETED)
         if batch.state is BatchState.COMPLETED:
             results = json.loads(self.runner.run(self.ctx.blobs.get(batch.results_key)))

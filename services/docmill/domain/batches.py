@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -137,7 +137,12 @@ class BatchProgress:
 
 
 def progress(batch: Batch, files: Sequence[BatchFile], now: datetime) -> BatchProgress:
-    """How far `batch` is at `now`, by its files read at the same moment."""
+    """How far `batch` is at `now`, by its files read at the same moment.
+
+    By what its events have told, so that looks and events never contradict each other: nothing is done in a batch that
+    has not begun, and a file is open until its end is counted.
+    """
+    files = [_told(batch, file) for file in files]
     done = sum(file.parts for file in files)
     whole = _WHOLE * batch.files_total
     completed = batch.state is BatchState.COMPLETED
@@ -149,13 +154,18 @@ def progress(batch: Batch, files: Sequence[BatchFile], now: datetime) -> BatchPr
         pages_failed=sum(file.pages_failed for file in files),
         pages_total=sum(file.pages_total or 0 for file in files),
         percent=100 if completed else min(99, 100 * done // whole),
-        seconds_left=0 if completed else _seconds_left(batch, files, done, whole, now),
+        seconds_left=0 if completed else _seconds_left(batch, done, whole, now),
     )
 
 
-def _seconds_left(batch: Batch, files: Sequence[BatchFile], done: int, whole: int, now: datetime) -> int:
+def _told(batch: Batch, file: BatchFile) -> BatchFile:
+    if batch.state is BatchState.QUEUED:
+        return replace(file, state=RunState.QUEUED, pages_done=0, pages_failed=0)
+    return replace(file, state=RunState.RUNNING) if file.state.is_terminal and not file.counted else file
+
+
+def _seconds_left(batch: Batch, done: int, whole: int, now: datetime) -> int:
     """As long as the rest takes at the pace so far."""
-    began = batch.started_at or min((file.started_at for file in files if file.started_at), default=None)
-    if began is None or not done:
+    if batch.started_at is None or not done:
         return SECONDS_PER_FILE * batch.files_total
-    return math.ceil(max(0.0, (now - began).total_seconds()) * (whole - done) / done)
+    return math.ceil(max(0.0, (now - batch.started_at).total_seconds()) * (whole - done) / done)

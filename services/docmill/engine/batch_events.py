@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from docmill.domain.batches import Batch, BatchEventKind, BatchFile, BatchProgress, progress
-from docmill.domain.states import BatchState, RunState
 from docmill.store.batches import NewBatchEvent
 
 
@@ -16,20 +14,8 @@ def about(
     kind: BatchEventKind, batch: Batch, files: Sequence[BatchFile], now: datetime, file: BatchFile | None = None
 ) -> NewBatchEvent:
     """An event of `batch`, and of one `file` of it if it is about one. `files` that are `counted` have had theirs."""
-    payload = _progress(progress(batch, _told(batch, files), now))
+    payload = _progress(progress(batch, files, now))
     return NewBatchEvent(kind=kind, payload=payload | ({"file": _file(file)} if file is not None else {}))
-
-
-def _told(batch: Batch, files: Sequence[BatchFile]) -> list[BatchFile]:
-    """The files as the events so far tell: nothing is done in a batch that has not begun, and a file is open until its own.
-
-    What happens within one look is recorded together; without this the first event would tell what the last one brings.
-    """
-    if batch.state is BatchState.QUEUED:
-        return [replace(file, state=RunState.QUEUED, pages_done=0, pages_failed=0) for file in files]
-    return [
-        replace(file, state=RunState.RUNNING) if file.state.is_terminal and not file.counted else file for file in files
-    ]
 
 
 def _progress(shown: BatchProgress) -> dict[str, Any]:
