@@ -106,7 +106,7 @@ def test_the_client_and_the_command_line(stack: Stack, account: Account) -> None
     docmill = str(Path(sys.executable).parent / "docmill")
     command = [docmill, "batch", "examples/invoice.pdf", "examples/receipt.png", "--watch"]
     table = run(stack, account, command, **env)
-    assert re.search(r"^0 +invoice\.pdf +success +3 +invoice, ", table, re.MULTILINE)
+    assert re.search(r"^1 +invoice\.pdf +success +3 +invoice, ", table, re.MULTILINE)
     results = [json.loads(line) for line in run(stack, account, [*command, "--json"], **env).splitlines()]
     assert [result["file"] for result in results] == ["invoice.pdf", "receipt.png"]
     batch_id = run(stack, account, [docmill, "batch", "examples/invoice.pdf"], **env).strip()

@@ -68,8 +68,13 @@ def test_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) ->
         for percent in (10, 11, 12):
             shown.stands(stands(percent, file(0), file(1), done=1))
         shown.event(ended(file(1, RunStatus.FAILED, error=FAULT), 50))
+        shown.event(ended(replace(file(0, RunStatus.FAILED, error=FAULT), filename=""), 99))
     said = capsys.readouterr().err.splitlines()
-    assert said == ["10 %: 1/2 files, 3/? pages, 5 s left", "1.pdf: failed: The file is damaged (MEDIA_CORRUPT)"]
+    assert said == [
+        "10 %: 1/2 files, 3/? pages, 5 s left",
+        "1.pdf: failed: The file is damaged (MEDIA_CORRUPT)",
+        "File 1: failed: The file is damaged (MEDIA_CORRUPT)",
+    ]
     quiet = batch_progress.BatchProgress(2, quiet=True)
     quiet.stands(stands(10, file(0)))
     quiet.event(ended(file(1, RunStatus.FAILED, error=FAULT), 50))
@@ -91,6 +96,7 @@ def test_what_is_told_of_a_file() -> None:
         output={"category": "invoice", "total": 12.5, "currency": "EUR", "confidence": 0.934},
     )
     assert list(batch._row(good))[-1] == "invoice, 12.5 EUR"
+    assert list(batch._row(good))[:2] == ["1", "a.pdf"]  # people count from 1
     checks = [
         {"code": "several_documents", "level": "warning", "detail": "it seems that page 2 begins another document"}
     ]
@@ -109,3 +115,4 @@ def test_what_is_told_of_a_file() -> None:
     assert list(batch._row(bad))[-1] == "The file is damaged (MEDIA_CORRUPT)"
     told = json.loads(json.dumps(batch._result_json(bad)))
     assert (told["file"], told["error"]["reason"], told["output"]) == ("a.pdf", "MEDIA_CORRUPT", None)
+    assert told["index"] == 0

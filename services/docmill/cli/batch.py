@@ -37,7 +37,8 @@ async def batch(
     """Submit documents together, as one batch.
 
     Prints the id of the batch and leaves; with `--watch` it stays, shows how far it is on stderr, and prints a line for
-    each document at the end. With `--json` that is the document's whole result. Ctrl-C leaves the batch going.
+    each document at the end, counted from 1. With `--json` that is the document's whole result, with its `index` from 0.
+    Ctrl-C leaves the batch going.
 
     Args:
         files: The documents: PDF, PNG, JPEG, WEBP, TIFF, BMP, HEIC or GIF.
@@ -171,7 +172,7 @@ async def _print_results(docmill: "AsyncDocmill", batch_id: str, *, as_json: boo
 def _row(result: "BatchResult") -> Sequence[object]:
     status = Styled(result.status.value, RUN_STYLES[result.status.value])
     what = f"{result.error.message} ({result.error.reason})" if result.error is not None else _summary(result)
-    return str(result.index), result.filename, status, str(result.pages), what
+    return str(result.index + 1), result.filename, status, str(result.pages), what
 
 
 def _summary(result: "BatchResult") -> str:

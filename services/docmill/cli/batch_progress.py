@@ -84,7 +84,7 @@ class BatchProgress:
         if file.status == "success" and self._bars is not None:
             return
         why = f": {file.error.message} ({file.error.reason})" if file.error is not None else ""
-        text = f"{printable(file.filename) or file.index}: {file.status}{why}"
+        text = f"{_name(file)}: {file.status}{why}"
         if self._bars is not None:
             self._bars.console.print(Text(text, style=RUN_STYLES[file.status]), soft_wrap=True)
         elif not self._quiet:
@@ -112,8 +112,7 @@ class BatchProgress:
         if file.index not in self._running:
             if len(self._running) >= _BARS:
                 return
-            name = short_name(printable(file.filename) or str(file.index))
-            self._running[file.index] = self._bars.add_task(escape(name), total=None, facts="")
+            self._running[file.index] = self._bars.add_task(escape(short_name(_name(file))), total=None, facts="")
         done = file.pages_done + file.pages_failed
         facts = f"{done}/{file.pages_total} pages" if file.pages_total else ""
         self._bars.update(self._running[file.index], total=file.pages_total, completed=done, facts=facts)
@@ -123,6 +122,11 @@ class BatchProgress:
         if not self._quiet and now - self._said_at >= _LINE_EVERY:
             self._said_at = now
             print(text, file=sys.stderr, flush=True)
+
+
+def _name(file: "BatchFile") -> str:
+    """What it is called, or its place counted from 1, as people count."""
+    return printable(file.filename) or f"File {file.index + 1}"
 
 
 def _bars(console: Console) -> RichProgress:
