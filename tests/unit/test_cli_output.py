@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.progress import Progress as RichProgress
 
 from docmill.cli import accounts, main, progress, system
-from docmill.cli.output import Styled, ordinal, run_json, status_of, table
-from docmill.client import Run, RunEvent, RunStatus
+from docmill.cli.output import Styled, event_line, ordinal, run_json, status_of, table
+from docmill.client import Metrics, Progress, Run, RunEvent, RunStatus
 from docmill.domain.models import ApiKey, Mode, Scope
 
 RUN = "run_01M80DRHCRY84WTBM7FY99P6BX"
@@ -72,6 +72,35 @@ def test_the_state_of_a_key(expires: timedelta | None, revoked: timedelta | None
     )
     state = accounts._state(key)
     assert (state.text.startswith(text), "[" in state.text, state.style) == (True, False, style)
+
+
+@pytest.mark.parametrize(
+    ("kind", "done", "total", "said"),
+    [
+        ("run.planned", None, 400, "400 pages"),
+        ("run.cancelled", 32, 400, "32 of 400 pages"),
+        ("run.failed", 0, 1, "0 of 1 page"),
+        ("run.succeeded", 3, 3, "3 pages"),
+    ],
+)
+def test_an_event_says_how_many_pages_were_read(kind: str, done: int | None, total: int, said: str) -> None:
+    """A run that was cancelled among its pages has not read them all."""
+    line = event_line(RunEvent(run_id=RUN, sequence=7, kind=kind, pages_done=done, pages_total=total))
+    assert line.split(maxsplit=2)[-1] == said
+
+
+def test_the_end_of_a_run_says_how_many_pages_were_read() -> None:
+    """Beside how it ended."""
+    run = Run(
+        id=RUN,
+        flow_id="f",
+        version="1.0.0",
+        document_id="d",
+        status=RunStatus.CANCELLED,
+        progress=Progress(pages_done=32, pages_total=400),
+        metrics=Metrics(duration_ms=5000, page_count=32, credits_used=0, engine_ms=0),
+    )
+    assert progress._outcome(run).startswith("cancelled: 32 of 400 pages in ")
 
 
 def pages(total: int) -> list[RunEvent]:

@@ -193,6 +193,12 @@ def event_json(event: "RunEvent") -> dict[str, Any]:
     return {"sequence": event.sequence, "kind": event.kind, "at": utc(event.at), **present}
 
 
+def pages_read(done: int, total: int | None) -> str:
+    """`3 pages` where all were read or nobody knows how many there are, `32 of 400 pages` where some were not."""
+    share = f"{done} of {total}" if total is not None and done != total else str(done)
+    return f"{share} page{'s' if (total or done) != 1 else ''}"
+
+
 def event_line(event: "RunEvent") -> str:
     """An event for people: `  12  14:03:07  page.done      page 3 of 50, paddle, 182 words, 97 % sure, 310 ms`."""
     time = event.at.astimezone().strftime("%H:%M:%S") if event.at else ""
@@ -203,7 +209,7 @@ def _event_facts(event: "RunEvent") -> Iterable[str]:
     if event.page_number is not None:
         yield f"page {event.page_number}" + (f" of {event.pages_total}" if event.pages_total else "")
     elif event.pages_total is not None:
-        yield f"{event.pages_total} page{'s' if event.pages_total != 1 else ''}"
+        yield pages_read(event.pages_total if event.pages_done is None else event.pages_done, event.pages_total)
     if event.attempt is not None and event.attempt > 1:
         yield f"attempt {event.attempt}"
     if event.step:

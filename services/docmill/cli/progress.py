@@ -14,7 +14,7 @@ from rich.progress import Progress as RichProgress
 from rich.table import Column
 from rich.text import Text
 
-from docmill.cli.output import NAME_WIDTH, RUN_STYLES, json_line, json_pretty, short_name, span, status_of
+from docmill.cli.output import NAME_WIDTH, RUN_STYLES, json_line, json_pretty, pages_read, short_name, span, status_of
 
 if TYPE_CHECKING:
     from docmill.client import Run, RunEvent
@@ -274,5 +274,5 @@ def _outcome(run: "Run") -> str:
     if run.metrics is None:
         return run.status.value
     failed = f", {run.progress.pages_failed} failed" if run.progress.pages_failed else ""
-    pages = run.metrics.page_count
-    return f"{run.status}: {pages} page{'s' if pages != 1 else ''}{failed} in {span(run.metrics.duration_ms)}"
+    pages = pages_read(run.metrics.page_count, run.progress.pages_total)
+    return f"{run.status}: {pages}{failed} in {span(run.metrics.duration_ms)}"
