@@ -156,6 +156,7 @@ async def test_fields_that_cannot_be_right(batches: BatchHouse) -> None:
         ("a.txt", b"plain text", "none of the types"),
         ("a.pdf", b"not what its name says", "none of the types"),
         ("a.gif", b"GIF89a and so on", "none of the types"),
+        ("a.avif", b"\x00\x00\x00\x1cftypavif\x00\x00\x00\x00avifmif1miaf", "none of the types"),
         ("a.pdf", b"", "empty"),
         ("a.pdf", PDF + b"x" * (10 * MB), "larger than 10 MB"),
     ],
@@ -184,6 +185,20 @@ async def test_a_file_that_turns_out_to_be_unusable(batches: BatchHouse, reason:
     batches.faults["a.pdf"] = Fault(reason=reason, message="It cannot be opened")
     answer = await batches.post("/v1/extract", files={"file": ("a.pdf", PDF)})
     assert told(answer, 422, "invalid_file")["message"] == "It cannot be opened"
+
+
+async def test_the_types_that_are_named_are_those_of_this_surface(batches: BatchHouse) -> None:
+    """The services read more of them, and say so where a worker finds a file of none."""
+    message = "a.bmp looks like plain text; supported are PDF, PNG, GIF, XML invoices (CII, UBL)"
+    batches.faults["a.bmp"] = Fault(reason=Reason.MEDIA_UNSUPPORTED, message=message)
+    told_of = told(await batches.post("/v1/extract", files={"file": ("a.bmp", b"BM, you see")}), 422, "invalid_file")
+    made = await batches.submit("a.bmp")
+    await batches.complete(made["batch_id"])
+    (result,) = await batches.results(made["batch_id"])
+    (event,) = [facts for _, facts in await batches.events(made["batch_id"]) if "file" in facts]
+    said = {told_of["message"], result["error"]["message"], event["file"]["error"]["message"]}
+    assert len(said) == 1
+    assert said.pop().endswith("(PDF, PNG, JPG, JPEG, WEBP, TIFF, BMP, HEIC and HEIF)")
 
 
 @pytest.mark.parametrize("reason", [Reason.EXTRACTION_FAILED, Reason.PROVIDER_FAILED])

@@ -39,6 +39,8 @@ def test_heic() -> None:
         (b"GIF89a", ""),
         (b"\x00\x00\x00\x18ftypisom\x00\x00\x00\x00mp41avc1", ""),
         (b"\xff\xff\xff\xffftypmif1", "heif"),
+        (b"\x00\x00\x00\x1cftypavif\x00\x00\x00\x00avifmif1miaf", ""),
+        (b"\x00\x00\x00\x1cftypmif1\x00\x00\x00\x00mif1avifmiaf", ""),
         (b"RIFF\x00\x00\x00\x00WAVE", ""),
         (b"text", ""),
         (b"", ""),

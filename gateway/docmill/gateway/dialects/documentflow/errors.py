@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from docmill.gateway.dialects.documentflow.media import said
 from docmill.gateway.problems import Problem
 
 __all__ = ["ERRORS", "code_of", "envelope", "status_of"]
@@ -96,7 +97,7 @@ def code_of(reason: str) -> str:
 
 def envelope(problem: Problem) -> dict[str, Any]:
     """The body of an answer. Waiting helps against some problems only; `retry_after` is null for the others."""
-    message = _SAID.get(problem.reason) or _named(problem)
+    message = _SAID.get(problem.reason) or said(problem.reason, _named(problem))
     retry_after = None if code_of(problem.reason) == "quota_exceeded" else problem.retry_after
     return {"detail": {"error": code_of(problem.reason), "message": message, "retry_after": retry_after}}
 

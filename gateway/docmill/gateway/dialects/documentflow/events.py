@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from docmill.gateway.dialects.documentflow.batch import STATUS, checked_id
 from docmill.gateway.dialects.documentflow.errors import code_of
+from docmill.gateway.dialects.documentflow.media import said
 from docmill.gateway.event_streams import EventStream
 from docmill.gateway.exchange import Exchange
 from docmill.gateway.reasons import reason_of
@@ -74,5 +75,6 @@ def _file(file: batches_pb2.BatchFile) -> dict[str, Any]:
         "status": _FILE_STATUS.get(file.status, "processing"),
     }
     if file.HasField("error"):
-        made["error"] = {"error": code_of(reason_of(file.error.reason)), "message": file.error.message}
+        reason = reason_of(file.error.reason)
+        made["error"] = {"error": code_of(reason), "message": said(reason, file.error.message)}
     return made

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from docmill.gateway.decode import FieldError
-from docmill.gateway.dialects.documentflow.media import HEAD, LISTED, extension_of
+from docmill.gateway.dialects.documentflow.media import HEAD, NOT_READ, extension_of
 from docmill.gateway.exchange import Exchange
 from docmill.gateway.multipart import End, Part, read_form
 from docmill.gateway.problems import Problem
@@ -228,7 +228,7 @@ class _File(_Ignored):
             return
         extension = extension_of(bytes(self._head[:HEAD]))
         if not extension:
-            await self._refuse("MEDIA_UNSUPPORTED", f"its bytes are of none of the types read here ({LISTED})")
+            await self._refuse("MEDIA_UNSUPPORTED", NOT_READ)
             return
         stem, dot, _ = self._filename.rpartition(".")
         name = self._filename if stem and dot else f"{self._filename or 'file'}.{extension}"

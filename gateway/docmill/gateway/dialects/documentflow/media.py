@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-__all__ = ["HEAD", "LISTED", "extension_of"]
+__all__ = ["HEAD", "NOT_READ", "extension_of", "said"]
 
 HEAD = 1024
 """Bytes that are enough to tell."""
 
-LISTED = "PDF, PNG, JPG, JPEG, WEBP, TIFF, BMP, HEIC and HEIF"
+NOT_READ = "its bytes are of none of the types read here (PDF, PNG, JPG, JPEG, WEBP, TIFF, BMP, HEIC and HEIF)"
+"""What is said of all others."""
 
 _BEGINNINGS = (
     (b"\x89PNG\r\n\x1a\n", "png"),
@@ -20,7 +21,8 @@ _BEGINNINGS = (
 )
 _HEIC = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
 _HEIF = {b"mif1", b"msf1", b"mif2", b"heif"}
-"""Brands of ISO 14496-12 files (ISO 23008-12, annex B)."""
+_AVIF = {b"avif", b"avis"}
+"""Brands of ISO 14496-12 files (ISO 23008-12, annex B). AVIF files have those of HEIF, too."""
 
 
 def extension_of(head: bytes) -> str:
@@ -35,5 +37,13 @@ def extension_of(head: bytes) -> str:
             head[8:12],
             *(head[at : at + 4] for at in range(16, min(len(head), int.from_bytes(head[:4], "big")), 4)),
         }
-        return "heic" if brands & _HEIC else "heif" if brands & _HEIF else ""
+        if brands & _HEIC:
+            return "heic"
+        return "heif" if brands & _HEIF and not brands & _AVIF else ""
     return "pdf" if b"%PDF-" in head else ""  # some writers put other bytes in front of it
+
+
+def said(reason: str, message: str) -> str:
+    """The services' message for a reason, as it is true of this surface: they read more types than are taken here."""
+    foreign = reason == "MEDIA_UNSUPPORTED" and NOT_READ not in message
+    return f"The file cannot be read: {NOT_READ}" if foreign else message

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from docmill.gateway.dialects.documentflow.batch import checked_id
 from docmill.gateway.dialects.documentflow.document import nested, nothing_read
 from docmill.gateway.dialects.documentflow.errors import code_of
+from docmill.gateway.dialects.documentflow.media import said
 from docmill.gateway.dialects.documentflow.remarks import Remarks
 from docmill.gateway.exchange import Exchange
 from docmill.gateway.problems import Problem
@@ -97,7 +98,8 @@ def element(entry: Mapping[str, Any], batch_id: str) -> dict[str, Any]:
         remarks = Remarks(notices=entry.get("warnings", ()), unsure=entry.get("lowConfidence", ()))
         return nested(entry["data"], index=index, file_key=file_key, remarks=remarks)
     error = entry["error"]
-    return nothing_read(index=index, file_key=file_key, error=code_of(error["code"]), message=error["message"])
+    code, message = error["code"], error["message"]
+    return nothing_read(index=index, file_key=file_key, error=code_of(code), message=said(code, message))
 
 
 def _extension(entry: Mapping[str, Any]) -> str:
