@@ -118,10 +118,9 @@ def _after(sheet: Sheet, label: Label) -> Iterator[Span]:
     first = label.span.end
     while first < cell.end and not any(character.isalnum() for character in row.tokens[first].text):
         first += 1
-    if first < cell.end:
-        if first > label.span.end or not _goes_on(label, row.tokens[first].text):
-            yield _until_label(sheet, Span(row, first, cell.end))
-            return
+    if first < cell.end and (first > label.span.end or not _goes_on(label, row.tokens[first].text)):
+        yield _until_label(sheet, Span(row, first, cell.end))
+        return
     following = [other for other in row.cells if other.first >= cell.end]
     if following:
         yield _until_label(sheet, following[0])
