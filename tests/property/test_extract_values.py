@@ -46,6 +46,20 @@ def test_month_first_dates_need_a_sign_of_it(day: date) -> None:
     assert [found.value for found in find_days(rows_of([page_of(*lines)]))] == [date(2023, 12, 31), day]
 
 
+@pytest.mark.parametrize(
+    ("lines", "day"),
+    [
+        (("CHICAGO, IL", "TOTAL $18.10", "12/07/2019"), date(2019, 12, 7)),
+        (("Mumbai, IN", "TOTAL Rs. 18.10", "12/07/2019"), date(2019, 7, 12)),
+        (("Kuala Lumpur", "TOTAL $18.10", "12/07/2019"), date(2019, 7, 12)),
+        (("Toronto, CA", "TOTAL C$18.10", "12/07/2019"), date(2019, 7, 12)),
+    ],
+)
+def test_a_state_and_dollars_are_a_sign_of_it(lines: tuple[str, ...], day: date) -> None:
+    """Neither alone: abbreviations of states are those of countries, too, and many countries have dollars."""
+    assert [found.value for found in find_days(rows_of([page_of(*lines)]))] == [day]
+
+
 @given(st.integers(0, 10**12))
 def test_a_number_without_separators_is_itself(number: int) -> None:
     """Digits alone are never cut."""

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 __all__ = ["ClockTime", "Day", "find_days", "find_times", "month_first", "possible_days"]
 
 _US_SIGNS = re.compile(r"\b(?:sales tax|zip|[A-Z]{2} \d{5}(?:-\d{4})?|\(\d{3}\) ?\d{3}-\d{4})\b")
+_US_PLACE = re.compile(
+    r"[A-Za-z]{3}, ?(?:A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|PA|RI|S[CD]|T[NX]|UT|V[AT]"
+    r"|W[AIVY])(?!\w)"
+)  # a town and its state; some are countries elsewhere (`Mumbai, IN`), so that dollars have to come with it
+_DOLLARS = re.compile(r"(?<![A-Za-z])\$ ?\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +71,10 @@ def month_first(rows: Sequence[Row]) -> bool | None:
     votes = sum(order_of(row.text) for row in rows)
     if votes:
         return votes > 0
-    return True if any(_US_SIGNS.search(row.text) for row in rows) else None
+    texts = [row.text for row in rows]
+    if any(map(_US_SIGNS.search, texts)) or (any(map(_DOLLARS.search, texts)) and any(map(_US_PLACE.search, texts))):
+        return True
+    return None
 
 
 def find_times(rows: Sequence[Row]) -> list[ClockTime]:
