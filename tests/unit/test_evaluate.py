@@ -281,6 +281,15 @@ def test_labels_that_are_none(tmp_path: Path, text: str, complaint: str) -> None
     assert "a.json" in str(told.value)
 
 
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    """It is told as such, and not as a folder without documents."""
+    (tmp_path / "file").touch()
+    for name, complaint in (("absent", "there is no such folder"), ("file", "this is no folder")):
+        with pytest.raises(DatasetError) as told:
+            read_dataset(tmp_path / name)
+        assert str(told.value) == f"{tmp_path / name}: {complaint}"
+
+
 def test_a_manifest_may_choose(tmp_path: Path) -> None:
     """`--filter` looks at what the manifest says; documents without fields are passed over."""
     for name in ("a", "b"):

@@ -55,6 +55,8 @@ def read_dataset(folder: Path, where: Mapping[str, str] | None = None, limit: in
 
     At most `limit` of them, in the manifest's order or by name. `DatasetError` where there are none.
     """
+    if not folder.is_dir():
+        raise DatasetError(f"{folder}: {'this is no folder' if folder.exists() else 'there is no such folder'}")
     manifest = folder / "manifest.jsonl"
     entries = _listed(manifest) if manifest.is_file() else _beside(folder)
     documents: list[Labelled] = []
