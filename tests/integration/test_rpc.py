@@ -21,7 +21,7 @@ from docmill.extract import Evidence
 from docmill.extract.outcome import DocumentOutcome, outcome_to_json
 from docmill.ocr.codec import page_to_json
 from docmill.v1 import documents_pb2, flows_pb2, pages_pb2, runs_pb2
-from tests.fixtures.rpc import NO_KEY, PDF, Api, inline, refusal, served, to_the_end
+from tests.fixtures.rpc import NO_KEY, PDF, Api, error_info, inline, refusal, served, to_the_end
 
 
 @pytest_asyncio.fixture
@@ -60,6 +60,24 @@ async def test_bad_keys_say_what_is_wrong_with_them(api: Api) -> None:
         code, info = await refusal(api.flows.ListFlows(flows_pb2.ListFlowsRequest(), **api.auth(key)))
         assert (code, info.reason) == (grpc.StatusCode.UNAUTHENTICATED, "CREDENTIAL_INVALID")
         assert info.metadata["reason"] == reason
+
+
+@pytest.mark.parametrize(
+    ("key", "says"),
+    [
+        ("dc_test_wrong", "behind dc_test_ come 8 letters or digits, an underscore and 40 letters or digits, 57 "),
+        ("dc_test_wrong", "but this one has 13"),
+        ("dc_live_12345678_" + "-" * 40, "57 characters in all; take"),
+        ("af_short", "behind af_ come 40 letters or digits, 43 characters in all, but this one has 8"),
+        ("hello", "those are dc_live_ or dc_test_ and then 8 letters or digits, an underscore and 40"),
+    ],
+)
+async def test_a_malformed_key_is_told_what_keys_are(api: Api, key: str, says: str) -> None:
+    """In words: whoever pasted half a key that begins right does not hear that it should begin so."""
+    with pytest.raises(grpc.aio.AioRpcError) as failed:
+        await api.flows.ListFlows(flows_pb2.ListFlowsRequest(), **api.auth(key))
+    assert error_info(failed.value).metadata["reason"] == "malformed"
+    assert says in str(failed.value.details())
 
 
 async def test_a_missing_scope_is_named(api: Api) -> None:

@@ -13,6 +13,12 @@ from docmill.engine.context import Context
 from docmill.store import accounts
 
 _KEY = re.compile(r"dc_(live|test)_[A-Za-z0-9]{8}_[A-Za-z0-9]{40}|af_[A-Za-z0-9]{40}")
+_FORMS = {
+    "dc_live_": ("8 letters or digits, an underscore and 40 letters or digits", 57),
+    "dc_test_": ("8 letters or digits, an underscore and 40 letters or digits", 57),
+    "af_": ("40 letters or digits", 43),
+}
+"""By the beginning of a key: what follows it, in words, and how long the key is."""
 _ALPHABET = string.ascii_letters + string.digits
 
 
@@ -43,7 +49,7 @@ async def authenticate(ctx: Context, api_key: str) -> Caller:
     if not api_key:
         raise _refused("missing", "No API key was sent; send `authorization: Bearer <key>`")
     if not _KEY.fullmatch(api_key):
-        raise _refused("malformed", "The API key is not of the form dc_live_..., dc_test_... or af_...")
+        raise _refused("malformed", _what_is_wrong(api_key))
     found = await ctx.store.read(lambda: accounts.identify(fingerprint(api_key)))
     if found is None:
         raise _refused("unknown", "The API key is not known here")
@@ -58,6 +64,22 @@ async def authenticate(ctx: Context, api_key: str) -> Caller:
         plan_id=found.plan_id,
         window=found.window,
         key_window=found.key_window,
+    )
+
+
+def _what_is_wrong(api_key: str) -> str:
+    """What a key should be that is of none of the forms; nothing of the key itself is repeated."""
+    begin = next((begin for begin in _FORMS if api_key.startswith(begin)), None)
+    if begin is None:
+        return (
+            f"This is no API key of docmill's: those are dc_live_ or dc_test_ and then {_FORMS['dc_live_'][0]}, "
+            f"or af_ and then {_FORMS['af_'][0]}"
+        )
+    follows, length = _FORMS[begin]
+    counted = f", but this one has {len(api_key)}" if len(api_key) != length else ""
+    return (
+        f"The API key is cut off or mistyped: behind {begin} come {follows}, {length} characters in all{counted}; "
+        "take the whole key"
     )
 
 
