@@ -264,6 +264,13 @@ async def open_operator(settings: Settings) -> AsyncIterator[Operator]:
         yield Operator(store, open_vault(settings), load_plans(settings.plans_file))
 
 
+def absent_database(settings: Settings) -> Path | None:
+    """The database file that `migrate` would make; None where it is there, or on a server."""
+    from docmill.store.sql.migrate import absent_file  # noqa: PLC0415 - a worker has no database
+
+    return absent_file(settings.store_url)
+
+
 def migrate(settings: Settings) -> None:
     """Bring the database to this release's schema."""
     from docmill.store.sql.migrate import migrate as run  # noqa: PLC0415 - loads Alembic only when there is work

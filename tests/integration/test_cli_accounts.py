@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from docmill import app
 from docmill.cli import failures, main
+from docmill.settings import load_settings
 from tests.fixtures.processes import eventually
 from tests.fixtures.stack import Stack
 
@@ -77,6 +79,7 @@ def test_an_operators_plans(
     file = tmp_path / "plans.yaml"
     monkeypatch.setenv("DOCMILL_PLANS_FILE", str(file))
     file.write_text("plans: {acme.small: {requestsPerMinute: 5}}")
+    app.migrate(load_settings(data=tmp_path))
     create = ["orgs", "create", "Acme", "--plan", "acme.small", "--data", str(tmp_path), "--json"]
     assert main.main(create) == failures.DONE
     assert json.loads(capsys.readouterr().out)["plan"] == "acme.small"

@@ -14,27 +14,40 @@ from typing import Any
 import nats
 import pytest
 
+from docmill import app
 from docmill.bus.server import NatsServer
 from docmill.cli import failures
 from docmill.doctor import Check, doctor
 from docmill.settings import load_settings
 
 
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """The folder of an installation, without organizations."""
+    app.migrate(load_settings(data=tmp_path))
+    return tmp_path
+
+
 def docmill(*arguments: str | Path, **settings: str | Path) -> tuple[int, str, dict[str, Any]]:
     """Run a command with these settings and `--json`: exit code, standard output, and the error if there is one."""
+    done = docmill_process(*arguments, **settings)
+    return (
+        done.returncode,
+        done.stdout,
+        json.loads(done.stderr)["error"] if "--json" in arguments and done.stderr else {},
+    )
+
+
+def docmill_process(*arguments: str | Path, **settings: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run a command with these settings alone."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("DOCMILL_")}
-    done = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-c", "from docmill.cli.main import main; raise SystemExit(main())", *arguments],
         env=clean | {f"DOCMILL_{name.upper()}": str(value) for name, value in settings.items()},
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
-    )
-    return (
-        done.returncode,
-        done.stdout,
-        json.loads(done.stderr)["error"] if "--json" in arguments and done.stderr else {},
     )
 
 
@@ -65,11 +78,52 @@ def test_a_database_that_is_away_exits_with_3(unused_tcp_port: int) -> None:
     assert "hunter2" not in error["message"]
 
 
-def test_what_is_not_there_has_its_reason(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["orgs", "create", "Accounting", "--plan", "doclo.pro"],
+        ["orgs", "list"],
+        ["orgs", "webhook-secret", "org_x"],
+        ["orgs", "set-plan", "org_x", "--plan", "doclo.pro"],
+        ["keys", "create", "--org", "org_x"],
+        ["keys", "list"],
+        ["keys", "revoke", "key_x"],
+        ["credits", "show", "--org", "org_x"],
+        ["credits", "grant", "--org", "org_x", "1"],
+    ],
+)
+def test_no_command_makes_a_second_installation(tmp_path: Path, command: list[str]) -> None:
+    """Where there is none, it says so, names the place, and how to name another; nothing is made."""
+    data = tmp_path / "elsewhere"
+    code, out, error = docmill(*command, "--json", data=data)
+    assert (code, out, error["reason"]) == (failures.USAGE, "", "USAGE")
+    assert f"there is no docmill in {data}: " in error["message"]
+    assert "--data or DOCMILL_DATA" in error["message"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_database_file_that_is_not_there(tmp_path: Path) -> None:
+    """Named by its URL it is neither made, nor is the data folder beside it."""
+    file = tmp_path / "records.db"
+    code, _, error = docmill("orgs", "list", "--json", database_url=f"sqlite:///{file}", data=tmp_path / "data")
+    assert (code, f"there is no database {file}: say in DOCMILL_DATABASE_URL" in error["message"]) == (2, True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_migrate_makes_an_installation_before_the_first_up(data: Path) -> None:
+    """It says where, once; an operator may then prepare it."""
+    made = docmill_process("migrate", data=data / "new")
+    assert (made.returncode, made.stderr) == (0, f"made a new database: {data / 'new' / 'docmill.db'}\n")
+    again = docmill_process("migrate", data=data / "new")
+    assert (again.returncode, again.stderr) == (0, "")
+    assert docmill("orgs", "create", "Acme", "--plan", "doclo.pro", data=data / "new")[0] == 0
+
+
+def test_what_is_not_there_has_its_reason(data: Path) -> None:
     """An unknown organization and an unknown key are refused, each with a reason of its own."""
-    code, _, error = docmill("keys", "create", "--org", "org_nobody", "--json", data=tmp_path)
+    code, _, error = docmill("keys", "create", "--org", "org_nobody", "--json", data=data)
     assert (code, error["reason"], error["details"]) == (failures.REFUSED, "ORGANIZATION_NOT_FOUND", {"field": "org"})
-    code, _, error = docmill("keys", "revoke", "key_nobody", "--json", data=tmp_path)
+    code, _, error = docmill("keys", "revoke", "key_nobody", "--json", data=data)
     assert (code, error["reason"], error["details"]) == (failures.REFUSED, "KEY_NOT_FOUND", {"field": "key"})
 
 
@@ -139,23 +193,23 @@ def test_a_url_that_nobody_knows_is_told(url: str) -> None:
     assert (code, "postgresql://" in error["message"]) == (failures.REFUSED, True)
 
 
-def test_credits_are_granted_taken_back_and_shown(tmp_path: Path) -> None:
+def test_credits_are_granted_taken_back_and_shown(data: Path) -> None:
     """A new organization has none; what is not there cannot be taken back; a note is kept."""
-    _, out, _ = docmill("orgs", "create", "Acme", "--plan", "doclo.pro", "--json", data=tmp_path)
+    _, out, _ = docmill("orgs", "create", "Acme", "--plan", "doclo.pro", "--json", data=data)
     org = json.loads(out)["id"]
-    code, out, _ = docmill("credits", "show", "--org", org, "--json", data=tmp_path)
+    code, out, _ = docmill("credits", "show", "--org", org, "--json", data=data)
     assert (code, json.loads(out)) == (0, {"org": org, "available": 0, "reserved": 0, "used": 0, "transfers": []})
-    code, out, _ = docmill("credits", "grant", "--org", org, "100", "--note", "first month", "--json", data=tmp_path)
+    code, out, _ = docmill("credits", "grant", "--org", org, "100", "--note", "first month", "--json", data=data)
     granted = json.loads(out)
     assert (code, granted["available"], granted["transfer"]["kind"]) == (0, 100, "GRANTED")
-    code, out, _ = docmill("credits", "grant", "--org", org, "-30", "--json", data=tmp_path)
+    code, out, _ = docmill("credits", "grant", "--org", org, "-30", "--json", data=data)
     assert (code, json.loads(out)["available"]) == (0, 70)
-    code, _, error = docmill("credits", "grant", "--org", org, "-71", "--json", data=tmp_path)
+    code, _, error = docmill("credits", "grant", "--org", org, "-71", "--json", data=data)
     assert (code, error["reason"]) == (failures.REFUSED, "CREDITS_INSUFFICIENT")
     assert error["details"] == {"required": "71", "available": "70"}
-    code, out, _ = docmill("credits", "show", "--org", org, "--limit", "1", data=tmp_path)
+    code, out, _ = docmill("credits", "show", "--org", org, "--limit", "1", data=data)
     assert code == 0
     assert out.startswith("70 available, 0 reserved, 0 used\n")
     assert ("TAKEN_BACK" in out, "first month" in out) == (True, False)
-    code, _, error = docmill("credits", "grant", "--org", "org_nobody", "1", "--json", data=tmp_path)
+    code, _, error = docmill("credits", "grant", "--org", "org_nobody", "1", "--json", data=data)
     assert (code, error["reason"]) == (failures.REFUSED, "ORGANIZATION_NOT_FOUND")

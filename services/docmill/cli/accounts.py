@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 from cyclopts import App, Parameter
 
 from docmill.cli.failures import UsageError
-from docmill.cli.options import OPERATION, AsJson, Data, settings_of
+from docmill.cli.installation import installation
+from docmill.cli.options import OPERATION, AsJson, Data
 from docmill.cli.output import Styled, json_line, local, printable, table, utc
 
 if TYPE_CHECKING:
@@ -34,9 +35,7 @@ async def create_organization(name: str, /, *, plan: str, data: Data = None, jso
         name: Its name, for people.
         plan: Its plan; an unknown one is answered with the list.
     """
-    from docmill.app import open_operator  # noqa: PLC0415 - the store loads in operator commands only
-
-    async with open_operator(settings_of(data)) as operator:
+    async with installation(data) as operator:
         created = await operator.create_organization(name, plan)
         secret = await operator.webhook_secret(created.id) if created.webhook_secret else ""
     if json:
@@ -50,9 +49,7 @@ async def create_organization(name: str, /, *, plan: str, data: Data = None, jso
 @orgs.command(name="list")
 async def list_organizations(*, data: Data = None, json: AsJson = False) -> None:
     """List the organizations, oldest first."""
-    from docmill.app import open_operator  # noqa: PLC0415 - the store loads in operator commands only
-
-    async with open_operator(settings_of(data)) as operator:
+    async with installation(data) as operator:
         found = await operator.list_organizations()
     if json:
         for organization in found:
@@ -70,9 +67,7 @@ async def set_plan(org: str, /, *, plan: str, data: Data = None, json: AsJson = 
         org: Id of the organization.
         plan: Its plan; an unknown one is answered with the list.
     """
-    from docmill.app import open_operator  # noqa: PLC0415 - the store loads in operator commands only
-
-    async with open_operator(settings_of(data)) as operator:
+    async with installation(data) as operator:
         changed = await operator.set_plan(org, plan)
     if json:
         json_line(_organization_json(changed))
@@ -108,9 +103,7 @@ async def create_key(
     scopes = scopes or (SHORT_SCOPES if short else ALL_SCOPES)
     wanted = frozenset(_member(Scope, scope) for scope in scopes.replace(" ", "").split(","))
     expires_at = _time(expires) if expires else None
-    from docmill.app import open_operator  # noqa: PLC0415 - the store loads in operator commands only
-
-    async with open_operator(settings_of(data)) as operator:
+    async with installation(data) as operator:
         created, secret = await operator.create_key(
             org, Mode.LIVE if short else Mode(mode), name, wanted, expires_at, short=short
         )
@@ -128,9 +121,7 @@ async def list_keys(*, org: str = "", data: Data = None, json: AsJson = False) -
     Args:
         org: Only those of this organization.
     """
-    from docmill.app import open_operator  # noqa: PLC0415 - the store loads in operator commands only
-
-    async with open_operator(settings_of(data)) as operator:
+    async with installation(data) as operator:
         found = await operator.list_keys(org or None)
     if json:
         for key in found:
@@ -152,9 +143,7 @@ async def revoke_key(
     key: Annotated[str, Parameter(help="Id of the key.")], /, *, data: Data = None, json: AsJson = False
 ) -> None:
     """Revoke an API key: it is refused from now on."""
-    from docmill.app import open_operator  # noqa: PLC0415 - the store loads in operator commands only
-
-    async with open_operator(settings_of(data)) as operator:
+    async with installation(data) as operator:
         revoked = await operator.revoke_key(key)
     if json:
         json_line(_key_json(revoked))

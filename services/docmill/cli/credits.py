@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
-from docmill.cli.options import OPERATION, AsJson, Data, settings_of
+from docmill.cli.installation import installation
+from docmill.cli.options import OPERATION, AsJson, Data
 from docmill.cli.output import json_line, local, printable, table, utc
 
 if TYPE_CHECKING:
@@ -32,9 +33,7 @@ async def grant(
         org: Id of the organization.
         note: Why, kept with the grant.
     """
-    from docmill.app import open_operator  # noqa: PLC0415 - the store loads in operator commands only
-
-    async with open_operator(settings_of(data)) as operator:
+    async with installation(data) as operator:
         transfer, balance = await operator.credits.grant(org, credits_, note)
     if json:
         json_line({"org": org, **_balance_json(balance), "transfer": _transfer_json(transfer)})
@@ -56,9 +55,7 @@ async def show(
         org: Id of the organization.
         limit: How many transfers at most.
     """
-    from docmill.app import open_operator  # noqa: PLC0415 - the store loads in operator commands only
-
-    async with open_operator(settings_of(data)) as operator:
+    async with installation(data) as operator:
         found = await operator.credits.show(org, limit)
     balance = found.balance
     if json:

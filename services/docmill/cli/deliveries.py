@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 from cyclopts import App
 
 from docmill.cli.accounts import orgs
-from docmill.cli.options import DOCUMENTS, LOCAL, AsJson, Data, Server, settings_of
+from docmill.cli.installation import installation
+from docmill.cli.options import DOCUMENTS, LOCAL, AsJson, Data, Server
 from docmill.cli.output import Styled, json_line, local, printable, table, utc
 
 if TYPE_CHECKING:
@@ -66,9 +67,7 @@ async def webhook_secret(org: str, /, *, rotate: bool = False, data: Data = None
         org: Id of the organization.
         rotate: Make another one; whatever is sent from now on is signed with it.
     """
-    from docmill.app import open_operator  # noqa: PLC0415 - the store loads in operator commands only
-
-    async with open_operator(settings_of(data)) as operator:
+    async with installation(data) as operator:
         secret = await operator.webhook_secret(org, rotate=rotate)
     if json:
         json_line({"id": org, "webhook_secret": secret})

@@ -13,7 +13,7 @@ from cyclopts.validators import Number
 
 from docmill.cli.failures import DONE, NOT_DONE
 from docmill.cli.options import AsJson, Data, settings_of
-from docmill.cli.output import Styled, json_line, table
+from docmill.cli.output import Styled, json_line, notice, table
 
 
 def up(
@@ -56,10 +56,14 @@ def serve(*, role: Literal["services", "gateway", "worker"]) -> int:
 
 
 def migrate(*, data: Data = None) -> None:
-    """Bring the database to this release's schema."""
+    """Bring the database to this release's schema; where there is none, make it."""
     from docmill import app  # noqa: PLC0415 - the server loads in operator commands only
 
-    app.migrate(settings_of(data))
+    settings = settings_of(data)
+    made = app.absent_database(settings)
+    app.migrate(settings)
+    if made is not None:
+        notice(f"made a new database: {made}")
     print("the database is up to date")
 
 

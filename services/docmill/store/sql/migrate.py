@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
     from sqlalchemy import Engine
 
-__all__ = ["HEAD", "migrate", "pending"]
+__all__ = ["HEAD", "absent_file", "migrate", "pending"]
 
 HEAD = "0005"  # a test keeps it at the newest revision
 
@@ -28,6 +28,14 @@ def pending(url: str) -> bool:
     """Whether `migrate` would change the database. Raises `StoreUnavailable` when it cannot be asked."""
     version = _sqlite_version(_path(url)) if url.startswith("sqlite:") else _postgres_version(url)
     return version is None or version < HEAD
+
+
+def absent_file(url: str) -> Path | None:
+    """The SQLite file that `migrate` would make; None where there is one, and for a server, on which it makes none."""
+    if not url.startswith("sqlite:"):
+        return None
+    path = Path("/" + _path(url).lstrip("/"))  # of `sqlite:////srv/docmill.db` two slashes are left
+    return None if path.exists() else path
 
 
 def migrate(url: str) -> None:
