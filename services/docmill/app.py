@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -37,11 +37,16 @@ log = structlog.get_logger(__name__)
 _HEALTH_SECONDS = 5.0
 
 
-def serve(role: str, settings: Settings) -> int:
-    """Run one role (`services`, `gateway` or `worker`) until SIGTERM or SIGINT. 0 after an orderly end, 1 after a failure."""
+def serve(role: str, settings: Settings, *, warnings: Sequence[str] = ()) -> int:
+    """Run one role (`services`, `gateway` or `worker`) until SIGTERM or SIGINT. 0 after an orderly end, 1 after a failure.
+
+    `warnings` about the settings are the log's first lines.
+    """
     from docmill.telemetry import configure_logging  # noqa: PLC0415 - structlog's console renderer is slow to import
 
     configure_logging(settings, role)
+    for warning in warnings:
+        log.warning(warning, event_key="settings.unknown")
     run = {"services": serve_services, "gateway": serve_gateway, "worker": serve_worker}[role]
     try:
         with _runner() as runner:

@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 from docmill import app
 from docmill.domain.errors import FailedPrecondition, Reason
 from docmill.masking import masked
-from docmill.settings import Settings
+from docmill.settings import Settings, unknown_variables
 
 _PARTS = {"docmill": "", "grpcio": "", "nats-py": "server", "starlette": "gateway", "uvicorn": "gateway",
           "pypdfium2": "ocr", "openvino": "ocr", "onnxruntime": "ocr"}  # fmt: skip
@@ -33,11 +33,17 @@ class Check:
 
 def doctor(settings: Settings) -> list[Check]:
     """Everything that can be looked at without changing anything."""
-    return [_python(), *_packages(), *_engines(settings), _nats_program(), *asyncio.run(_connections(settings))]
+    parts = [*_packages(), *_engines(settings), _nats_program(), *asyncio.run(_connections(settings))]
+    return [_python(), *_variables(), *parts]
 
 
 def _python() -> Check:
     return Check(name="python", ok=True, detail=f"{platform.python_version()} on {platform.machine()}")
+
+
+def _variables() -> list[Check]:
+    wrong = [Check(name="settings", ok=False, detail=unknown) for unknown in unknown_variables()]
+    return wrong or [Check(name="settings", ok=True, detail="every DOCMILL_ variable is known")]
 
 
 def _packages() -> list[Check]:

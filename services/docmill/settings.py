@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -17,9 +18,16 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from docmill.domain.errors import InvalidArgument, Reason
+from docmill.domain.suggestions import closest
 from docmill.masking import masked
 
-__all__ = ["Settings", "load_settings"]
+__all__ = ["Settings", "load_settings", "unknown_variables"]
+
+_PREFIX = "DOCMILL_"
+_OTHERS = ("CONFIG", "API_KEY", "TLS", "PARENT", "BENCH_DATA")
+"""Variables that are no settings: the file with settings, the command line's and the client's, what `docmill up` tells its
+parts, and the folder of `make bench`. A test finds all that the repository speaks of."""
+_SERVICE_HOST = "_SERVICE_HOST"
 
 _URLS = {
     "database_url": ("sqlite:///", "postgresql://", "postgres://"),
@@ -32,7 +40,7 @@ _URLS = {
 class Settings(BaseSettings):
     """Everything that can be set. `docmill config` prints what is in force."""
 
-    model_config = SettingsConfigDict(env_prefix="DOCMILL_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, extra="forbid")
 
     data: Path = Path(".docmill")
     """Folder of an embedded installation: database, blobs, bus, caches."""
@@ -240,6 +248,27 @@ def load_settings(**given: Any) -> Settings:
         raise InvalidArgument(
             Reason.FIELD_INVALID, f"Setting DOCMILL_{name.upper()}: {wrong}", {"field": name}
         ) from None
+
+
+def unknown_variables(environment: Mapping[str, str] = os.environ) -> list[str]:
+    """A sentence about each variable that begins like a setting and is none: it changes nothing, whoever set it.
+
+    What Kubernetes tells a pod about Services whose names begin with `docmill-` looks like that and is left out.
+    """
+    known = {name.upper() for name in Settings.model_fields} | set(_OTHERS)
+    names = {name: name.upper() for name in environment if name.upper().startswith(_PREFIX)}
+    services = {name.removesuffix(_SERVICE_HOST) for name in names.values() if name.endswith(_SERVICE_HOST)}
+    links = tuple(f"{service}{end}" for service in services for end in ("_SERVICE_", "_PORT"))
+    return [
+        _unknown(name, upper.removeprefix(_PREFIX), known)
+        for name, upper in sorted(names.items())
+        if upper.removeprefix(_PREFIX) not in known and not upper.startswith(links)
+    ]
+
+
+def _unknown(variable: str, name: str, known: set[str]) -> str:
+    meant = closest(name, sorted(known))
+    return f"{variable} is no setting of docmill" + (f"; did you mean {_PREFIX}{meant}?" if meant else "")
 
 
 def _config_file() -> dict[str, Any]:

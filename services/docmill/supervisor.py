@@ -22,7 +22,7 @@ from docmill.domain.errors import FailedPrecondition, Reason, Unavailable
 from docmill.domain.models import Mode, Scope
 from docmill.engine.authenticate import new_key
 from docmill.secret_key import open_vault
-from docmill.settings import Settings, load_settings
+from docmill.settings import Settings, load_settings, unknown_variables
 
 log = structlog.get_logger(__name__)
 
@@ -62,6 +62,8 @@ def run_up(options: UpOptions, announce: Callable[[dict[str, Any]], None] = lamb
     from docmill.telemetry import configure_logging  # noqa: PLC0415 - the console renderer is slow to import
 
     configure_logging(settings, "supervisor")
+    for warning in unknown_variables():
+        log.warning(warning, event_key="settings.unknown")
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)  # documents are their owner's
     with _only_one(settings.data):
         return asyncio.run(_supervise(settings, options.ready_file, announce))

@@ -6,6 +6,7 @@ import asyncio
 import fcntl
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -57,7 +58,7 @@ def test_up_works_on_the_data_of_the_other_commands(tmp_path: Path) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         done = subprocess.run(
             [sys.executable, "-c", "from docmill.cli.main import main; raise SystemExit(main())", "up"],
-            env={**os.environ, "DOCMILL_DATA": str(tmp_path)},
+            env={**os.environ, "DOCMILL_DATA": str(tmp_path), "DOCMILL_WORKRES": "1"},
             cwd=tmp_path,
             capture_output=True,
             text=True,
@@ -67,6 +68,7 @@ def test_up_works_on_the_data_of_the_other_commands(tmp_path: Path) -> None:
     assert done.returncode == failures.REFUSED
     assert str(tmp_path) in done.stderr
     assert "(ALREADY_RUNNING)" in done.stderr
+    assert "did you mean DOCMILL_WORKERS?" in done.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["lock"]
 
 
@@ -145,6 +147,22 @@ def test_config_shows_no_password() -> None:
     assert code == failures.DONE
     assert "hunter2" not in out
     assert json.loads(out)["bus_url"] == "nats://***@127.0.0.1:4222"
+
+
+def test_a_misspelt_variable_is_told(tmp_path: Path) -> None:
+    """By `config`, beside the settings in force; by `doctor`, which fails; and in the first line of a log."""
+    says = "DOCMILL_OCR_PROFLE is no setting of docmill; did you mean DOCMILL_OCR_PROFILE?"
+    told = docmill_process("config", "--json", ocr_profle="fast")
+    assert (told.returncode, told.stderr) == (failures.DONE, f"{says}\n")
+    assert json.loads(told.stdout)["ocr_profile"] == "balanced"
+    told = docmill_process("doctor", "--json", ocr_profle="fast", data=tmp_path)
+    found = [check for check in map(json.loads, told.stdout.splitlines()) if check["name"] == "settings"]
+    assert (told.returncode, found) == (failures.NOT_DONE, [{"name": "settings", "ok": False, "detail": says}])
+    with socket.create_server(("127.0.0.1", 0)) as other:  # so that it ends at once
+        taken = f"127.0.0.1:{other.getsockname()[1]}"
+        told = docmill_process("serve", "--role", "gateway", ocr_profle="fast", rest=taken)
+    first = json.loads(told.stderr.splitlines()[0])
+    assert (first["event"], first["level"], first["event_key"]) == (says, "warning", "settings.unknown")
 
 
 def checks(**settings: Any) -> dict[str, Check]:

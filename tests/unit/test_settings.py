@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from docmill.domain.errors import InvalidArgument, Reason
-from docmill.settings import load_settings
+from docmill.settings import load_settings, unknown_variables
 
 
 @pytest.fixture(autouse=True)
@@ -120,3 +121,44 @@ def test_a_language_model_needs_a_server_and_a_name(config: Path) -> None:
             load_settings()
         assert wrong.value.details["field"] == field
         assert "sk-secret" not in str(wrong.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "says"),
+    [
+        ("DOCMILL_OCR_PROFLE", "DOCMILL_OCR_PROFLE is no setting of docmill; did you mean DOCMILL_OCR_PROFILE?"),
+        ("docmill_worker", "docmill_worker is no setting of docmill; did you mean DOCMILL_WORKERS?"),
+        ("DOCMILL_APIKEY", "DOCMILL_APIKEY is no setting of docmill; did you mean DOCMILL_API_KEY?"),
+        ("DOCMILL_ZZZ", "DOCMILL_ZZZ is no setting of docmill"),
+    ],
+)
+def test_a_variable_that_nobody_reads_is_told(variable: str, says: str) -> None:
+    """With the one that may be meant, whatever the case of its letters."""
+    assert unknown_variables({variable: "fast", "DOCMILL_OCR_PROFILE": "fast"}) == [says]
+
+
+def test_variables_of_others_are_none_of_ours() -> None:
+    """Another program's prefix may resemble ours, and Kubernetes names Services as we name settings."""
+    ours = {"docmill_workers": "2", "DOCMILL_CONFIG": "", "DOCMILL_API_KEY": "", "DOCMILL_TLS": "true"}
+    others = {"DOCMILL": "http://x", "DOCMILLER_OCR": "1", "MY_DOCMILL_OCR": "1", "DOCMILL-OCR": "1", "DOC_MILL_X": ""}
+    links = {
+        "DOCMILL_SERVICES_SERVICE_HOST": "10.0.0.1",
+        "DOCMILL_SERVICES_SERVICE_PORT_GRPC": "50051",
+        "DOCMILL_SERVICES_PORT": "tcp://10.0.0.1:50051",
+        "DOCMILL_SERVICES_PORT_50051_TCP_ADDR": "10.0.0.1",
+    }
+    assert unknown_variables(ours | others | links) == []
+    assert len(unknown_variables({"DOCMILL_REST_PORT": "80"} | links)) == 1
+
+
+def test_every_variable_that_the_repository_speaks_of_is_known() -> None:
+    """Programs, manifests and documents name no variable of which `docmill doctor` would complain."""
+    root = Path(__file__).parents[2]
+    ours = ("services", "gateway", "clients", "examples", "k8s", "docs", "tests/bench", "tests/fixtures", "tests/llm")
+    kinds = {".py", ".ts", ".md", ".yaml", ".sh"}
+    files = [path for folder in ours for path in (root / folder).rglob("*") if path.suffix in kinds]
+    others = [root / "README.md", root / "Makefile", root / "k8s" / "Containerfile"]
+    texts = [path.read_text("utf-8") for path in (*files, *others) if "node_modules" not in path.parts]
+    names = {name for text in texts for name in re.findall(r"\bDOCMILL_[A-Z0-9_]*[A-Z0-9]\b", text)}
+    assert {"DOCMILL_API_KEY", "DOCMILL_GRPC", "DOCMILL_BENCH_DATA", "DOCMILL_PARENT", "DOCMILL_CONFIG"} <= names
+    assert unknown_variables(dict.fromkeys(names, "")) == []

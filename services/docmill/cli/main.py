@@ -2,7 +2,7 @@
 
 Exit codes:
   0    done; every run succeeded
-  1    a run failed or was cancelled, or `doctor` found something missing
+  1    a run failed or was cancelled, or `doctor` found something missing or wrong
   2    the command line is wrong: an unknown option, a value that cannot be right, a file that is not there
   3    docmill cannot be reached; in operator commands: its database or its bus
   4    the API key is missing or wrong, or lacks a scope

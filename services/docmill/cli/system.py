@@ -51,8 +51,9 @@ def serve(*, role: Literal["services", "gateway", "worker"]) -> int:
         role: `services` (record, engine, gRPC), `gateway` (REST) or `worker` (reading).
     """
     from docmill import app  # noqa: PLC0415 - the server loads in operator commands only
+    from docmill.settings import unknown_variables  # noqa: PLC0415 - as above
 
-    return app.serve(role, settings_of(None))
+    return app.serve(role, settings_of(None), warnings=unknown_variables())
 
 
 def migrate(*, data: Data = None) -> None:
@@ -68,8 +69,12 @@ def migrate(*, data: Data = None) -> None:
 
 
 def config(*, data: Data = None, json: AsJson = False) -> None:
-    """Print the settings in force, with secrets masked."""
+    """Print the settings in force, with secrets masked; on stderr the variables that are none."""
     settings = settings_of(data).describe()
+    from docmill.settings import unknown_variables  # noqa: PLC0415 - pydantic loads in operator commands only
+
+    for unknown in unknown_variables():
+        notice(unknown)
     if json:
         json_line(settings)
         return
@@ -78,7 +83,7 @@ def config(*, data: Data = None, json: AsJson = False) -> None:
 
 
 def doctor(*, data: Data = None, json: AsJson = False) -> int:
-    """Check what is installed, which engines work, and whether the bus can be reached."""
+    """Check the settings, what is installed, which engines work, and whether the bus can be reached."""
     from docmill import doctor as checkup  # noqa: PLC0415 - the server loads in operator commands only
 
     checks = checkup.doctor(settings_of(data))
@@ -86,7 +91,7 @@ def doctor(*, data: Data = None, json: AsJson = False) -> int:
         for check in checks:
             json_line({"name": check.name, "ok": check.ok, "detail": check.detail})
     else:
-        marks = {True: Styled("ok", "green"), False: Styled("missing", "red"), None: Styled("absent", "dim")}
+        marks = {True: Styled("ok", "green"), False: Styled("wrong", "red"), None: Styled("absent", "dim")}
         table(["", "PART", ""], [(marks[check.ok], check.name, check.detail) for check in checks], nothing="")
     return NOT_DONE if any(check.ok is False for check in checks) else DONE
 
