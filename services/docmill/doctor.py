@@ -11,12 +11,16 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from docmill import app
-from docmill.domain.errors import FailedPrecondition, Reason
+from docmill.domain.errors import FailedPrecondition, InvalidArgument, Reason
 from docmill.masking import masked
 from docmill.settings import Settings, unknown_variables
+
+if TYPE_CHECKING:
+    from docmill.ocr.plugins import EngineOptions
 
 _PARTS = {"docmill": "", "grpcio": "", "nats-py": "server", "starlette": "gateway", "uvicorn": "gateway",
           "pypdfium2": "ocr", "openvino": "ocr", "onnxruntime": "ocr"}  # fmt: skip
@@ -78,9 +82,23 @@ def _engines(settings: Settings) -> list[Check]:
         )
         for engine in engines
     ]
-    works = [engine.name for engine in engines if engine.works]
-    detail = ", ".join(works) if works else "none works: pip install 'docmill[ocr]'"
-    return [*checks, Check(name="ocr", ok=bool(works), detail=detail)]
+    return [*checks, _engine_in_force(settings.ocr_engine, options)]
+
+
+def _engine_in_force(name: str, options: EngineOptions) -> Check:
+    """The one that a worker would read with, in the languages and the profile of the settings."""
+    from docmill.ocr import EngineUnavailable  # noqa: PLC0415 - needs the ocr extra
+    from docmill.ocr.registry import find_factory  # noqa: PLC0415 - as above
+
+    try:
+        status = find_factory(name, options).status(options)
+    except (EngineUnavailable, InvalidArgument) as error:
+        wrong = error.message if isinstance(error, InvalidArgument) else str(error)
+    else:
+        if status.works:
+            return Check(name="ocr", ok=True, detail=f"{status.name} (DOCMILL_OCR_ENGINE is {name})")
+        wrong = status.note
+    return Check(name="ocr", ok=False, detail=f"DOCMILL_OCR_ENGINE is {name}: {wrong}")
 
 
 def _nats_program() -> Check:

@@ -195,6 +195,31 @@ def test_doctor_names_what_is_wrong(tmp_path: Path, unused_tcp_port: int) -> Non
     assert f"***@127.0.0.1:{unused_tcp_port}" in found["bus"].detail
 
 
+@pytest.mark.parametrize(
+    ("engine", "languages", "why"),
+    [
+        ("foo", "en", "There is no OCR engine 'foo'; known are auto, paddle"),
+        ("tesseract", "xx", "install it, e.g.: apt-get install"),
+        ("paddle", "en,xx", "xx"),
+    ],
+)
+def test_doctor_looks_at_the_engine_in_force(tmp_path: Path, engine: str, languages: str, why: str) -> None:
+    """In the languages that are set; that another one works does not make up for it."""
+    found = checks(data=tmp_path, ocr_engine=engine, ocr_languages=languages)
+    assert found["ocr engine paddle"].ok is (True if languages == "en" else None)
+    assert (found["ocr"].ok, why in found["ocr"].detail) == (False, True)
+    assert found["ocr"].detail.startswith(f"DOCMILL_OCR_ENGINE is {engine}: ")
+    code, _, _ = docmill("doctor", data=tmp_path, ocr_engine=engine, ocr_languages=languages)
+    assert code == failures.NOT_DONE
+
+
+def test_doctor_names_the_engine_that_reads(tmp_path: Path) -> None:
+    """Chosen or found."""
+    for engine in ("paddle", "auto"):
+        found = checks(data=tmp_path, ocr_engine=engine)["ocr"]
+        assert (found.ok, found.detail) == (True, f"paddle (DOCMILL_OCR_ENGINE is {engine})")
+
+
 async def test_doctor_leaves_the_bus_alone(tmp_path: Path, nats_server: NatsServer) -> None:
     """It sees that the server is there, and makes no stream."""
     found = await asyncio.to_thread(checks, data=tmp_path, bus_url=nats_server.url)
