@@ -17,7 +17,7 @@ import structlog
 
 from docmill.blobs import BlobStore
 from docmill.bus import Bus, Side
-from docmill.domain.errors import DocmillError, FailedPrecondition, InvalidArgument, Reason, Unavailable
+from docmill.domain.errors import DocmillError, FailedPrecondition, InvalidArgument, Reason
 from docmill.engine.operate import Operator
 from docmill.engine.plan_files import load_plans
 from docmill.secret_key import open_vault
@@ -182,7 +182,8 @@ async def serve_gateway(settings: Settings, stop: asyncio.Event) -> None:
     try:
         await serve(options, upstream, stop, listen=settings.rest, grace_s=grace, ready=ready)
     except AddressTaken as error:
-        raise Unavailable(Reason.OVERLOADED, f"{error}. Choose another (DOCMILL_REST, --rest)") from error
+        message = f"{error} (DOCMILL_REST, --rest)"
+        raise InvalidArgument(Reason.FIELD_INVALID, message, {"field": "rest"}) from error
 
 
 def _listed(text: str) -> list[str]:

@@ -121,10 +121,11 @@ async def test_doubled_slashes(script: Script, target: str) -> None:
 
 async def test_an_address_that_is_taken() -> None:
     """Who cannot listen says where, instead of serving nothing."""
+    written = {"nowhere": "write host:port", "127.0.0.1:99999": "write host:port"}
     with socket.create_server(("127.0.0.1", 0)) as other:
         address = f"127.0.0.1:{other.getsockname()[1]}"
         for listen in (address, "nowhere", "127.0.0.1:99999", "192.0.2.1:80"):
-            with pytest.raises(AddressTaken, match=listen):
+            with pytest.raises(AddressTaken, match=f"{listen}.*{written.get(listen, 'Choose another')}"):
                 await serve(
                     GatewayOptions(),
                     UpstreamOptions(target="127.0.0.1:1"),

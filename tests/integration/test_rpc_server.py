@@ -17,7 +17,7 @@ import structlog
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from docmill.domain.errors import Unavailable
+from docmill.domain.errors import InvalidArgument, Reason
 from docmill.rpc import RpcServer, ServerOptions
 from docmill.v1 import flows_pb2, flows_pb2_grpc, runs_pb2
 from tests.fixtures.rpc import PDF, Api, error_info, inline, refusal, served, to_the_end, until
@@ -199,8 +199,17 @@ async def test_unix_socket_and_two_listeners(api: Api, tmp_path: Path) -> None:
 async def test_a_taken_port_is_an_error(api: Api) -> None:
     """A second server on the same port does not start in silence: the error names the address."""
     second = RpcServer(api.bench.engine, ServerOptions(listen=api.server.addresses))
-    with pytest.raises(Unavailable, match=api.server.addresses[0]):
+    with pytest.raises(InvalidArgument, match=api.server.addresses[0]) as refused:
         await second.start()
+    assert (refused.value.reason, refused.value.details) == (Reason.FIELD_INVALID, {"field": "grpc"})
+
+
+@pytest.mark.parametrize("address", ["57999", "localhost", ":57999", "127.0.0.1:99999", "127.0.0.1:http"])
+async def test_what_is_no_address_is_not_listened_on(api: Api, address: str) -> None:
+    """Neither on the port that gRPC would take instead; the error says how addresses are written."""
+    wrong = RpcServer(api.bench.engine, ServerOptions(listen=(address,)))
+    with pytest.raises(InvalidArgument, match=f"^FIELD_INVALID: {address} is no address .* write host:port"):
+        await wrong.start()
 
 
 async def test_large_documents_fit_into_a_message(api: Api) -> None:

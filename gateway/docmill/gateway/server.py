@@ -17,10 +17,11 @@ from docmill.gateway.upstream import Upstream, UpstreamOptions
 __all__ = ["AddressTaken", "bind", "serve"]
 
 _BACKLOG = 2048
+_MAX_PORT = 65_535
 
 
 class AddressTaken(OSError):
-    """Nobody can listen there: another program does, or it is no address of this machine."""
+    """Nobody can listen there: another program does, it is no address of this machine, or none at all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +98,9 @@ async def serve(
 
 def bind(listen: str) -> Listener:
     """A socket that listens at `host:port`; IPv6 addresses stand in brackets."""
-    host, _, port = listen.rpartition(":")
+    host, colon, port = listen.rpartition(":")
+    if not (colon and port.isascii() and port.isdecimal() and int(port) <= _MAX_PORT):
+        raise AddressTaken(f"{listen} is no address to listen on: write host:port")
     bare = host.removeprefix("[").removesuffix("]")
     family = socket.AF_INET6 if ":" in bare else socket.AF_INET
     # Named, since asyncio sends small answers at once (TCP_NODELAY) only where the socket says that it is TCP.
@@ -105,10 +108,10 @@ def bind(listen: str) -> Listener:
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.bind((bare, int(port)))
-    except (OSError, ValueError, OverflowError) as error:
+    except OSError as error:
         made.close()
         raise AddressTaken(
-            f"Nobody can listen on {listen}: another program does, or it is no address of this machine"
+            f"Nobody can listen on {listen}: another program does, or it is no address of this machine. Choose another"
         ) from error
     name: tuple[Any, ...] = made.getsockname()
     return Listener(socket=made, address=f"{host}:{name[1]}")

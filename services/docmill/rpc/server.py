@@ -12,7 +12,7 @@ import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from docmill.domain.errors import Reason, Unavailable
+from docmill.domain.errors import InvalidArgument, Reason
 from docmill.engine import Engine
 from docmill.rpc.accounts import AccountService
 from docmill.rpc.batches import BatchService
@@ -51,6 +51,7 @@ LIVENESS = "liveness"
 """Service of the health checks that is SERVING as long as this process answers, whatever it needs is away."""
 
 MIB = 1024 * 1024
+_MAX_PORT = 65_535
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +116,7 @@ class RpcServer:
         return self._addresses
 
     async def start(self) -> tuple[str, ...]:
-        """Listen and serve; gives `addresses`. Raises `Unavailable` if an address cannot be had."""
+        """Listen and serve; gives `addresses`. Raises `InvalidArgument` if an address cannot be had."""
         await self.set_serving(serving=True)
         await self._health.set(LIVENESS, health_pb2.HealthCheckResponse.SERVING)
         self._addresses = tuple(self._listen(address) for address in self._options.listen)
@@ -128,16 +129,14 @@ class RpcServer:
             if address.startswith("unix:"):
                 self._server.add_insecure_port(address)
                 return address
-            host, _, _ = address.rpartition(":")
+            host = _host(address)
             credentials = self._options.credentials
             if credentials is None:
                 return f"{host}:{self._server.add_insecure_port(address)}"
             return f"{host}:{self._server.add_secure_port(address, credentials)}"
         except RuntimeError as error:
-            raise Unavailable(
-                Reason.OVERLOADED,
-                f"Nobody can listen on {address}: another program does, or it is no address of this machine."
-                " Choose another (DOCMILL_GRPC, --grpc)",
+            raise _unusable(
+                f"Nobody can listen on {address}: another program does, or it is no address of this machine. Choose another"
             ) from error
 
     async def set_serving(self, *, serving: bool) -> None:
@@ -157,6 +156,18 @@ class RpcServer:
     async def wait(self) -> None:
         """Return when the server has stopped."""
         await self._server.wait_for_termination()
+
+
+def _host(address: str) -> str:
+    """Of `host:port`. gRPC would listen on port 443 where none is named, and on another one than a number beyond all ports."""
+    host, _, port = address.rpartition(":")
+    if not (host and port.isascii() and port.isdecimal() and int(port) <= _MAX_PORT):
+        raise _unusable(f"{address} is no address to listen on: write host:port or unix:/path")
+    return host
+
+
+def _unusable(wrong: str) -> InvalidArgument:
+    return InvalidArgument(Reason.FIELD_INVALID, f"{wrong} (DOCMILL_GRPC, --grpc)", {"field": "grpc"})
 
 
 def _channel_options(options: ServerOptions) -> list[tuple[str, int]]:
