@@ -37,10 +37,16 @@ log = structlog.get_logger(__name__)
 _HEALTH_SECONDS = 5.0
 
 
-def serve(role: str, settings: Settings, *, warnings: Sequence[str] = ()) -> int:
+def serve(
+    role: str,
+    settings: Settings,
+    *,
+    warnings: Sequence[str] = (),
+    failed: Callable[[DocmillError], None] = lambda _: None,
+) -> int:
     """Run one role (`services`, `gateway` or `worker`) until SIGTERM or SIGINT. 0 after an orderly end, 1 after a failure.
 
-    `warnings` about the settings are the log's first lines.
+    `warnings` about the settings are the log's first lines; `failed` gets the error whose message says what to do.
     """
     from docmill.telemetry import configure_logging  # noqa: PLC0415 - structlog's console renderer is slow to import
 
@@ -53,6 +59,7 @@ def serve(role: str, settings: Settings, *, warnings: Sequence[str] = ()) -> int
             runner.run(_until_signalled(run, settings))
     except DocmillError as error:  # its message says what to do
         log.error(error.message, event_key="app.failed", reason=error.reason)  # noqa: TRY400
+        failed(error)
         return 1
     except Exception:
         log.exception("the role failed", event_key="app.failed")
@@ -206,6 +213,7 @@ async def serve_worker(settings: Settings, stop: asyncio.Event) -> None:
     from docmill.worker import main as worker  # noqa: PLC0415 - the services need none of it
     from docmill.worker.handlers import Timeouts  # noqa: PLC0415
     from docmill.worker.options import WorkerOptions  # noqa: PLC0415
+    from docmill.worker.process import EngineUnusable  # noqa: PLC0415
 
     options = WorkerOptions(
         worker_id=f"{socket.gethostname()}-{os.getpid()}",
@@ -240,6 +248,9 @@ async def serve_worker(settings: Settings, stop: asyncio.Event) -> None:
         telling = asyncio.create_task(_tell_ready(settings, ready))
         try:
             await worker.serve_worker(bus, blobs, setup, stop, ready=ready)
+        except EngineUnusable as error:
+            message = f"DOCMILL_OCR_ENGINE is {settings.ocr_engine}: {error}"
+            raise InvalidArgument(Reason.FIELD_INVALID, message, {"field": "ocr_engine"}) from error
         finally:
             telling.cancel()
 

@@ -6,6 +6,8 @@ import os
 import sys
 
 from docmill.app import serve
+from docmill.domain.errors import DocmillError
+from docmill.last_word import leave_last_word
 from docmill.lifeline import die_with_parent
 from docmill.settings import load_settings
 
@@ -13,7 +15,13 @@ from docmill.settings import load_settings
 def main() -> int:
     """Run the role named on the command line until its supervisor stops it or dies."""
     die_with_parent(int(os.environ.pop("DOCMILL_PARENT")))
-    return serve(sys.argv[1], load_settings())
+    settings = load_settings()
+
+    def failed(error: DocmillError) -> None:
+        if settings.ready_file is not None:
+            leave_last_word(settings.ready_file, error)
+
+    return serve(sys.argv[1], settings, failed=failed)
 
 
 if __name__ == "__main__":

@@ -18,9 +18,10 @@ import structlog
 
 from docmill import app
 from docmill.bus.server import NatsServer, ServerFailed
-from docmill.domain.errors import FailedPrecondition, Reason, Unavailable
+from docmill.domain.errors import DeadlineExceeded, DocmillError, FailedPrecondition, InternalError, Reason
 from docmill.domain.models import Mode, Scope
 from docmill.engine.authenticate import new_key
+from docmill.last_word import file_of, find_last_word
 from docmill.secret_key import open_vault
 from docmill.settings import Settings, load_settings, unknown_variables
 
@@ -204,10 +205,11 @@ class Part:
         self._role = role
         self._ready_file = run / f"{role}.json"
         self._process: asyncio.subprocess.Process | None = None
+        self._served = False
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Alive inside the block, whatever kills it."""
+        """Alive inside the block, whatever kills it once it has served."""
         keeper = asyncio.create_task(self._keep())
         try:
             yield
@@ -217,19 +219,24 @@ class Part:
             await self._stop()
 
     async def ready(self) -> dict[str, Any]:
-        """What it says once it serves for the first time. Unavailable when it dies instead, or is late."""
+        """What it says once it serves for the first time. Raises its own error when it dies instead, or is late."""
         deadline = asyncio.get_running_loop().time() + _START_SECONDS
         while asyncio.get_running_loop().time() < deadline:
             if self._process is not None and self._process.returncode is not None:
-                raise Unavailable(Reason.OVERLOADED, f"The {self._role} did not start; the last lines above say why")
+                raise self._why_not(self._process.pid)
             with suppress(OSError, ValueError):
                 facts: dict[str, Any] = json.loads(self._ready_file.read_text())
                 if self._process is not None and facts["pid"] == self._process.pid:  # not left by an earlier start
+                    self._served = True
                     return facts
             await asyncio.sleep(0.02)
-        raise Unavailable(
-            Reason.OVERLOADED, f"The {self._role} did not start within {_START_SECONDS:.0f} s; see the log"
+        raise DeadlineExceeded(
+            Reason.DEADLINE, f"The {self._role} did not start within {_START_SECONDS:.0f} s; see the log"
         )
+
+    def _why_not(self, pid: int) -> DocmillError:
+        told = find_last_word(self._ready_file, pid, self._role)
+        return told or InternalError(f"The {self._role} did not start; the last lines above say why")
 
     async def _keep(self) -> None:
         deaths = 0
@@ -240,6 +247,9 @@ class Part:
             except OSError as error:  # no process or memory to be had now
                 log.warning("a part cannot be started now", event_key="up.failed", part=self._role, error=str(error))
                 code = -1
+            else:
+                if not self._served:  # `ready` says why
+                    return
             deaths = 0 if asyncio.get_running_loop().time() - began > _STEADY else deaths + 1
             pause = _BACK_OFF[min(deaths, len(_BACK_OFF) - 1)]
             log.warning("a part died and is started again", event_key="up.restart", part=self._role, code=code)
@@ -247,6 +257,7 @@ class Part:
 
     async def _live(self) -> int:
         self._ready_file.unlink(missing_ok=True)
+        file_of(self._ready_file).unlink(missing_ok=True)
         env = {**self.env, "DOCMILL_READY_FILE": str(self._ready_file), "DOCMILL_PARENT": str(os.getpid())}
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,

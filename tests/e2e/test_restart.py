@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from docmill.cli import failures
 from tests.fixtures import documents
 from tests.fixtures.processes import descendants, eventually
-from tests.fixtures.stack import Stack, start_stack
+from tests.fixtures.stack import DOCMILL, Stack, start_stack
 
 PAGES = 5
 
@@ -105,10 +108,49 @@ def test_ready_file(stack: Stack) -> None:
 def test_address_in_use(stack: Stack, tmp_path: Path) -> None:
     """Where another program listens, `docmill up` says so, ends at once and leaves no process behind."""
     refused = stack.docmill("up", "--data", tmp_path / "data", "--grpc", stack.grpc)
-    assert refused.returncode not in {0, 1}
-    assert f"Nobody can listen on {stack.grpc}" in refused.stderr
-    assert "--grpc" in refused.stderr
+    assert refused.returncode == failures.REFUSED
+    last = refused.stderr.splitlines()[-1]
+    assert last == (
+        f"docmill: The services did not start: Nobody can listen on {stack.grpc}: another program does, "
+        "or it is no address of this machine. Choose another (DOCMILL_GRPC, --grpc) (FIELD_INVALID)"
+    )
     assert "Traceback" not in refused.stderr
     assert not (tmp_path / "data" / "run" / "up.json").exists()
     with stack.connect() as client:
         assert list(client.flows.list())
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "says"),
+    [
+        (
+            "--grpc",
+            "57999",
+            "The services did not start: 57999 is no address to listen on: write host:port or unix:/path",
+        ),
+        ("--rest", "nowhere", "The gateway did not start: nowhere is no address to listen on: write host:port"),
+        (
+            "DOCMILL_OCR_ENGINE",
+            "foo",
+            "The worker did not start: DOCMILL_OCR_ENGINE is foo: There is no OCR engine 'foo'",
+        ),
+    ],
+)
+def test_what_keeps_a_part_from_starting(tmp_path: Path, option: str, value: str, says: str) -> None:
+    """The last line says it, in the part's own words; it is a setting that is wrong, and no traceback is needed."""
+    given = {"--grpc": "127.0.0.1:0", "--rest": "127.0.0.1:0", option: value}
+    options = [word for name, value in given.items() if name.startswith("--") for word in (name, value)]
+    settings = {name: value for name, value in given.items() if not name.startswith("--")}
+    up = subprocess.run(
+        [DOCMILL, "up", "--data", tmp_path / "data", "--workers", "1", *options],
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+    assert (up.returncode, up.stdout) == (failures.REFUSED, "")
+    assert up.stderr.splitlines()[-1].startswith(f"docmill: {says}")
+    assert up.stderr.splitlines()[-1].endswith(" (FIELD_INVALID)")
+    assert "exception" not in up.stderr
+    assert "is started again" not in up.stderr

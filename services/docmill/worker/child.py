@@ -55,8 +55,11 @@ def main() -> None:
 
     try:
         work = Reading(start.header, confer)
-    except (EngineUnavailable, InvalidArgument) as error:
+    except EngineUnavailable as error:
         _send(replies, {"unusable": str(error)}, b"")
+        return
+    except InvalidArgument as error:
+        _send(replies, {"unusable": error.message}, b"")
         return
     _send(replies, work.hello(), b"")
     work.warm_up()

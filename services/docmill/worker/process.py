@@ -15,7 +15,7 @@ import structlog
 
 from docmill.worker import frames
 
-__all__ = ["ASKS", "ChildProcess", "ChildSpec", "ChildUnusable", "Helper"]
+__all__ = ["ASKS", "ChildProcess", "ChildSpec", "ChildUnusable", "EngineUnusable", "Helper"]
 
 log = structlog.stdlib.get_logger("docmill.worker")
 
@@ -45,6 +45,10 @@ _THREAD_LIMITS = (
 
 class ChildUnusable(Exception):
     """A child cannot be started, or dies before it gets any work: the worker cannot go on."""
+
+
+class EngineUnusable(ChildUnusable):
+    """A child says that the engine it should read with cannot work here: what is missing, and how to get it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +116,7 @@ class ChildProcess:
             raise
         if why := child.hello.get("unusable"):
             await child.close()
-            raise ChildUnusable(str(why))
+            raise EngineUnusable(str(why))
         return child
 
     @property
