@@ -20,7 +20,8 @@ from docmill.domain.pages import Box, Line, Word
 from docmill.ocr.characters import HYPHENS, Characters, read_characters
 from docmill.ocr.layer_trust import LayerFacts, bad_share, is_trustworthy, vowel_share
 from docmill.ocr.lines import arrange
-from docmill.ocr.page_objects import Drawing, Placement, Survey, placement, survey
+from docmill.ocr.page_objects import Drawing, Survey, survey
+from docmill.ocr.placement import Placement, placement
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -1,0 +1,107 @@
+"""The objects of a PDF page in the order in which they are drawn, forms opened, and where they stand."""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+from itertools import repeat
+
+import pypdfium2
+from pypdfium2 import raw
+
+from docmill.ocr import bulk
+from docmill.ocr.placement import Rect
+
+__all__ = ["Object", "Objects", "bounds", "is_inside", "objects_of", "pointer"]
+
+_Matrix = tuple[float, float, float, float, float, float]
+Object = tuple[int, int, _Matrix]
+"""Address, kind (`FPDF_PAGEOBJ_*`), matrix of the form that the object stands in."""
+_IDENTITY: _Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
+_MAX_OBJECTS = 50_000  # of a page; beyond them it is judged by what was seen
+_MAX_DEPTH = 4  # of forms within forms
+
+
+@dataclass(frozen=True, slots=True)
+class Objects:
+    """Objects of a page. In columns, as a tuple for each of thousands keeps Python's garbage collector busy."""
+
+    addresses: list[int]
+    kinds: list[int]
+    matrices: list[_Matrix]
+    """Of the form that the object stands in."""
+
+    def __getitem__(self, index: int) -> Object:
+        return self.addresses[index], self.kinds[index], self.matrices[index]
+
+    def add(self, addresses: list[int], kinds: list[int], matrix: _Matrix) -> None:
+        """Objects that stand in one form."""
+        self.addresses.extend(addresses)
+        self.kinds.extend(kinds)
+        self.matrices.extend(repeat(matrix, len(kinds)))
+
+
+def objects_of(page: pypdfium2.PdfPage) -> Objects:
+    """Objects of the page and of the forms in it, as drawn."""
+    found = Objects([], [], [])
+    count = min(raw.FPDFPage_CountObjects(page.raw), _MAX_OBJECTS)
+    _open(bulk.page_members(bulk.address(page.raw), count), _IDENTITY, 0, found)
+    return found
+
+
+def _open(members: list[int], matrix: _Matrix, depth: int, found: Objects) -> None:
+    """Adds `members` to what was `found`, and those of forms among them."""
+    kinds = bulk.kinds(members)
+    begin = 0
+    for index in [*(index for index, kind in enumerate(kinds) if kind == raw.FPDF_PAGEOBJ_FORM), len(members)]:
+        found.add(members[begin:index], kinds[begin:index], matrix)
+        if index < len(members) and depth < _MAX_DEPTH and len(found.kinds) < _MAX_OBJECTS:
+            form = pointer(members[index])
+            count = min(raw.FPDFFormObj_CountObjects(form), _MAX_OBJECTS - len(found.kinds))
+            inner = bulk.form_members(members[index], count)
+            _open(inner, _times(_matrix_of(form), matrix), depth + 1, found)
+        begin = index + 1
+
+
+def pointer(obj: int) -> ctypes.c_void_p:
+    """The object as pypdfium2 wants it."""
+    found: ctypes.c_void_p = ctypes.cast(obj, raw.FPDF_PAGEOBJECT)
+    return found
+
+
+def _matrix_of(form: ctypes.c_void_p) -> _Matrix:
+    matrix = raw.FS_MATRIX()
+    if not raw.FPDFPageObj_GetMatrix(form, ctypes.byref(matrix)):
+        return _IDENTITY
+    return (matrix.a, matrix.b, matrix.c, matrix.d, matrix.e, matrix.f)
+
+
+def _times(m: _Matrix, n: _Matrix) -> _Matrix:
+    """First `m`, then `n` (ISO 32000-1, 8.3.4)."""
+    return (
+        m[0] * n[0] + m[1] * n[2],
+        m[0] * n[1] + m[1] * n[3],
+        m[2] * n[0] + m[3] * n[2],
+        m[2] * n[1] + m[3] * n[3],
+        m[4] * n[0] + m[5] * n[2] + n[4],
+        m[4] * n[1] + m[5] * n[3] + n[5],
+    )
+
+
+def bounds(obj: int, matrix: _Matrix) -> Rect:
+    """What the object covers; `matrix` is that of its form."""
+    sides = [ctypes.c_float() for _ in range(4)]
+    if not raw.FPDFPageObj_GetBounds(pointer(obj), *map(ctypes.byref, sides)):
+        return (0.0, 0.0, 0.0, 0.0)
+    left, bottom, right, top = (side.value for side in sides)
+    if matrix is _IDENTITY:
+        return (left, bottom, right, top)
+    a, b, c, d, e, f = matrix
+    xs, ys = zip(*((a * x + c * y + e, b * x + d * y + f) for x in (left, right) for y in (bottom, top)), strict=True)
+    return (min(xs), min(ys), max(xs), max(ys))
+
+
+def is_inside(inner: Rect, outer: Rect) -> bool:
+    """Whether the middle of `inner` lies in `outer`."""
+    x, y = (inner[0] + inner[2]) / 2, (inner[1] + inner[3]) / 2
+    return outer[0] <= x <= outer[2] and outer[1] <= y <= outer[3]
