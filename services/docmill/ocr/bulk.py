@@ -16,13 +16,16 @@ import numpy as np
 from pypdfium2 import raw
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
 __all__ = [
     "address",
+    "bounds",
     "drawn_by",
+    "fill_colours",
+    "font_sizes",
     "form_members",
     "generated",
     "kinds",
@@ -33,6 +36,8 @@ __all__ = [
 ]
 
 _RECT_BYTES = 16
+_MATRIX_BYTES = 24
+_WORD = 4  # bytes of an int, and of a float
 _int, _address = ctypes.c_int, ctypes.c_void_p
 
 
@@ -51,6 +56,10 @@ _page_member = _plain(raw.FPDFPage_GetObject, _address, _address, _int)
 _form_member = _plain(raw.FPDFFormObj_GetObject, _address, _address, _int)
 _kind = _plain(raw.FPDFPageObj_GetType, _int, _address)
 _count_segments = _plain(raw.FPDFPath_CountSegments, _int, _address)
+_fill_colour = _plain(raw.FPDFPageObj_GetFillColor, _int, *5 * (_address,))
+_bounds = _plain(raw.FPDFPageObj_GetBounds, _int, *5 * (_address,))
+_font_size = _plain(raw.FPDFText_GetFontSize, ctypes.c_double, _address, _int)
+_letter_matrix = _plain(raw.FPDFText_GetMatrix, _int, _address, _int, _address)
 _render_mode = _plain(raw.FPDFTextObj_GetTextRenderMode, _int, _address)
 
 
@@ -101,3 +110,33 @@ def segments(path: int) -> int:
 def render_modes(texts: Sequence[int]) -> list[int]:
     """`FPDF_TEXTRENDERMODE_*` of each text object."""
     return list(map(_render_mode, texts))
+
+
+def fill_colours(objects: Sequence[int]) -> NDArray[np.uint32]:
+    """Rows red, green, blue, opacity (0 to 255) of texts and paths; opaque black for those that name no colour."""
+    rows = np.tile(np.array([0, 0, 0, 255], dtype=np.uint32), (len(objects), 1))
+    deque(map(_fill_colour, objects, *_columns(rows)), maxlen=0)
+    return rows
+
+
+def bounds(objects: Sequence[int]) -> NDArray[np.float64]:
+    """Rows left, bottom, right, top of objects in the space of the page or form that they stand in."""
+    rows = np.zeros((len(objects), 4), dtype=np.float32)
+    deque(map(_bounds, objects, *_columns(rows)), maxlen=0)
+    return rows.astype(np.float64)
+
+
+def font_sizes(textpage: int, indices: Sequence[int]) -> NDArray[np.float64]:
+    """In which size characters stand on the page, in its units: that of their font after all matrices."""
+    matrices = np.zeros((len(indices), 6), dtype=np.float32)
+    places = range(matrices.ctypes.data, matrices.ctypes.data + matrices.nbytes, _MATRIX_BYTES)
+    deque(map(_letter_matrix, repeat(textpage), indices, places), maxlen=0)
+    a, b, c, d = matrices[:, :4].T.astype(np.float64)
+    named = np.fromiter(map(_font_size, repeat(textpage), indices), dtype=np.float64, count=len(indices))
+    return np.asarray(named * np.sqrt(np.abs(a * d - b * c)), dtype=np.float64)
+
+
+def _columns(rows: NDArray[Any]) -> Iterator[range]:
+    """Where each of the four values of each of the `rows` stands in memory."""
+    begin = rows.ctypes.data
+    return (range(place, place + rows.nbytes, 4 * _WORD) for place in range(begin, begin + 4 * _WORD, _WORD))

@@ -27,6 +27,7 @@ _APART = 0.5  # of a character's size, between two that belong to different word
 # the commands follow each other they may be letters of a word, placed one by one and rounded coarsely.
 _BESIDE, _OVER = 0.02, -0.02
 _BESIDE_NEXT, _OVER_NEXT = 0.1, -0.25
+_TALLEST = 2.0  # times its size is a letter from the font's descent to its ascent
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 _LINE_BREAK = 2  # characters of it
 _SHARED = 0.4  # of the smaller height, by characters of one line, raised ones too
@@ -84,6 +85,13 @@ class Characters:
     def drawn_by(self, indices: NDArray[np.intp]) -> list[int]:
         """Addresses of the text objects that draw the characters."""
         return bulk.drawn_by(bulk.address(self.textpage), indices.tolist())
+
+    def too_small(self, limit: float) -> set[int]:
+        """Addresses of the text objects that are set smaller than `limit`, in the page's units."""
+        sides = np.fmax(self.rects[:, 2] - self.rects[:, 0], self.rects[:, 3] - self.rects[:, 1])
+        small = np.flatnonzero(sides < _TALLEST * limit)  # or letters of no height, as some fonts have them
+        sizes = bulk.font_sizes(bulk.address(self.textpage), small.tolist())
+        return set(self.drawn_by(small[sizes < limit]))
 
     def _drawn_apart(
         self, before: NDArray[np.intp], gaps: NDArray[np.float64], drawn: Sequence[int]

@@ -6,7 +6,9 @@ import ctypes
 from dataclasses import dataclass
 from itertools import repeat
 
+import numpy as np
 import pypdfium2
+from numpy.typing import NDArray
 from pypdfium2 import raw
 
 from docmill.ocr import bulk
@@ -39,6 +41,14 @@ class Objects:
         self.addresses.extend(addresses)
         self.kinds.extend(kinds)
         self.matrices.extend(repeat(matrix, len(kinds)))
+
+    def bounds(self, indices: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Rows left, bottom, right, top in the page's user space: what each of these objects covers."""
+        rects = bulk.bounds([self.addresses[index] for index in indices])
+        matrices = [self.matrices[index] for index in indices]
+        for row in (row for row, matrix in enumerate(matrices) if matrix is not _IDENTITY):
+            rects[row] = _moved(tuple(rects[row].tolist()), matrices[row])
+        return rects
 
 
 def objects_of(page: pypdfium2.PdfPage) -> Objects:
@@ -94,8 +104,11 @@ def bounds(obj: int, matrix: _Matrix) -> Rect:
     if not raw.FPDFPageObj_GetBounds(pointer(obj), *map(ctypes.byref, sides)):
         return (0.0, 0.0, 0.0, 0.0)
     left, bottom, right, top = (side.value for side in sides)
-    if matrix is _IDENTITY:
-        return (left, bottom, right, top)
+    return (left, bottom, right, top) if matrix is _IDENTITY else _moved((left, bottom, right, top), matrix)
+
+
+def _moved(rect: Rect, matrix: _Matrix) -> Rect:
+    left, bottom, right, top = rect
     a, b, c, d, e, f = matrix
     xs, ys = zip(*((a * x + c * y + e, b * x + d * y + f) for x in (left, right) for y in (bottom, top)), strict=True)
     return (min(xs), min(ys), max(xs), max(ys))

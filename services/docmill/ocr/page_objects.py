@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import compress
 
@@ -18,10 +19,10 @@ from docmill.domain.pages import Box
 from docmill.ocr import bulk
 from docmill.ocr.object_tree import Object, bounds, is_inside, objects_of, pointer
 from docmill.ocr.placement import Placement, Rect
+from docmill.ocr.unseen_text import unseen_texts
 
 __all__ = ["Drawing", "Survey", "survey"]
 
-_UNSEEN = frozenset({raw.FPDF_TEXTRENDERMODE_INVISIBLE, raw.FPDF_TEXTRENDERMODE_CLIP})
 _COVERS = 0.3  # share of the page from which on a picture is suspected of hiding text that was drawn before it
 _GLYPH_SEGMENTS = 8  # a path of fewer is a rule, a box or an arrow
 _SEGMENTS_PER_GLYPH = 25  # of outlined text, on average; so a path of a whole line counts as many letters
@@ -50,7 +51,7 @@ class Survey:
     texts: tuple[int, ...]
     """Addresses of the text objects, as drawn."""
     unseen: frozenset[int]
-    """Addresses of the text objects that are not painted, or painted over by a large picture."""
+    """Addresses of the text objects that are not painted to be seen, too small, or painted over by a large picture."""
     others: int
     """Images, paths and shadings."""
     covered: float
@@ -59,15 +60,14 @@ class Survey:
     """Pictures, and filled paths that look like letters."""
 
 
-def survey(page: pypdfium2.PdfPage, place: Placement) -> Survey:
-    """Looks at every object of the page once."""
+def survey(page: pypdfium2.PdfPage, place: Placement, too_small: AbstractSet[int]) -> Survey:
+    """Looks at every object of the page once; `too_small` are addresses of texts that nobody can read."""
     width, height = place.size
     area = max(1.0, width * height)
     objects = objects_of(page)
     is_text = [kind == raw.FPDF_PAGEOBJ_TEXT for kind in objects.kinds]
     texts = list(compress(objects.addresses, is_text))
-    modes = bulk.render_modes(texts)
-    unseen = {text for text, mode in zip(texts, modes, strict=True) if mode in _UNSEEN} if any(modes) else set()
+    unseen = unseen_texts(page, place, objects) | too_small
     covered = 0.0
     rects: list[Rect] = []
     letters: list[int] = []

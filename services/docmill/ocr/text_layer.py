@@ -31,6 +31,8 @@ __all__ = ["TextLayer", "read_text_layer"]
 _UNPRINTED = re.compile("[ \x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060\ufeff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _NO_LETTER = re.compile(r"[\W_]+")
+_LEGIBLE = 1.0  # points: a third of a millimetre; the smallest print that is meant to be read has four
+_LEGIBLE_SHARE = 1 / 300  # of the page's shorter side: small pages may be meant to be enlarged
 _SAMPLE = 200  # characters of a page whose fonts are asked whether they know what they show
 
 
@@ -41,7 +43,7 @@ class TextLayer:
     lines: tuple[Line, ...]
     facts: LayerFacts
     unseen: frozenset[Word] = frozenset()
-    """Those of the words that are not painted, or painted over."""
+    """Those of the words that nobody sees: see `LayerFacts.unseen`."""
     drawings: tuple[Drawing, ...] = ()
     """What else on the page may show text."""
 
@@ -59,7 +61,7 @@ def read_text_layer(page: pypdfium2.PdfPage) -> TextLayer | None:
         if not characters.printed.any():
             return None
         place = placement(page)
-        found = survey(page, place)
+        found = survey(page, place, characters.too_small(_legible(place)))
         starts, words = _words(characters, place, found.texts)
         unseen = _unseen(characters, starts, words, found.unseen) if found.unseen else frozenset()
         unmapped = _unmapped(textpage.raw, characters.text)
@@ -67,6 +69,11 @@ def read_text_layer(page: pypdfium2.PdfPage) -> TextLayer | None:
         textpage.close()
     facts = _facts(_whole(_with_hyphens(characters.text)), words, unmapped, found)
     return TextLayer(lines=arrange(words), facts=facts, unseen=unseen, drawings=found.drawings)
+
+
+def _legible(place: Placement) -> float:
+    """The size, in the page's units, below which nobody can read a text."""
+    return min(_LEGIBLE, min(place.size) * _LEGIBLE_SHARE)
 
 
 def _with_hyphens(text: str) -> str:
