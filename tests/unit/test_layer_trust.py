@@ -21,9 +21,20 @@ def layer_of(path: Path) -> TextLayer:
     return layer
 
 
-def shifted(letter: str) -> str:
-    """A letter three places on in the alphabet."""
-    return chr((ord(letter) - 97 + 3) % 26 + 97) if letter.islower() else letter
+def shifted(by: int) -> Callable[[str], str]:
+    """Letters `by` places on in the alphabet."""
+
+    def shift(letter: str) -> str:
+        first = ord("a" if letter.islower() else "A")
+        return chr((ord(letter) - first + by) % 26 + first) if letter.isalpha() else letter
+
+    return shift
+
+
+def by_first_use(letter: str) -> str:
+    """Numbers that a program gives to glyphs as it comes upon them, as capital letters."""
+    used = list(dict.fromkeys(filter(str.isalpha, "".join(layers.PROSE))))
+    return chr(ord("A") + used.index(letter)) if letter in used else letter
 
 
 def test_font_that_says_what_it_shows_is_trusted(tmp_path: Path) -> None:
@@ -52,12 +63,24 @@ def test_text_that_cannot_be_decoded_is_not_trusted(
     assert not layer.is_trustworthy
 
 
-def test_other_letters_than_those_shown_are_not_trusted(tmp_path: Path) -> None:
-    """Well-formed letters that make no language: nothing but the share of vowels tells."""
-    layer = layer_of(layers.encoded_pdf(tmp_path / "a.pdf", shifted))
-    assert layer.lines[0].text.startswith("Tkh vxssolhu gholyhuv")
+@pytest.mark.parametrize("says", [*map(shifted, range(1, 26)), by_first_use])
+def test_other_letters_than_those_shown_are_not_trusted(tmp_path: Path, says: Callable[[str], str]) -> None:
+    """Well-formed letters that make no language, though some shifts give them vowels enough."""
+    layer = layer_of(layers.encoded_pdf(tmp_path / "a.pdf", says))
     assert (layer.facts.bad, layer.facts.unmapped) == (0.0, 0.0)
-    assert layer.facts.vowels < 0.2
+    assert layer.facts.usual < 4.5
+    assert not layer.is_trustworthy
+
+
+def test_three_lines_of_glyph_numbers_are_not_trusted(tmp_path: Path) -> None:
+    """Few letters are enough, as short pages are where invoices end."""
+
+    def says(letter: str) -> str:
+        return chr(ord(letter) - 29) if ord(letter) > 61 else letter
+
+    lines = ["Invoice 2024-117", "Total due 99.50 EUR", "Please pay in ten days"]
+    layer = layer_of(layers.encoded_pdf(tmp_path / "a.pdf", says, lines))
+    assert layer.lines[0].text == ",QYRLFH 2024-117"
     assert not layer.is_trustworthy
 
 

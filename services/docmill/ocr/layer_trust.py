@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 
-__all__ = ["LayerFacts", "bad_share", "is_trustworthy", "vowel_share"]
+__all__ = ["LayerFacts", "bad_share", "is_trustworthy"]
 
 _BAD = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ufffd\ue000-\uf8ff\U000f0000-\U0010ffff]")
-_NOT_LATIN = re.compile("[^A-Za-z\u00c0-\u024f]+")
-_VOWELS = re.compile(
-    "[aeiouyAEIOUY\u00c0-\u00c6\u00c8-\u00cf\u00d2-\u00d6\u00d8-\u00dd\u00e0-\u00e6\u00e8-\u00ef\u00f2-\u00f6\u00f8-\u00fd]"
-)
-_ENOUGH_LETTERS = 100  # fewer say nothing about the language: part numbers, stock lists
+_USUAL, _USUAL_FEW = 5.0, 5.0  # see `_least_usual`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +24,10 @@ class LayerFacts:
     """Share of characters whose font does not say which they are (no ToUnicode map): their codes are glyph numbers."""
     readable: float
     """Share of letters and digits among the characters, dot leaders and rules not counted."""
-    vowels: float
-    """Share of vowels among Latin letters: low where other letters are written than are shown; 0.4 if there are few."""
+    usual: float
+    """How usual its pairs of letters are, 0 to 9: low where other letters are written than are shown."""
+    pairs: int
+    """How many pairs were counted; 0 where they are too few, or no Latin letters."""
     spaced: float
     """Share of words of one character: high where letters stand apart and words cannot be told."""
     unseen: float
@@ -51,7 +50,9 @@ def is_trustworthy(facts: LayerFacts) -> bool:
         return False
     if facts.characters < 10 and facts.other_objects > 0:
         return False
-    if max(facts.bad, facts.unmapped) > 0.05 or facts.readable < 0.4 or facts.vowels < 0.2:
+    if max(facts.bad, facts.unmapped) > 0.05 or facts.readable < 0.4:
+        return False
+    if facts.pairs and facts.usual < _least_usual(facts.pairs):
         return False
     if facts.spaced > 0.6 and facts.characters > 50:
         return False
@@ -63,11 +64,11 @@ def bad_share(solid: str) -> float:
     return len(_BAD.findall(solid)) / max(1, len(solid))
 
 
-def vowel_share(solid: str) -> float:
-    """`LayerFacts.vowels`.
+def _least_usual(pairs: int) -> float:
+    """What text has that says what it shows: the fewer pairs, the more it may stray.
 
-    Measured on 240 pages in six languages: no page of 100 letters has fewer than 0.27 (price lists full of station
-    names); text whose codes are shifted by the usual 29 has 0.15.
+    Measured on 422 pages that are sound: those of 50 pairs and more have 5.7 at least, Welsh, the most unlike the others
+    of 31 languages, has 5.8. Shifted by any number of letters, the same pages have 2.9 and seldom more than 4: all but
+    one in 200 are found. Of their parts, short as they may be, one in 50 is not from 40 pairs on, one in ten at 15 pairs.
     """
-    letters = len(_NOT_LATIN.sub("", solid))
-    return len(_VOWELS.findall(solid)) / letters if letters >= _ENOUGH_LETTERS else 0.4
+    return _USUAL - _USUAL_FEW / math.sqrt(pairs)

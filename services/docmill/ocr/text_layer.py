@@ -18,7 +18,8 @@ from pypdfium2 import raw
 
 from docmill.domain.pages import Box, Line, Word
 from docmill.ocr.characters import HYPHENS, Characters, read_characters
-from docmill.ocr.layer_trust import LayerFacts, bad_share, is_trustworthy, vowel_share
+from docmill.ocr.layer_trust import LayerFacts, bad_share, is_trustworthy
+from docmill.ocr.letter_pairs import usual_pairs
 from docmill.ocr.lines import arrange
 from docmill.ocr.page_objects import Drawing, Survey, survey
 from docmill.ocr.placement import Placement, placement
@@ -131,12 +132,14 @@ def _facts(text: str, words: Sequence[Word], unmapped: float, found: Survey) -> 
     solid = "".join(text.split())
     ruled = sum(map(solid.count, "._-…·"))
     letters = len(_NO_LETTER.sub("", solid))
+    usual, pairs = usual_pairs(" ".join(word.text for word in words))
     return LayerFacts(
         characters=len(solid),
         bad=bad_share(solid),
         unmapped=unmapped,
         readable=letters / max(1, len(solid) - ruled),
-        vowels=vowel_share(solid),
+        usual=usual,
+        pairs=pairs,
         spaced=sum(len(word.text) == 1 for word in words) / max(1, len(words)),
         unseen=len(found.unseen) / max(1, len(found.texts)),
         pictures=found.covered,
