@@ -63,6 +63,31 @@ def test_text_that_cannot_be_decoded_is_not_trusted(
     assert not layer.is_trustworthy
 
 
+def lost(sign: str) -> Callable[[str], str]:
+    """Every digit is `sign`; none at all leaves PDFium the numbers of the glyphs."""
+    return lambda letter: sign if letter.isdigit() else letter
+
+
+@pytest.mark.parametrize("sign", ["\ufffd", "", "\0", "\uf643", "\x13"])
+def test_page_that_lost_its_digits_is_not_trusted(tmp_path: Path, sign: str) -> None:
+    """A few characters of hundreds, and the ones that matter."""
+    lines = [*layers.PROSE, *layers.PROSE, "Total to pay 1284.50 EUR, order B2024X"]
+    layer = layer_of(layers.encoded_pdf(tmp_path / "a.pdf", lost(sign), lines))
+    assert layer.facts.bad < 0.05
+    assert layer.facts.broken > 0.01
+    assert not layer.is_trustworthy
+
+
+@pytest.mark.parametrize("sign", ["\ufffd", "\uf0b7", ""])
+def test_bullets_and_icons_without_a_code_are_no_broken_words(tmp_path: Path, sign: str) -> None:
+    """Lists are set in symbol fonts."""
+    lines = [f"* {line}" for line in layers.PROSE] + ["*Cash", "Print *", "Rates *"]
+    says = lambda letter: sign if letter == "*" else letter  # noqa: E731
+    layer = layer_of(layers.encoded_pdf(tmp_path / "a.pdf", says, lines))
+    assert layer.facts.broken == 0.0
+    assert layer.is_trustworthy
+
+
 @pytest.mark.parametrize("says", [*map(shifted, range(1, 26)), by_first_use])
 def test_other_letters_than_those_shown_are_not_trusted(tmp_path: Path, says: Callable[[str], str]) -> None:
     """Well-formed letters that make no language, though some shifts give them vowels enough."""

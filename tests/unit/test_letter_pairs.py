@@ -14,6 +14,7 @@ def facts_of(text: str) -> LayerFacts:
     return LayerFacts(
         characters=len(text),
         bad=0.0,
+        broken=0.0,
         unmapped=0.0,
         readable=1.0,
         usual=usual,

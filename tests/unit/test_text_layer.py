@@ -17,6 +17,7 @@ from tests.fixtures import documents, layers
 PRINTED = LayerFacts(
     characters=900,
     bad=0.0,
+    broken=0.0,
     unmapped=0.0,
     readable=0.95,
     usual=6.5,
@@ -271,6 +272,8 @@ def test_hidden_layer_of_a_scan_is_not_trusted(tmp_path: Path) -> None:
         ({"characters": 5}, False),
         ({"characters": 5, "other_objects": 0, "pictures": 0.0}, True),
         ({"bad": 0.2}, False),
+        ({"broken": 0.01}, False),
+        ({"broken": 0.001}, True),
         ({"readable": 0.2}, False),
         ({"spaced": 0.9}, False),
         ({"unmapped": 0.2}, False),

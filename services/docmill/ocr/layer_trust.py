@@ -6,9 +6,15 @@ import math
 import re
 from dataclasses import dataclass
 
-__all__ = ["LayerFacts", "bad_share", "is_trustworthy"]
+__all__ = ["LayerFacts", "bad_share", "broken_share", "is_trustworthy"]
 
-_BAD = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ufffd\ue000-\uf8ff\U000f0000-\U0010ffff]")
+_LOST = "\x00-\x08\x0e-\x1f\x7f-\x9f\ufffd"
+_PRIVATE = "\ue000-\uf8ff\U000f0000-\U0010ffff"
+_BAD = re.compile(f"[{_LOST}{_PRIVATE}]")
+_KNOWN = "0-9A-Za-z\u00c0-\u024f"
+# A lost letter or digit, rather than a bullet or an icon: these stand alone, or before the word.
+_BROKEN = re.compile(f"[{_KNOWN}][{_LOST}]|[{_LOST}][.,:/-]?[{_LOST}]|[{_KNOWN}][{_PRIVATE}]+[{_KNOWN}]")
+_FEW_BROKEN = 0.002  # of the words, one in 500; no sound page among 440 has any
 _USUAL, _USUAL_FEW = 5.0, 5.0  # see `_least_usual`
 
 
@@ -20,6 +26,8 @@ class LayerFacts:
     """Without white space."""
     bad: float
     """Share of characters that stand for nothing: U+FFFD, private use, control characters."""
+    broken: float
+    """Share of words in which such a character takes the place of a letter or a digit."""
     unmapped: float
     """Share of characters whose font does not say which they are (no ToUnicode map): their codes are glyph numbers."""
     readable: float
@@ -52,6 +60,8 @@ def is_trustworthy(facts: LayerFacts) -> bool:
         return False
     if max(facts.bad, facts.unmapped) > 0.05 or facts.readable < 0.4:
         return False
+    if facts.broken > _FEW_BROKEN:
+        return False
     if facts.pairs and facts.usual < _least_usual(facts.pairs):
         return False
     if facts.spaced > 0.6 and facts.characters > 50:
@@ -62,6 +72,14 @@ def is_trustworthy(facts: LayerFacts) -> bool:
 def bad_share(solid: str) -> float:
     """`LayerFacts.bad` of text without white space."""
     return len(_BAD.findall(solid)) / max(1, len(solid))
+
+
+def broken_share(text: str) -> float:
+    """`LayerFacts.broken`."""
+    if _BAD.search(text) is None:
+        return 0.0
+    words = text.split()
+    return sum(_BROKEN.search(word) is not None for word in words) / max(1, len(words))
 
 
 def _least_usual(pairs: int) -> float:

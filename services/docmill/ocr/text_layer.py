@@ -18,7 +18,7 @@ from pypdfium2 import raw
 
 from docmill.domain.pages import Box, Line, Word
 from docmill.ocr.characters import HYPHENS, Characters, read_characters
-from docmill.ocr.layer_trust import LayerFacts, bad_share, is_trustworthy
+from docmill.ocr.layer_trust import LayerFacts, bad_share, broken_share, is_trustworthy
 from docmill.ocr.letter_pairs import usual_pairs
 from docmill.ocr.lines import arrange
 from docmill.ocr.page_objects import Drawing, Survey, survey
@@ -32,6 +32,9 @@ __all__ = ["TextLayer", "read_text_layer"]
 _UNPRINTED = re.compile("[ \x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060\ufeff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _NO_LETTER = re.compile(r"[\W_]+")
+_LOST = "\ufffd"
+_UNCODED = "\ufffe\ufffe"  # what PDFium makes of two U+0000; a hyphen stands alone
+_NO_NUMBER = "\u0250"  # beyond Latin letters, where fonts of Western writing have no glyph numbers
 _LEGIBLE = 1.0  # points: a third of a millimetre; the smallest print that is meant to be read has four
 _LEGIBLE_SHARE = 1 / 300  # of the page's shorter side: small pages may be meant to be enlarged
 _SAMPLE = 200  # characters of a page whose fonts are asked whether they know what they show
@@ -66,9 +69,10 @@ def read_text_layer(page: pypdfium2.PdfPage) -> TextLayer | None:
         starts, words = _words(characters, place, found.texts)
         unseen = _unseen(characters, starts, words, found.unseen) if found.unseen else frozenset()
         unmapped = _unmapped(textpage.raw, characters.text)
+        text = _with_lost(textpage.raw, characters.text) if unmapped else characters.text
     finally:
         textpage.close()
-    facts = _facts(_whole(_with_hyphens(characters.text)), words, unmapped, found)
+    facts = _facts(_whole(_with_hyphens(text.replace(_UNCODED, 2 * _LOST))), words, unmapped, found)
     return TextLayer(lines=arrange(words), facts=facts, unseen=unseen, drawings=found.drawings)
 
 
@@ -94,6 +98,17 @@ def _unmapped(textpage: ctypes.c_void_p, text: str) -> float:
     sample = [index for index in range(0, len(text), -(-len(text) // _SAMPLE)) if not text[index].isspace()]
     missing = [index for index in sample if raw.FPDFText_HasUnicodeMapError(textpage, index) == 1]
     return len(missing) / max(1, len(sample))
+
+
+def _with_lost(textpage: ctypes.c_void_p, text: str) -> str:
+    """`text` without the glyph numbers that stand in it for characters without a Unicode value.
+
+    Dashes and quotes that no map names are none: PDFium knows them from the font's encoding.
+    """
+    return "".join(
+        _LOST if letter < _NO_NUMBER and raw.FPDFText_HasUnicodeMapError(textpage, index) == 1 else letter
+        for index, letter in enumerate(text)
+    )
 
 
 def _words(characters: Characters, place: Placement, drawn: Sequence[int]) -> tuple[NDArray[np.intp], list[Word]]:
@@ -136,6 +151,7 @@ def _facts(text: str, words: Sequence[Word], unmapped: float, found: Survey) -> 
     return LayerFacts(
         characters=len(solid),
         bad=bad_share(solid),
+        broken=broken_share(text),
         unmapped=unmapped,
         readable=letters / max(1, len(solid) - ruled),
         usual=usual,

@@ -32,8 +32,8 @@ _LINE = 14.0  # points from line to line, fewer where the lines would not fit on
 _GLYPH = 0.4  # width of a character in lines
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _UNIT_OF_VALUE = ("currencyID", "unitCode")
-_GOOD = LayerFacts(characters=1000, bad=0.0, unmapped=0.0, readable=1.0, usual=6.0, pairs=1000, spaced=0.0,
-                   unseen=0.0, pictures=0.0, other_objects=0)  # fmt: skip
+_GOOD = LayerFacts(characters=1000, bad=0.0, broken=0.0, unmapped=0.0, readable=1.0, usual=6.0, pairs=1000,
+                   spaced=0.0, unseen=0.0, pictures=0.0, other_objects=0)  # fmt: skip
 
 
 def check(path: Path) -> PageSize:
