@@ -61,6 +61,24 @@ def test_turned_photo_is_read_upright_and_boxed_as_stored(tmp_path: Path, orient
     assert (size.width, size.height) == raw_size
 
 
+@pytest.mark.parametrize(
+    "note", [b"Exif\0\0garbage", b"garbage", b"Exif\0\0II*\0\x08\0\0\0\xff\0", b"Exif\0\0II*\0\xff\xff\xff\x7f"]
+)
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".heic"])
+def test_exif_that_cannot_be_read_is_none(tmp_path: Path, suffix: str, note: bytes) -> None:
+    """The pixels are sound, and stand as they are stored; pixels that are missing are still missed."""
+    path = documents.image_file(tmp_path / f"a{suffix}", exif=note)
+    media_type = probe(path).media_type
+    with open_document(path, media_type) as document:
+        picture = document.render(1)
+        size = document.page_size(1)
+    assert picture.image.shape == (600, 1000, 3)
+    assert picture.image.min() < 50
+    assert (size.width, size.height) == (1000, 600)
+    with pytest.raises(MediaError, match="MEDIA_CORRUPT"):
+        probe(documents.cut_off(path))
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_turned_heic_is_upright_in_every_respect(tmp_path: Path, orientation: int) -> None:
     """Its container says how it is turned, and its size is the one it is shown in: there is nothing to turn back."""

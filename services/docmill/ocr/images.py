@@ -162,8 +162,20 @@ def geometry(image: Image.Image, media_type: str) -> Frame:
         tags = image.tag_v2  # type: ignore[attr-defined]  # TiffImageFile, opened by its format name
         width, height, orientation = tags[_TIFF_WIDTH], tags[_TIFF_HEIGHT], tags.get(ExifTags.Base.Orientation, 1)
     else:
-        (width, height), orientation = image.size, image.getexif().get(ExifTags.Base.Orientation, 1)
+        (width, height), orientation = image.size, _exif_orientation(image)
     return Frame(int(width), int(height), orientation if orientation in _TURNS else 1)
+
+
+def _exif_orientation(image: Image.Image) -> object:
+    """1 where the EXIF cannot be read: a camera's note that is damaged does not damage the picture."""
+    if image.format == "PNG":
+        image.load()  # the note may stand behind the pixels; if they are cut off, that is the file's own fault
+    try:
+        return image.getexif().get(ExifTags.Base.Orientation, 1)
+    except MemoryError:
+        raise
+    except Exception:  # Pillow raises whatever its parser stumbles over
+        return 1
 
 
 def check_pixels(image: Image.Image, number: int, media_type: str, limits: MediaLimits) -> None:
