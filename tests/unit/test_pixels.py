@@ -148,6 +148,31 @@ def test_what_is_transparent_lies_over_white(
     assert_black_on_white(rendered(documents.image_file(tmp_path / name, image, **options)))
 
 
+@pytest.mark.parametrize(
+    ("name", "image", "options"),
+    [
+        ("alpha.png", spotted("RGBA", (255, 255, 255, 255), (255, 255, 255, 0)), {}),
+        ("yellow.png", spotted("RGBA", (255, 240, 160, 255), (0, 0, 0, 0)), {}),
+        ("grey and alpha.png", spotted("LA", (255, 255), (0, 0)), {}),
+        ("alpha.webp", spotted("RGBA", (255, 255, 255, 255), (255, 255, 255, 0)), {"lossless": True}),
+    ],
+)
+def test_light_ink_on_nothing_lies_over_black(
+    tmp_path: Path, name: str, image: Image.Image, options: dict[str, Any]
+) -> None:
+    """Signatures and logos for dark pages; over white there would be nothing to read."""
+    pixels = rendered(documents.image_file(tmp_path / name, image, **options))
+    assert pixels[25, 35].mean() > 200
+    assert pixels[0, 0].tolist() == [0, 0, 0]
+
+
+def test_white_paper_with_a_transparent_margin_lies_over_white(tmp_path: Path) -> None:
+    """It is light all over, and no ink."""
+    sheet = Image.new("RGBA", SIZE, (0, 0, 0, 0))
+    sheet.paste((255, 255, 255, 255), (4, 4, SIZE[0] - 4, SIZE[1] - 4))
+    assert rendered(documents.image_file(tmp_path / "a.png", sheet)).min() == 255
+
+
 def test_half_transparent_ink_is_grey(tmp_path: Path) -> None:
     """Alpha mixes with the paper."""
     path = documents.image_file(tmp_path / "a.png", spotted("RGBA", (0, 0, 0, 128), (255, 255, 255, 255)))

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 _PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0  # TIFF 6.0, PhotometricInterpretation
 _BAND_PIXELS = 1_000_000  # deep grey is converted in bands: whole, it would take four times the memory of the picture
+_IS_INK = [255 * (alpha >= 128) for alpha in range(256)]
+_MOST_INK = 0.5  # share of the picture; what fills more of it is paper, of which corners or a margin were cut off
+_LIGHT, _FEW = 200, 0.02  # shade, and share of what is darker: black print on white paper is 5 %, specks are fewer
 
 
 def eight_bits(image: Image.Image) -> Image.Image:
@@ -33,11 +36,18 @@ def eight_bits(image: Image.Image) -> Image.Image:
 
 
 def opaque(image: Image.Image) -> Image.Image:
-    """RGB of L, RGB or RGBA; what is transparent lies over white paper."""
+    """RGB of L, RGB or RGBA; what is transparent lies over white paper, or over black if white would hide the ink."""
     if image.mode == "RGBA":
-        paper = Image.new("RGBA", image.size, "white")
+        paper = Image.new("RGBA", image.size, "black" if _is_light_ink(image) else "white")
         image = Image.alpha_composite(paper, image)
     return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _is_light_ink(image: Image.Image) -> bool:
+    """Whether the RGBA `image` is mostly transparent, and hardly anything in it shows on white."""
+    ink = image.getchannel("A").point(_IS_INK)
+    shades = image.convert("L").histogram(ink)
+    return 0 < sum(shades) < _MOST_INK * image.width * image.height and sum(shades[:_LIGHT]) < _FEW * sum(shades)
 
 
 def _deep_grey(image: Image.Image) -> Image.Image:
