@@ -121,7 +121,8 @@ class RunServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetPageImage(self, request, context):
-        """Gives the picture of one page as PNG, in pieces: the first names the type. It stands as its boxes do.
+        """Gives the picture of one page as PNG, in pieces: the first names the type. It stands as its boxes do: they fit times
+        picture width / page width.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -50,7 +50,9 @@ class RunServiceStub:
     GetPage: _grpc.UnaryUnaryMultiCallable[_runs_pb2.GetPageRequest, _runs_pb2.GetPageResponse]
     """Gives one page of a run, with its text once it was read."""
     GetPageImage: _grpc.UnaryStreamMultiCallable[_runs_pb2.GetPageImageRequest, _runs_pb2.GetPageImageResponse]
-    """Gives the picture of one page as PNG, in pieces: the first names the type. It stands as its boxes do."""
+    """Gives the picture of one page as PNG, in pieces: the first names the type. It stands as its boxes do: they fit times
+    picture width / page width.
+    """
 
 @_typing.type_check_only
 class RunServiceAsyncStub(RunServiceStub):
@@ -74,7 +76,9 @@ class RunServiceAsyncStub(RunServiceStub):
     GetPage: _aio.UnaryUnaryMultiCallable[_runs_pb2.GetPageRequest, _runs_pb2.GetPageResponse]  # type: ignore[assignment]
     """Gives one page of a run, with its text once it was read."""
     GetPageImage: _aio.UnaryStreamMultiCallable[_runs_pb2.GetPageImageRequest, _runs_pb2.GetPageImageResponse]  # type: ignore[assignment]
-    """Gives the picture of one page as PNG, in pieces: the first names the type. It stands as its boxes do."""
+    """Gives the picture of one page as PNG, in pieces: the first names the type. It stands as its boxes do: they fit times
+    picture width / page width.
+    """
 
 class RunServiceServicer(metaclass=_abc_1.ABCMeta):
     """Runs: one document each, going through one version of a flow."""
@@ -137,6 +141,8 @@ class RunServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _runs_pb2.GetPageImageRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_runs_pb2.GetPageImageResponse], _abc.AsyncIterator[_runs_pb2.GetPageImageResponse]]:
-        """Gives the picture of one page as PNG, in pieces: the first names the type. It stands as its boxes do."""
+        """Gives the picture of one page as PNG, in pieces: the first names the type. It stands as its boxes do: they fit times
+        picture width / page width.
+        """
 
 def add_RunServiceServicer_to_server(servicer: RunServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
