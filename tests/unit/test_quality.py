@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import re
 import time
@@ -13,7 +14,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from docmill.domain import quality as domain
-from docmill.domain.pages import Line, Page, Unit, Word
+from docmill.domain.pages import Box, Line, Page, Unit, Word
 from docmill.domain.quality import PageQuality, PageWarning
 from docmill.ocr import print_quality, quality, wordlike
 from docmill.ocr.documents import open_document
@@ -167,6 +168,34 @@ def test_skew_is_measured_clockwise(degrees: int, turns: int) -> None:
     measured = print_quality.skew(np.asarray(image.convert("RGB")))
     assert measured is not None
     assert measured == pytest.approx(degrees, abs=0.7)
+
+
+@pytest.mark.parametrize("degrees", [-20, -3, 0, 8, 20])
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+def test_lines_that_were_read_tell_how_far_they_slant(degrees: int, turns: int) -> None:
+    """A sheet with three lines is enough, on its side and on its head as well; short lines say nothing."""
+    angle = math.radians(degrees + 90 * turns)
+    across, down = (math.cos(angle), math.sin(angle)), (-math.sin(angle), math.cos(angle))
+
+    def word(place: int, row: int) -> Word:
+        x, y = (500 + 90 * place * a + 60 * row * d for a, d in zip(across, down, strict=True))
+        return Word("word", Box(x - 10, y - 10, 20, 20), 1.0)
+
+    lines = [Line(tuple(word(place, row) for place in range(6))) for row in range(3)]
+    stubs = [Line((word(0, row), Word("x", word(0, row).box, 1.0))) for row in range(3, 20)]
+    assert print_quality.slant([*lines, *stubs]) == pytest.approx(degrees, abs=0.01)
+    assert print_quality.slant([*lines[:2], *stubs]) is None
+
+
+def test_a_page_with_few_lines_is_skewed_all_the_same(tmp_path: Path) -> None:
+    """Three lines of a receipt, photographed askew: its picture alone says too little."""
+    image = documents.draw_page(LETTER[:3], (900, 1200), 30)[0].rotate(-6, expand=True, fillcolor="white")
+    image.save(tmp_path / "a.png")
+    with open_document(tmp_path / "a.png", "image/png") as document:
+        found = PageReader("paddle").read(document, 1, {}).page.quality
+    assert found is not None
+    assert found.skew_degrees == pytest.approx(6, abs=0.5)
+    assert PageWarning.SKEWED in found.warnings
 
 
 def test_sharpness_falls_with_blur_and_not_with_size_or_contrast() -> None:

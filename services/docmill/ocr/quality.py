@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["VERSION", "of_picture", "of_text"]
 
-VERSION = "2"
+VERSION = "3"
 """Raise it when the same page could get other signals: kept pages are read again then."""
 
 _SURE = {"paddle": 0.94}
@@ -44,9 +44,10 @@ def of_text(page: Page) -> PageQuality:
 def of_picture(page: Page, picture: RenderedPage, found: Sequence[Line]) -> PageQuality:
     """Signals of a page that was read from its picture; `found` are its lines in the picture's pixels."""
     boxes = [word.box for line in found for word in line.words]
+    slant = print_quality.slant(found)
     measured = PageQuality(
         mean_confidence=_rounded(page.confidence),
-        skew_degrees=_maybe_rounded(print_quality.skew(picture.image)),
+        skew_degrees=_maybe_rounded(print_quality.skew(picture.image) if slant is None else slant),
         resolution_dpi=_maybe_rounded(picture.resolution),
         sharpness=_maybe_rounded(print_quality.sharpness(picture.image, boxes)),
     )
