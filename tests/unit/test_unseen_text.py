@@ -106,6 +106,24 @@ def test_text_that_nobody_sees_is_not_trusted(
     assert not layer.is_trustworthy
 
 
+def clipped_to(*corner: float) -> Callable[[Any], None]:
+    """Text that is painted only in a square from `corner`."""
+
+    def draw(canvas: Any) -> None:
+        square = canvas.beginPath()
+        square.rect(*corner, 200, 200)
+        canvas.clipPath(square, stroke=0, fill=0)
+        layers.write(canvas)
+
+    return draw
+
+
+def test_text_that_is_clipped_away_from_a_scan_is_not_trusted(tmp_path: Path) -> None:
+    """What is clipped in part is still seen."""
+    assert layer_of(tmp_path, drawn(scan, clipped_to(0, 0))).facts.unseen == 1.0
+    assert layer_of(tmp_path, drawn(scan, clipped_to(50, 640))).facts.unseen == 0.0
+
+
 def test_white_text_on_a_white_rectangle_is_not_trusted(tmp_path: Path) -> None:
     """As browsers paint the paper first."""
     assert layer_of(tmp_path, drawn(lambda canvas: bar(canvas, 1.0), pale)).facts.unseen == 1.0

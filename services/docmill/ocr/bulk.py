@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "address",
     "bounds",
+    "clip_paths",
     "drawn_by",
     "fill_colours",
     "font_sizes",
@@ -58,6 +59,8 @@ _kind = _plain(raw.FPDFPageObj_GetType, _int, _address)
 _count_segments = _plain(raw.FPDFPath_CountSegments, _int, _address)
 _fill_colour = _plain(raw.FPDFPageObj_GetFillColor, _int, *5 * (_address,))
 _bounds = _plain(raw.FPDFPageObj_GetBounds, _int, *5 * (_address,))
+_clip_path = _plain(raw.FPDFPageObj_GetClipPath, _address, _address)
+_count_clips = _plain(raw.FPDFClipPath_CountPaths, _int, _address)
 _font_size = _plain(raw.FPDFText_GetFontSize, ctypes.c_double, _address, _int)
 _letter_matrix = _plain(raw.FPDFText_GetMatrix, _int, _address, _int, _address)
 _render_mode = _plain(raw.FPDFTextObj_GetTextRenderMode, _int, _address)
@@ -124,6 +127,12 @@ def bounds(objects: Sequence[int]) -> NDArray[np.float64]:
     rows = np.zeros((len(objects), 4), dtype=np.float32)
     deque(map(_bounds, objects, *_columns(rows)), maxlen=0)
     return rows.astype(np.float64)
+
+
+def clip_paths(objects: Sequence[int]) -> list[tuple[int, int]]:
+    """The clip path of each object, and how many paths it has; 0 if there is none."""
+    found = [clip or 0 for clip in map(_clip_path, objects)]
+    return [(clip, max(0, _count_clips(clip)) if clip else 0) for clip in found]
 
 
 def font_sizes(textpage: int, indices: Sequence[int]) -> NDArray[np.float64]:

@@ -40,7 +40,7 @@ class LayerFacts:
     """Share of words of one character: high where letters stand apart and words cannot be told."""
     unseen: float
     """Share of text objects that nobody sees: not painted (the layer that OCR programs add), transparent, white on white,
-    too small, or under a picture."""
+    too small, clipped away from a scan, or under a picture."""
     pictures: float
     """Share of the page that is covered by images."""
     other_objects: int

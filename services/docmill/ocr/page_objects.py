@@ -17,6 +17,7 @@ from pypdfium2 import raw
 
 from docmill.domain.pages import Box
 from docmill.ocr import bulk
+from docmill.ocr.clipped_text import clipped_texts
 from docmill.ocr.object_tree import Object, bounds, is_inside, objects_of, pointer
 from docmill.ocr.placement import Placement, Rect
 from docmill.ocr.unseen_text import unseen_texts
@@ -51,7 +52,7 @@ class Survey:
     texts: tuple[int, ...]
     """Addresses of the text objects, as drawn."""
     unseen: frozenset[int]
-    """Addresses of the text objects that are not painted to be seen, too small, or painted over by a large picture."""
+    """Addresses of the text objects that are not painted to be seen, too small, clipped away, or painted over by a large picture."""
     others: int
     """Images, paths and shadings."""
     covered: float
@@ -84,6 +85,8 @@ def survey(page: pypdfium2.PdfPage, place: Placement, too_small: AbstractSet[int
             covered += share
             if share > _COVERS and not raw.FPDFPageObj_HasTransparency(pointer(obj)):
                 unseen.update(_texts_inside(map(objects.__getitem__, range(index)), rect))
+    if covered > _COVERS:  # asking for clips takes as long as all else: only where there may be a scan to hide words on
+        unseen |= clipped_texts(objects)
     boxes = place.boxes(np.array(rects, dtype=np.float64).reshape(-1, 4)).tolist()
     return Survey(
         texts=tuple(texts),
