@@ -85,6 +85,15 @@ def test_own_fields_are_found_by_name_title_and_description() -> None:
     assert {evidence.path for evidence in extraction.evidence} == {f"/{name}" for name in extraction.data}
 
 
+@pytest.mark.parametrize("name", ["shop", "store", "restaurant", "retailerName", "merchant"])
+def test_whoever_issued_it_has_many_names(name: str) -> None:
+    """People call the merchant what theirs is."""
+    data = extract(
+        fields(**{name: {"type": "string"}}), "Corner Books", "14 Quay Street", "Tea\t\t8.00", "Total\t\t8.00"
+    ).data
+    assert data == {name: "Corner Books"}
+
+
 def test_a_label_that_goes_on_has_no_value_in_its_own_words() -> None:
     """`Name of the organization` is another label; a colon ends any."""
     schema = fields(fullName={"type": "string", "title": "Name"})
