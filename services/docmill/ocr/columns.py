@@ -6,18 +6,21 @@ import math
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from itertools import accumulate, compress, pairwise
-from typing import NamedTuple
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
 
 from docmill.ocr.rows import Row
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["column_by_column"]
 
 _GUTTER = 1.0  # the blank strip between two columns is at least this many line heights wide
 _COLUMN_LINES = 5  # a column of running text has at least this many lines
-_LINE_WORDS = (
-    3  # most of its lines have at least this many words without a gutter between them (numbers of a table do not)
-)
+_LINE_WORDS = 3  # most of its lines have so many words without a gutter between them (numbers of a table do not)
 _COLUMN_FILL = 0.6  # and its lines fill at least this much of its width (cells of a table do not)
 
 
@@ -98,36 +101,22 @@ class _Ruler:
 
 
 class _Side(NamedTuple):
-    """What stands on one side of a cut: of each row its longest piece, in words, and from where to where it reaches (anywhere, if nothing)."""
+    """What stands on one side of a cut."""
 
-    longest: list[int]
-    lefts: list[float]
-    rights: list[float]
     lines: list[int]
     """How many of the rows above each, and of all, have words there."""
     long: list[int]
-    """How many of them have several."""
+    """How many of them have a piece of several words there."""
 
     @classmethod
-    def of(cls, longest: list[int], lefts: list[float], rights: list[float]) -> _Side:
-        """Sums up."""
-        lines = accumulate([words > 0 for words in longest], initial=0)
-        long = accumulate([words >= _LINE_WORDS for words in longest], initial=0)
-        return cls(longest, lefts, rights, [*lines], [*long])
+    def of(cls, lines: NDArray[np.bool_], long: NDArray[np.bool_]) -> _Side:
+        """Sums up what is true of each row."""
+        return cls([0, *np.cumsum(lines).tolist()], [0, *np.cumsum(long).tolist()])
 
-    def is_running_text(self, start: int, end: int) -> bool:
-        """Whether these rows have many lines of several words that mostly reach across the column."""
+    def has_long_lines(self, start: int, end: int) -> bool:
+        """Whether these rows have many lines, most of them of several words."""
         lines = self.lines[end] - self.lines[start]
-        if lines < _COLUMN_LINES or self.long[end] - self.long[start] < _COLUMN_FILL * lines:
-            return False
-        longest, lefts, rights = self.longest[start:end], self.lefts[start:end], self.rights[start:end]
-        fill = _COLUMN_FILL * (max(compress(rights, longest)) - min(compress(lefts, longest)))
-        reaching = [
-            right - left >= fill
-            for words, left, right in zip(longest, lefts, rights, strict=True)
-            if words >= _LINE_WORDS
-        ]
-        return sum(reaching) >= _COLUMN_FILL * lines
+        return lines >= _COLUMN_LINES and self.long[end] - self.long[start] >= _COLUMN_FILL * lines
 
 
 class _Gutters:
@@ -137,8 +126,6 @@ class _Gutters:
         self._rows, self._ruler = rows, ruler
         self._inner = [ruler.between(row) for row in rows]
         self._all = [inner | ruler.beside(row) for row, inner in zip(rows, self._inner, strict=True)]
-        self._lefts = [row.lefts[0] for row in rows]
-        self._rights = [row.rights[-1] for row in rows]
         self._sides: dict[float, tuple[_Side, _Side]] = {}
 
     def columns_from(self, start: int) -> tuple[int, float | None]:
@@ -157,41 +144,40 @@ class _Gutters:
 
     def _parts_columns(self, cut: float, start: int, end: int) -> bool:
         left, right = self._sides.get(cut) or self._count(cut)
-        return left.is_running_text(start, end) and right.is_running_text(start, end)
-
-    @cached_property
-    def _pieces(self) -> list[list[tuple[int, int]]]:
-        """Of each row; most pages never ask."""
-        return [_pieces(row, self._ruler.gutter) for row in self._rows]
+        if not (left.has_long_lines(start, end) and right.has_long_lines(start, end)):
+            return False
+        _, _, first_long, last_long = self._begins[:, start:end].tolist()
+        before, after = [], []
+        for row, first, last in zip(self._rows[start:end], first_long, last_long, strict=True):
+            count = bisect_left(row.lefts, cut)
+            if count > 0:
+                before.append((row.lefts[0], row.rights[count - 1], first < cut))
+            if count < len(row.lefts):
+                after.append((row.lefts[count], row.rights[-1], last >= cut))
+        return _fill_a_column(before) and _fill_a_column(after)
 
     def _count(self, cut: float) -> tuple[_Side, _Side]:
-        counts = [bisect_left(row.lefts, cut) for row in self._rows]
-        longest = [_longest(pieces, count) for pieces, count in zip(self._pieces, counts, strict=True)]
-        parted = list(zip(self._rows, counts, strict=True))
-        sides = self._sides[cut] = (
-            _Side.of([before for before, _ in longest], self._lefts, [row.rights[count - 1] for row, count in parted]),
-            _Side.of(
-                [after for _, after in longest],
-                [row.lefts[count] if count < len(row.words) else 0.0 for row, count in parted],
-                self._rights,
-            ),
-        )
+        first, last, first_long, last_long = self._begins
+        sides = self._sides[cut] = _Side.of(first < cut, first_long < cut), _Side.of(last >= cut, last_long >= cut)
         return sides
 
+    @cached_property
+    def _begins(self) -> NDArray[np.float64]:
+        """Of each row (a column here) where its first and its last word begin, and its first and last piece of several words."""
+        return np.array([_begins(row, self._ruler.gutter) for row in self._rows]).T
 
-def _pieces(row: Row, gutter: float) -> list[tuple[int, int]]:
-    """What gutters part a row into: the number of each piece's first word, and how many words it has."""
+
+def _begins(row: Row, gutter: float) -> tuple[float, float, float, float]:
+    """A column of `_Gutters._begins`; gutters part a row into pieces."""
     gaps = zip(row.rights, row.lefts[1:], strict=False)
     starts = [0, *(at for at, (right, left) in enumerate(gaps, start=1) if left - right >= gutter)]
-    return [(start, end - start) for start, end in pairwise([*starts, len(row.words)])]
+    long = [start for start, end in pairwise([*starts, len(row.lefts)]) if end - start >= _LINE_WORDS]
+    first, last = (row.lefts[long[0]], row.lefts[long[-1]]) if long else (math.inf, -math.inf)
+    return row.lefts[0], row.lefts[-1], first, last
 
 
-def _longest(pieces: Sequence[tuple[int, int]], count: int) -> tuple[int, int]:
-    """Words of the longest piece among the row's first `count` words, and of the longest behind them."""
-    before = after = 0
-    for first, words in pieces:
-        if first < count:
-            before = max(before, words)
-        else:
-            after = max(after, words)
-    return before, after
+def _fill_a_column(lines: Sequence[tuple[float, float, bool]]) -> bool:
+    """Whether most lines (from where to where, and whether of several words) reach across what they fill together."""
+    fill = _COLUMN_FILL * (max([right for _, right, _ in lines]) - min([left for left, _, _ in lines]))
+    reaching = [right - left >= fill for left, right, long in lines if long]
+    return sum(reaching) >= _COLUMN_FILL * len(lines)
