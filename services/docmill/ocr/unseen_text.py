@@ -22,11 +22,6 @@ from docmill.ocr.placement import Placement
 
 __all__ = ["unseen_texts"]
 
-_UNPAINTED = (raw.FPDF_TEXTRENDERMODE_INVISIBLE, raw.FPDF_TEXTRENDERMODE_CLIP)
-_FILLED = (
-    raw.FPDF_TEXTRENDERMODE_FILL,
-    raw.FPDF_TEXTRENDERMODE_FILL_CLIP,
-)  # all others have outlines, in a colour of their own
 _CLEAR = 12  # of 255: black that is 95 % transparent is as pale as paper
 _WHITE = 240  # of red, green and blue each
 _DARKER = 48  # grey levels below white: greyish and yellowed paper is lighter, a shade that white text is put on is not
@@ -45,7 +40,7 @@ def unseen_texts(page: pypdfium2.PdfPage, place: Placement, objects: Objects) ->
     unpainted = (modes == raw.FPDF_TEXTRENDERMODE_INVISIBLE) | (modes == raw.FPDF_TEXTRENDERMODE_CLIP)
     unseen = unpainted | (
         filled & (opacity <= _CLEAR)
-    )  # whatever is not only filled has outlines, in a colour of their own
+    )  # what is not only filled has outlines, in a colour of their own
     white = filled & ~unseen & (red >= _WHITE) & (green >= _WHITE) & (blue >= _WHITE)
     if white.any():
         unseen[white] = _on_white(page, place, objects, np.array(at)[white])
