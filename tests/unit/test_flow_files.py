@@ -136,11 +136,15 @@ def test_a_wrong_file_names_file_and_field(tmp_path: Path, text: str, field: str
         "{properties: {tpye: {type: string}, note: {note: mine, x-unit: EUR, default: null, enum: [a, null]}}}",
         "{properties: {a: {}}, required: [b], additionalProperties: true}",
         "{properties: {a: {}}, required: [b], allOf: [{properties: {b: {}}}]}",
+        "{properties: {a: {format: [date]}}, required: [[a], 1]}",
         "{properties: {a: {format: iban}, b: {x-docmill: {means: Grand Total}}, c: {x-docmill: {means: unit price}}}}",
     ],
 )
 def test_a_schema_that_may_be_meant_is_taken(tmp_path: Path, schema: str) -> None:
-    """Names of properties, remarks, keywords and formats of others: JSON Schema has room for all of them."""
+    """Names of properties, remarks, keywords and formats of others: JSON Schema has room for all of them.
+
+    What is no schema at all is not refused here but when it is published.
+    """
     path = tmp_path / "flow.yaml"
     path.write_text(FLOW.format(version="1.0.0", node="parse") + f"outputSchema: {schema}")
     assert len(load_flow_files([path])) == 1

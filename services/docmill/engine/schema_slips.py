@@ -37,17 +37,9 @@ _KEYWORDS = frozenset(
     | {"writeOnly", "contentEncoding", "contentMediaType", "nullable", "id"}
 )
 _FORMATS = frozenset(
-    {"date", "time", "date-time", "duration", "email", "idn-email", "hostname", "idn-hostname", "ipv4", "ipv6", "uri"}
-    | {
-        "uri-reference",
-        "iri",
-        "iri-reference",
-        "uri-template",
-        "uuid",
-        "json-pointer",
-        "relative-json-pointer",
-        "regex",
-    }
+    {"date", "time", "date-time", "duration", "email", "idn-email", "hostname", "idn-hostname", "ipv4", "ipv6", "uuid"}
+    | {"uri", "uri-reference", "iri", "iri-reference", "uri-template", "regex"}
+    | {"json-pointer", "relative-json-pointer"}
 )
 _SHORT = frozenset({"not", "if", "then", "else", "id"})  # words of their own resemble them
 _HINTS = ("means", "labels")
@@ -95,8 +87,10 @@ def _named(schemas: Mapping[str, Any], path: str) -> Iterator[Slip]:
 
 
 def _keyword(key: str, value: Any, path: str) -> Iterator[Slip]:
-    if key == "format" and value not in _FORMATS and (meant := closest(str(value), _FORMATS, likeness=_LIKENESS)):
-        yield _under(path, key), f"there is no format {value!r}; did you mean '{meant}'?"
+    if key == "format" and isinstance(value, str):
+        meant = closest(value, _FORMATS, likeness=_LIKENESS)
+        if meant not in {None, value}:
+            yield _under(path, key), f"there is no format {value!r}; did you mean '{meant}'?"
     if key in _KEYWORDS or key.startswith(("x-", "$")):
         return
     if meant := closest(key, _KEYWORDS - _SHORT, likeness=_LIKENESS):
@@ -104,14 +98,15 @@ def _keyword(key: str, value: Any, path: str) -> Iterator[Slip]:
 
 
 def _required(node: JsonObject, path: str) -> Iterator[Slip]:
-    """Names that no property has: every run would miss them."""
+    """Names that no property has: every run would miss them. What is no name is for the schema's own check to refuse."""
     properties, required = node.get("properties"), node.get("required")
     if not isinstance(properties, Mapping) or not isinstance(required, list) or _OPENS & node.keys():
         return
-    for name in required:
-        if name not in properties and not node.get("additionalProperties"):
-            wrong = f"{name!r} is none of the properties"
-            yield _under(path, "required"), wrong + did_you_mean(str(name), map(str, properties))
+    if node.get("additionalProperties"):
+        return
+    for name in (name for name in required if isinstance(name, str) and name not in properties):
+        wrong = f"{name!r} is none of the properties"
+        yield _under(path, "required"), wrong + did_you_mean(name, map(str, properties))
 
 
 def _hints(hints: Any, path: str) -> Iterator[Slip]:

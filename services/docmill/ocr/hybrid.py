@@ -34,9 +34,7 @@ _MIN_EDGES = 400  # pixels on edges: three or four letters of small print at 200
 _MIN_STRONG = 0.15  # share of strong ones among all edges: photos are full of weak ones
 _FLAT = 16  # grey levels within one colour, as JPEG keeps it
 _PAGE = 0.5  # share of a page from which a picture is the page
-_STAMP = (
-    0.1  # share of such a picture that the page's own words cover at most: a stamp, a page number, not a page of text
-)
+_STAMP = 0.1  # share of such a picture that the page's own words cover at most: a page number, not a page of text
 _SURE = 0.6  # confidence below which a word from a picture beside text is taken for a pattern
 _SAME = 0.5  # share of a picture word that lies under one of the page's own words
 

@@ -14,7 +14,7 @@ from pypdfium2 import raw
 from docmill.ocr import bulk
 from docmill.ocr.placement import Rect
 
-__all__ = ["Object", "Objects", "bounds", "is_inside", "objects_of", "pointer"]
+__all__ = ["Object", "Objects", "bounds", "is_filled", "is_inside", "objects_of", "pointer"]
 
 _Matrix = tuple[float, float, float, float, float, float]
 Object = tuple[int, int, _Matrix]
@@ -77,6 +77,13 @@ def pointer(obj: int) -> ctypes.c_void_p:
     """The object as pypdfium2 wants it."""
     found: ctypes.c_void_p = ctypes.cast(obj, raw.FPDF_PAGEOBJECT)
     return found
+
+
+def is_filled(path: int) -> bool:
+    """Whether a path is filled, whatever else is done with it."""
+    filled, stroked = ctypes.c_int(), ctypes.c_int()
+    raw.FPDFPath_GetDrawMode(pointer(path), ctypes.byref(filled), ctypes.byref(stroked))
+    return bool(filled.value)
 
 
 def _matrix_of(form: ctypes.c_void_p) -> _Matrix:

@@ -18,7 +18,7 @@ from pypdfium2 import raw
 from docmill.domain.pages import Box
 from docmill.ocr import bulk
 from docmill.ocr.clipped_text import clipped_texts
-from docmill.ocr.object_tree import Object, bounds, is_inside, objects_of, pointer
+from docmill.ocr.object_tree import Object, bounds, is_filled, is_inside, objects_of, pointer
 from docmill.ocr.placement import Placement, Rect
 from docmill.ocr.unseen_text import unseen_texts
 
@@ -112,10 +112,7 @@ def _letters(obj: int, kind: int) -> int:
     segments = bulk.segments(obj)
     if segments < _GLYPH_SEGMENTS:
         return 0
-    path = pointer(obj)
-    filled, stroked = ctypes.c_int(), ctypes.c_int()
-    raw.FPDFPath_GetDrawMode(path, ctypes.byref(filled), ctypes.byref(stroked))
-    if not filled.value or not _is_curved(path, segments):
+    if not is_filled(obj) or not _is_curved(pointer(obj), segments):
         return 0
     return max(1, segments // _SEGMENTS_PER_GLYPH)
 

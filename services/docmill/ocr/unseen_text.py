@@ -7,7 +7,6 @@ where those cannot tell.
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Sequence
 from itertools import compress
 
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from pypdfium2 import raw
 
 from docmill.ocr import bulk
-from docmill.ocr.object_tree import Objects, pointer
+from docmill.ocr.object_tree import Objects, is_filled
 from docmill.ocr.placement import Placement
 
 __all__ = ["unseen_texts"]
@@ -38,9 +37,7 @@ def unseen_texts(page: pypdfium2.PdfPage, place: Placement, objects: Objects) ->
     red, green, blue, opacity = bulk.fill_colours(texts).T
     filled = (modes == raw.FPDF_TEXTRENDERMODE_FILL) | (modes == raw.FPDF_TEXTRENDERMODE_FILL_CLIP)
     unpainted = (modes == raw.FPDF_TEXTRENDERMODE_INVISIBLE) | (modes == raw.FPDF_TEXTRENDERMODE_CLIP)
-    unseen = unpainted | (
-        filled & (opacity <= _CLEAR)
-    )  # what is not only filled has outlines, in a colour of their own
+    unseen = unpainted | (filled & (opacity <= _CLEAR))  # others have outlines, in a colour of their own
     white = filled & ~unseen & (red >= _WHITE) & (green >= _WHITE) & (blue >= _WHITE)
     if white.any():
         unseen[white] = _on_white(page, place, objects, np.array(at)[white])
@@ -67,14 +64,8 @@ def _dark_paths(objects: Objects) -> tuple[NDArray[np.intp], NDArray[np.float64]
     colours = bulk.fill_colours([objects.addresses[index] for index in paths])
     shades = (255.0 - colours[:, :3].mean(axis=1)) * colours[:, 3] / 255.0
     dark = paths[shades >= _DARKER]
-    dark = dark[np.fromiter((_is_filled(objects.addresses[index]) for index in dark), dtype=np.bool_, count=len(dark))]
+    dark = dark[np.fromiter((is_filled(objects.addresses[index]) for index in dark), dtype=np.bool_, count=len(dark))]
     return dark, objects.bounds(dark)
-
-
-def _is_filled(path: int) -> bool:
-    filled, stroked = ctypes.c_int(), ctypes.c_int()
-    raw.FPDFPath_GetDrawMode(pointer(path), ctypes.byref(filled), ctypes.byref(stroked))
-    return bool(filled.value)
 
 
 def _covered(
