@@ -133,7 +133,7 @@ def test_tax_in_the_lines() -> None:
 def test_words_that_were_hard_to_read() -> None:
     """A document that was read with little confidence says so, and nothing else."""
     page = generate_gst_invoice(1).page
-    lines = tuple(Line(tuple(replace(word, confidence=0.7) for word in line.words)) for line in page.lines)
+    lines = tuple(Line(tuple(word._replace(confidence=0.7) for word in line.words)) for line in page.lines)
     outcome = run_document(FLOW.definition, [replace(page, lines=lines)], {}, FLOW.output_schema)
     assert [check["code"] for check in outcome.output["checks"]] == ["low_confidence"]
 

@@ -52,7 +52,7 @@ def test_two_bills_of_one_vendor_are_two_documents() -> None:
     first, second = generate_invoice(11), generate_invoice(12)
     number, other = first.truth["invoiceNumber"], second.truth["invoiceNumber"]
     again = tuple(
-        replace(line, words=tuple(replace(word, text=word.text.replace(number, other)) for word in line.words))
+        replace(line, words=tuple(word._replace(text=word.text.replace(number, other)) for word in line.words))
         for line in first.pages[0].lines
     )
     assert cuts(first.pages[0], replace(first.pages[0], lines=again)) == [1, 2]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import chain
 
 from docmill.domain.pages import Line
@@ -25,7 +24,7 @@ def of_one_kind(lines: Sequence[Line]) -> tuple[Line, ...]:
     words = chain.from_iterable(line.words for line in lines)
     if sum(len(_CURLY.findall(word.text)) for word in words) < _ENOUGH:
         return tuple(lines)
-    return tuple(Line(tuple(replace(word, text=_curly(word.text)) for word in line.words)) for line in lines)
+    return tuple(Line(tuple(word._replace(text=_curly(word.text)) for word in line.words)) for line in lines)
 
 
 def _curly(text: str) -> str:
