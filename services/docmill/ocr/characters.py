@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import re
 from dataclasses import dataclass
+from itertools import compress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +14,7 @@ from pypdfium2 import raw
 from docmill.ocr import bulk
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -61,6 +62,7 @@ class Characters:
         What stands apart without a blank is parted, and what stands together is joined over a blank that nobody wrote.
         `drawn` has the addresses of the page's text objects, in the order in which they are drawn.
         """
+        order = dict(zip(drawn, range(len(drawn)), strict=True))
         gaps = self._gaps(slice(0, -1), slice(1, None))
         marks = np.zeros(len(self.text), dtype=np.int8)
         marks[starts] = 1
@@ -68,8 +70,8 @@ class Characters:
         inside = np.cumsum(marks)[:-1] > 0
         wide = inside & (gaps > _APART)
         unsure = np.flatnonzero(inside & ~wide & ((gaps > _BESIDE) | (gaps < _OVER)))
-        places = np.concatenate([np.flatnonzero(wide), unsure[self._drawn_apart(unsure, gaps[unsure], drawn)]]) + 1
-        kept = ~self._joined(starts, ends, drawn)
+        places = np.concatenate([np.flatnonzero(wide), unsure[self._drawn_apart(unsure, gaps[unsure], order)]]) + 1
+        kept = ~self._joined(starts, ends, order)
         starts, ends = starts[np.concatenate([[True], kept])], ends[np.concatenate([kept, [True]])]
         if not places.size:
             return starts, ends
@@ -90,20 +92,21 @@ class Characters:
         """Addresses of the text objects that are set smaller than `limit`, in the page's units."""
         sides = np.fmax(self.rects[:, 2] - self.rects[:, 0], self.rects[:, 3] - self.rects[:, 1])
         small = np.flatnonzero(sides < _TALLEST * limit)  # or letters of no height, as some fonts have them
-        sizes = bulk.font_sizes(bulk.address(self.textpage), small.tolist())
-        return set(self.drawn_by(small[sizes < limit]))
+        letters = dict(zip(self.drawn_by(small), small.tolist(), strict=True))  # those of one object have one size
+        sizes = bulk.font_sizes(bulk.address(self.textpage), list(letters.values()))
+        return set(compress(letters, (sizes < limit).tolist()))
 
     def _drawn_apart(
-        self, before: NDArray[np.intp], gaps: NDArray[np.float64], drawn: Sequence[int]
+        self, before: NDArray[np.intp], gaps: NDArray[np.float64], order: Mapping[int, int]
     ) -> NDArray[np.bool_]:
         """Whether each of the characters ends what one command drew, and the next one is none of its letters."""
-        steps = self._steps(before, before + 1, drawn)
+        steps = self._steps(before, before + 1, order)
         backwards = [_RIGHT_TO_LEFT.match(self.text[index]) is not None for index in before.tolist()]
         following = np.where(backwards, np.abs(steps), steps) == 1  # PDFium puts them in the order of reading
         far = (gaps > _BESIDE_NEXT) | (gaps < _OVER_NEXT)
         return np.asarray((steps != 0) & (far | ~following), dtype=np.bool_)
 
-    def _joined(self, starts: NDArray[np.intp], ends: NDArray[np.intp], drawn: Sequence[int]) -> NDArray[np.bool_]:
+    def _joined(self, starts: NDArray[np.intp], ends: NDArray[np.intp], order: Mapping[int, int]) -> NDArray[np.bool_]:
         """For each word but the last, whether the next one is the rest of it.
 
         PDFium made up what stands between: a blank within one command, or a line break before the next one, whose
@@ -115,17 +118,16 @@ class Characters:
         found = np.flatnonzero((gaps > _OVER) & (gaps < _KERNED) & ((between == 1) | broken))
         made_up = bulk.generated(bulk.address(self.textpage), (before[found] + 1).tolist())
         found = found[np.equal(made_up, 1)]
-        steps = self._steps(before[found], after[found], drawn)
+        steps = self._steps(before[found], after[found], order)
         joined = np.zeros(len(before), dtype=np.bool_)
         joined[found[(steps == 0) | ((steps == 1) & broken[found])]] = True
         return joined
 
-    def _steps(self, one: NDArray[np.intp], other: NDArray[np.intp], drawn: Sequence[int]) -> NDArray[np.intp]:
+    def _steps(self, one: NDArray[np.intp], other: NDArray[np.intp], order: Mapping[int, int]) -> NDArray[np.intp]:
         """How many commands after the one character the other was drawn; 0 if by the same one."""
         first, second = self.drawn_by(one), self.drawn_by(other)
         if first == second:
             return np.zeros(len(one), dtype=np.intp)
-        order = dict(zip(drawn, range(len(drawn)), strict=True))
         return np.array([order.get(b, 0) - order.get(a, 0) for a, b in zip(first, second, strict=True)], dtype=np.intp)
 
     def _on_one_line(self, before: NDArray[np.intp], after: NDArray[np.intp]) -> NDArray[np.bool_]:

@@ -19,8 +19,8 @@ _MANY = 64  # points of a path that are looked at; areas of pages are rectangles
 
 def clipped_texts(objects: Objects) -> set[int]:
     """Addresses of the texts of which not even a part is inside."""
-    texts = [at for at, kind in zip(objects.addresses, objects.kinds, strict=True) if kind == raw.FPDF_PAGEOBJ_TEXT]
-    clipped = [(text, clip, count) for text, (clip, count) in zip(texts, bulk.clip_paths(texts), strict=True) if count]
+    clips = zip(objects.texts, bulk.clip_paths(objects.texts), strict=True)
+    clipped = [(text, clip, count) for text, (clip, count) in clips if count]
     rects = bulk.bounds([text for text, _, _ in clipped]).tolist()  # in one space with the clip path
     return {text for (text, clip, count), rect in zip(clipped, rects, strict=True) if _is_outside(rect, clip, count)}
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ctypes
-from dataclasses import dataclass
-from itertools import repeat
+from collections.abc import Sequence
+from functools import cached_property
+from itertools import compress, repeat
 
 import numpy as np
 import pypdfium2
@@ -24,22 +25,39 @@ _MAX_OBJECTS = 50_000  # of a page; beyond them it is judged by what was seen
 _MAX_DEPTH = 4  # of forms within forms
 
 
-@dataclass(frozen=True, slots=True)
 class Objects:
     """Objects of a page. In columns, as a tuple for each of thousands keeps Python's garbage collector busy."""
 
-    addresses: list[int]
-    kinds: list[int]
-    matrices: list[_Matrix]
-    """Of the form that the object stands in."""
+    def __init__(self) -> None:
+        self.addresses: list[int] = []
+        self.kinds: list[int] = []
+        """`FPDF_PAGEOBJ_*`."""
+        self.modes: list[int] = []
+        """`FPDF_TEXTRENDERMODE_*`; unknown for what is no text."""
+        self.matrices: list[_Matrix] = []
+        """Of the form that the object stands in."""
+
+    def __len__(self) -> int:
+        return len(self.addresses)
 
     def __getitem__(self, index: int) -> Object:
         return self.addresses[index], self.kinds[index], self.matrices[index]
 
-    def add(self, addresses: list[int], kinds: list[int], matrix: _Matrix) -> None:
+    @cached_property
+    def is_text(self) -> NDArray[np.bool_]:
+        """Which of the objects are texts."""
+        return np.asarray(np.equal(self.kinds, raw.FPDF_PAGEOBJ_TEXT), dtype=np.bool_)
+
+    @cached_property
+    def texts(self) -> list[int]:
+        """Addresses of the texts."""
+        return list(compress(self.addresses, self.is_text.tolist()))
+
+    def add(self, addresses: list[int], kinds: list[int], modes: list[int], matrix: _Matrix) -> None:
         """Objects that stand in one form."""
         self.addresses.extend(addresses)
         self.kinds.extend(kinds)
+        self.modes.extend(modes)
         self.matrices.extend(repeat(matrix, len(kinds)))
 
     def bounds(self, indices: NDArray[np.intp]) -> NDArray[np.float64]:
@@ -53,7 +71,7 @@ class Objects:
 
 def objects_of(page: pypdfium2.PdfPage) -> Objects:
     """Objects of the page and of the forms in it, as drawn."""
-    found = Objects([], [], [])
+    found = Objects()
     count = min(raw.FPDFPage_CountObjects(page.raw), _MAX_OBJECTS)
     _open(bulk.page_members(bulk.address(page.raw), count), _IDENTITY, 0, found)
     return found
@@ -61,16 +79,24 @@ def objects_of(page: pypdfium2.PdfPage) -> Objects:
 
 def _open(members: list[int], matrix: _Matrix, depth: int, found: Objects) -> None:
     """Adds `members` to what was `found`, and those of forms among them."""
-    kinds = bulk.kinds(members)
+    modes = bulk.render_modes(members)
+    kinds = _kinds(members, modes)
     begin = 0
     for index in [*(index for index, kind in enumerate(kinds) if kind == raw.FPDF_PAGEOBJ_FORM), len(members)]:
-        found.add(members[begin:index], kinds[begin:index], matrix)
-        if index < len(members) and depth < _MAX_DEPTH and len(found.kinds) < _MAX_OBJECTS:
+        found.add(members[begin:index], kinds[begin:index], modes[begin:index], matrix)
+        if index < len(members) and depth < _MAX_DEPTH and len(found) < _MAX_OBJECTS:
             form = pointer(members[index])
-            count = min(raw.FPDFFormObj_CountObjects(form), _MAX_OBJECTS - len(found.kinds))
+            count = min(raw.FPDFFormObj_CountObjects(form), _MAX_OBJECTS - len(found))
             inner = bulk.form_members(members[index], count)
             _open(inner, _times(_matrix_of(form), matrix), depth + 1, found)
         begin = index + 1
+
+
+def _kinds(members: Sequence[int], modes: Sequence[int]) -> list[int]:
+    """What has a mode is a text; only the others are asked."""
+    others = [member for member, mode in zip(members, modes, strict=True) if mode == raw.FPDF_TEXTRENDERMODE_UNKNOWN]
+    found = iter(bulk.kinds(others))
+    return [next(found) if mode == raw.FPDF_TEXTRENDERMODE_UNKNOWN else raw.FPDF_PAGEOBJ_TEXT for mode in modes]
 
 
 def pointer(obj: int) -> ctypes.c_void_p:

@@ -6,10 +6,9 @@ Objects are visited in the order in which they are drawn, forms opened, so that 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from itertools import compress
 
 import numpy as np
 import pypdfium2
@@ -49,7 +48,7 @@ class Drawing:
 class Survey:
     """The objects of a page, counted."""
 
-    texts: tuple[int, ...]
+    texts: Sequence[int]
     """Addresses of the text objects, as drawn."""
     unseen: frozenset[int]
     """Addresses of the text objects that are not painted to be seen, too small, clipped away, or painted over by a large picture."""
@@ -66,13 +65,11 @@ def survey(page: pypdfium2.PdfPage, place: Placement, too_small: AbstractSet[int
     width, height = place.size
     area = max(1.0, width * height)
     objects = objects_of(page)
-    is_text = [kind == raw.FPDF_PAGEOBJ_TEXT for kind in objects.kinds]
-    texts = list(compress(objects.addresses, is_text))
     unseen = unseen_texts(page, place, objects) | too_small
     covered = 0.0
     rects: list[Rect] = []
     letters: list[int] = []
-    for index in [index for index, text in enumerate(is_text) if not text]:
+    for index in np.flatnonzero(~objects.is_text).tolist():
         obj, kind, matrix = objects[index]
         count = _letters(obj, kind)
         rect = place.visible(bounds(obj, matrix)) if count else None
@@ -89,9 +86,9 @@ def survey(page: pypdfium2.PdfPage, place: Placement, too_small: AbstractSet[int
         unseen |= clipped_texts(objects)
     boxes = place.boxes(np.array(rects, dtype=np.float64).reshape(-1, 4)).tolist()
     return Survey(
-        texts=tuple(texts),
+        texts=objects.texts,
         unseen=frozenset(unseen),
-        others=len(is_text) - len(texts),
+        others=len(objects) - len(objects.texts),
         covered=min(1.0, covered),
         drawings=tuple(Drawing(Box(*box), count) for box, count in zip(boxes, letters, strict=True)),
     )

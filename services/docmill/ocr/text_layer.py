@@ -118,7 +118,7 @@ def _words(characters: Characters, place: Placement, drawn: Sequence[int]) -> tu
     middles = boxes[:, :2] + boxes[:, 2:] / 2
     seen = ((middles >= 0) & (middles <= place.size)).all(axis=1)  # not so where it is not a number
     texts = _texts(characters.text, starts[seen].tolist(), ends[seen].tolist())
-    words = list(map(Word, texts, map(Box, *boxes[seen].T.tolist()), repeat(1.0)))
+    words = list(map(Word, texts, map(Box._make, boxes[seen].tolist()), repeat(1.0)))
     if "" not in texts:
         return starts[seen], words
     printed = [bool(text) for text in texts]
@@ -147,7 +147,7 @@ def _facts(text: str, words: Sequence[Word], unmapped: float, found: Survey) -> 
     solid = "".join(text.split())
     ruled = sum(map(solid.count, "._-…·"))
     letters = len(_NO_LETTER.sub("", solid))
-    usual, pairs = usual_pairs(" ".join(word.text for word in words))
+    usual, pairs = usual_pairs(" ".join([word.text for word in words]))
     return LayerFacts(
         characters=len(solid),
         bad=bad_share(solid),

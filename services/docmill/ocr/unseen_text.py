@@ -31,17 +31,15 @@ _INKLESS = (raw.FPDF_PAGEOBJ_TEXT, raw.FPDF_PAGEOBJ_PATH)  # covered by their ow
 
 def unseen_texts(page: pypdfium2.PdfPage, place: Placement, objects: Objects) -> set[int]:
     """Addresses of the texts among the page's `objects` that are not painted so that somebody sees them."""
-    at = [index for index, kind in enumerate(objects.kinds) if kind == raw.FPDF_PAGEOBJ_TEXT]
-    texts = [objects.addresses[index] for index in at]
-    modes = np.array(bulk.render_modes(texts), dtype=np.intp)
-    red, green, blue, opacity = bulk.fill_colours(texts).T
+    modes = np.array(objects.modes, dtype=np.intp)[objects.is_text]
+    red, green, blue, opacity = bulk.fill_colours(objects.texts).T
     filled = (modes == raw.FPDF_TEXTRENDERMODE_FILL) | (modes == raw.FPDF_TEXTRENDERMODE_FILL_CLIP)
     unpainted = (modes == raw.FPDF_TEXTRENDERMODE_INVISIBLE) | (modes == raw.FPDF_TEXTRENDERMODE_CLIP)
     unseen = unpainted | (filled & (opacity <= _CLEAR))  # others have outlines, in a colour of their own
     white = filled & ~unseen & (red >= _WHITE) & (green >= _WHITE) & (blue >= _WHITE)
     if white.any():
-        unseen[white] = _on_white(page, place, objects, np.array(at)[white])
-    return set(compress(texts, unseen.tolist()))
+        unseen[white] = _on_white(page, place, objects, np.flatnonzero(objects.is_text)[white])
+    return set(compress(objects.texts, unseen.tolist()))
 
 
 def _on_white(
@@ -49,7 +47,8 @@ def _on_white(
 ) -> NDArray[np.bool_]:
     """For each of the white texts at these places among the `objects`, whether nothing darker lies beneath it."""
     rects = objects.bounds(whites)
-    hidden = ~_covered(rects, whites, *_dark_paths(objects))
+    hidden = (rects[:, 2] > rects[:, 0]) & (rects[:, 3] > rects[:, 1])  # of a blank nothing is to be seen
+    hidden &= ~_covered(rects, whites, *_dark_paths(objects))
     if hidden.any():
         kinds = np.array(objects.kinds)
         others = np.flatnonzero(~np.isin(kinds, _INKLESS))
