@@ -34,6 +34,7 @@ __all__ = [
     "page_members",
     "render_modes",
     "segments",
+    "unmapped",
 ]
 
 _RECT_BYTES = 16
@@ -55,6 +56,7 @@ def _plain(function: Any, result: Any, *arguments: Any) -> Callable[..., Any]:
 
 _text_object = _plain(raw.FPDFText_GetTextObject, _address)
 _is_generated = _plain(raw.FPDFText_IsGenerated, _int)
+_has_no_code = _plain(raw.FPDFText_HasUnicodeMapError, _int)
 _page_member = _plain(raw.FPDFPage_GetObject, _address)
 _form_member = _plain(raw.FPDFFormObj_GetObject, _address)
 _loose_rect = _plain(raw.FPDFText_GetLooseCharBox, _int, _address, _int, _address)
@@ -91,6 +93,11 @@ def drawn_by(textpage: int, indices: Iterable[int]) -> list[int]:
 def generated(textpage: int, indices: Iterable[int]) -> list[int]:
     """1 for each of the characters that PDFium made up."""
     return list(map(_is_generated, repeat(_address(textpage)), indices))
+
+
+def unmapped(textpage: int, indices: Iterable[int]) -> list[bool]:
+    """Whether no map says what each of the characters is."""
+    return [found == 1 for found in map(_has_no_code, repeat(_address(textpage)), indices)]
 
 
 def page_members(page: int, count: int) -> list[int]:

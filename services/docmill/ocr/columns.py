@@ -21,6 +21,7 @@ __all__ = ["column_by_column"]
 _GUTTER = 1.0  # the blank strip between two columns is at least this many line heights wide
 _COLUMN_LINES = 5  # a column of running text has at least this many lines
 _LINE_WORDS = 3  # most of its lines have so many words without a gutter between them (numbers of a table do not)
+_NOWHERE = (math.inf, math.inf, -math.inf, -math.inf)  # as `_begins` of a row has it: neither before a cut nor after it
 _COLUMN_FILL = 0.6  # and its lines fill at least this much of its width (cells of a table do not)
 
 
@@ -108,11 +109,6 @@ class _Side(NamedTuple):
     long: list[int]
     """How many of them have a piece of several words there."""
 
-    @classmethod
-    def of(cls, lines: NDArray[np.bool_], long: NDArray[np.bool_]) -> _Side:
-        """Sums up what is true of each row."""
-        return cls([0, *np.cumsum(lines).tolist()], [0, *np.cumsum(long).tolist()])
-
     def has_long_lines(self, start: int, end: int) -> bool:
         """Whether these rows have many lines, most of them of several words."""
         lines = self.lines[end] - self.lines[start]
@@ -146,7 +142,7 @@ class _Gutters:
         left, right = self._sides.get(cut) or self._count(cut)
         if not (left.has_long_lines(start, end) and right.has_long_lines(start, end)):
             return False
-        _, _, first_long, last_long = self._begins[:, start:end].tolist()
+        first_long, last_long = self._begins[[1, 3], start + 1 : end + 1].tolist()
         before, after = [], []
         for row, first, last in zip(self._rows[start:end], first_long, last_long, strict=True):
             count = bisect_left(row.lefts, cut)
@@ -157,14 +153,18 @@ class _Gutters:
         return _fill_a_column(before) and _fill_a_column(after)
 
     def _count(self, cut: float) -> tuple[_Side, _Side]:
-        first, last, first_long, last_long = self._begins
-        sides = self._sides[cut] = _Side.of(first < cut, first_long < cut), _Side.of(last >= cut, last_long >= cut)
+        begins = self._begins
+        counts = np.concatenate([begins[:2] < cut, begins[2:] >= cut]).cumsum(axis=1).tolist()
+        sides = self._sides[cut] = _Side(*counts[:2]), _Side(*counts[2:])
         return sides
 
     @cached_property
     def _begins(self) -> NDArray[np.float64]:
-        """Of each row (a column here) where its first and its last word begin, and its first and last piece of several words."""
-        return np.array([_begins(row, self._ruler.gutter) for row in self._rows]).T
+        """Where the first word of each row begins, its first piece of several words, its last word, its last such piece.
+
+        Shape (4, rows + 1): a row is a column here, and before the first one stands that of no row.
+        """
+        return np.array([_NOWHERE, *(_begins(row, self._ruler.gutter) for row in self._rows)]).T
 
 
 def _begins(row: Row, gutter: float) -> tuple[float, float, float, float]:
@@ -172,8 +172,9 @@ def _begins(row: Row, gutter: float) -> tuple[float, float, float, float]:
     gaps = zip(row.rights, row.lefts[1:], strict=False)
     starts = [0, *(at for at, (right, left) in enumerate(gaps, start=1) if left - right >= gutter)]
     long = [start for start, end in pairwise([*starts, len(row.lefts)]) if end - start >= _LINE_WORDS]
-    first, last = (row.lefts[long[0]], row.lefts[long[-1]]) if long else (math.inf, -math.inf)
-    return row.lefts[0], row.lefts[-1], first, last
+    if not long:
+        return row.lefts[0], math.inf, row.lefts[-1], -math.inf
+    return row.lefts[0], row.lefts[long[0]], row.lefts[-1], row.lefts[long[-1]]
 
 
 def _fill_a_column(lines: Sequence[tuple[float, float, bool]]) -> bool:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pypdfium2
-from pypdfium2 import raw
 
 from docmill.domain.pages import Box, Line, Word
+from docmill.ocr import bulk
 from docmill.ocr.characters import HYPHENS, Characters, read_characters
 from docmill.ocr.layer_trust import LayerFacts, bad_share, broken_share, is_trustworthy
 from docmill.ocr.letter_pairs import usual_pairs
@@ -96,8 +96,7 @@ def _whole(text: str) -> str:
 def _unmapped(textpage: ctypes.c_void_p, text: str) -> float:
     """Share of characters without a Unicode value, from an even sample."""
     sample = [index for index in range(0, len(text), -(-len(text) // _SAMPLE)) if not text[index].isspace()]
-    missing = [index for index in sample if raw.FPDFText_HasUnicodeMapError(textpage, index) == 1]
-    return len(missing) / max(1, len(sample))
+    return sum(bulk.unmapped(bulk.address(textpage), sample)) / max(1, len(sample))
 
 
 def _with_lost(textpage: ctypes.c_void_p, text: str) -> str:
@@ -105,10 +104,8 @@ def _with_lost(textpage: ctypes.c_void_p, text: str) -> str:
 
     Dashes and quotes that no map names are none: PDFium knows them from the font's encoding.
     """
-    return "".join(
-        _LOST if letter < _NO_NUMBER and raw.FPDFText_HasUnicodeMapError(textpage, index) == 1 else letter
-        for index, letter in enumerate(text)
-    )
+    lost = bulk.unmapped(bulk.address(textpage), range(len(text)))
+    return "".join(_LOST if gone and letter < _NO_NUMBER else letter for letter, gone in zip(text, lost, strict=True))
 
 
 def _words(characters: Characters, place: Placement, drawn: Sequence[int]) -> tuple[NDArray[np.intp], list[Word]]:
