@@ -36,7 +36,9 @@ LETTER = (
     "token",
     ["Harbour", "TOTAL", "Rechtschreibung", "Angstschweiß", "čtvrtek", "été", "d'expédition", "McDonald", "GmbH", "BHD",
      "kg", "12", "1,147.75", "17.09.2024", "09:30", "$19.25", "(4.50)", "RM12.50", "TD01167104", "2x500g", "A4", "XXX",
-     "name@example.com", "www.example.com", "Müller-Lüdenscheidt", "and/or", "Итого", "合計", "ราคา", "DE89370400440532013000"],
+     "name@example.com", "www.example.com", "Müller-Lüdenscheidt", "and/or", "Итого", "合計", "ราคา", "DE89370400440532013000",
+     "用紙A4", "使用Python编写，运行在Linux服务器上。", "契約番号はHS-2024/0917、締結日は2024年です", "￥1,250.00", "（13%）",  # noqa: RUF001
+     "Python을", "①商品", "※ご注意"],
 )  # fmt: skip
 def test_what_people_write_is_wordlike(token: str) -> None:
     """Words of several languages, names, numbers, dates, amounts and codes."""
@@ -46,7 +48,7 @@ def test_what_people_write_is_wordlike(token: str) -> None:
 @pytest.mark.parametrize(
     "token",
     ["^^~", "x|y", "lllIIIlll", "qwrtzpsdfg", "aeiouae", "BcDfGh", "l0l1a2b3", "a<b", "T?tal", "\ue001\ue002", "\ufffd\ufffd",
-     "bcdfgh", "T\u043etal", "iIiI", "«»%!"],
+     "bcdfgh", "T\u043etal", "iIiI", "«»%!", "合計qwrtzpsdfg", "。、"],
 )  # fmt: skip
 def test_garbage_is_not(token: str) -> None:
     """Signs among letters, letters that nobody can say, capitals anywhere, broken fonts, Cyrillic in a Latin word."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["VERSION", "of_picture", "of_text"]
 
-VERSION = "3"
+VERSION = "4"
 """Raise it when the same page could get other signals: kept pages are read again then."""
 
 _SURE = {"paddle": 0.94}

@@ -9,7 +9,8 @@ or a code if, without the punctuation around it, each part between punctuation d
   (`BHD`, `GmbH`, `kg`);
 - letters and digits together do if they change at most three times (`TD0116`, `2x500g`, `RM12`).
 
-Words of other scripts cannot be told from garbage this way and always do. Single characters and rows of one sign say
+Words of other scripts cannot be told from garbage this way and always do; Chinese, Japanese and Korean join Latin words
+and numbers without a blank (`用紙A4`), and only these are looked at. Single characters and rows of one sign say
 nothing and are not counted. Anything else is not wordlike: signs among letters, scripts mixed within a word,
 characters without meaning, as broken fonts and misread lines give them.
 """
@@ -20,11 +21,14 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
+from docmill.ocr.scripts import SIGNS, has_wide
+
 __all__ = ["is_wordlike", "share"]
 
 # ruff: noqa: RUF001 - the dashes, quotes and letters of print
-_EDGE = ".,:;!?()[]{}<>\"'“”„‘’‚«»‹›|*_/\\-–—=+#~^`´&@%$€£¥§•·°©®™…"
-_BETWEEN = re.compile(r"[-–—'’./&,:_@%*+=#()\\]+")
+_EDGE = ".,:;!?()[]{}<>\"'“”„‘’‚«»‹›|*_/\\-–—=+#~^`´&@%$€£¥§•·°©®™…" + SIGNS
+_BETWEEN = re.compile(rf"[-–—'’./&,:_@%*+=#()\\{re.escape(SIGNS)}]+")
+_LATIN_RUNS = re.compile("[0-9A-Za-z\u00c0-\u024f]+")
 _DIGRAPHS = re.compile(r"sch|ch|sh|th|ph|ck|cz|sz|ng")  # one consonant each
 _VOWELS = frozenset("aeiouyæœøıəɛ")
 _THRICE = re.compile(r"(.)\1\1")
@@ -55,6 +59,8 @@ def _is_countable(token: str) -> bool:
 def _is_part(part: str) -> bool:
     if part.isdecimal():
         return True
+    if has_wide(part):
+        return all(_is_part(run) for run in _LATIN_RUNS.findall(part))
     plain = _plain(part)
     if not any(_is_latin(letter) for letter in plain):
         return any(letter.isalpha() for letter in plain)
