@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from docmill.ocr.rows import Row
+from docmill.ocr.scripts import wide_count
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,6 +22,7 @@ __all__ = ["column_by_column"]
 _GUTTER = 1.0  # the blank strip between two columns is at least this many line heights wide
 _COLUMN_LINES = 5  # a column of running text has at least this many lines
 _LINE_WORDS = 3  # most of its lines have so many words without a gutter between them (numbers of a table do not)
+_WIDE_WORD = 3  # letters that count as a word where words are not parted by blanks
 _NOWHERE = (math.inf, math.inf, -math.inf, -math.inf)  # as `_begins` of a row has it: neither before a cut nor after it
 _COLUMN_FILL = 0.6  # and its lines fill at least this much of its width (cells of a table do not)
 
@@ -171,10 +173,17 @@ def _begins(row: Row, gutter: float) -> tuple[float, float, float, float]:
     """A column of `_Gutters._begins`; gutters part a row into pieces."""
     gaps = zip(row.rights, row.lefts[1:], strict=False)
     starts = [0, *(at for at, (right, left) in enumerate(gaps, start=1) if left - right >= gutter)]
-    long = [start for start, end in pairwise([*starts, len(row.lefts)]) if end - start >= _LINE_WORDS]
+    long = [start for start, end in pairwise([*starts, len(row.lefts)]) if _is_long(row, start, end)]
     if not long:
         return row.lefts[0], math.inf, row.lefts[-1], -math.inf
     return row.lefts[0], row.lefts[long[0]], row.lefts[-1], row.lefts[long[-1]]
+
+
+def _is_long(row: Row, start: int, end: int) -> bool:
+    """Whether the words from `start` to `end` are several: a line of Chinese is one word, as far as blanks tell."""
+    if end - start >= _LINE_WORDS:
+        return True
+    return sum(max(1, wide_count(word.text) // _WIDE_WORD) for word in row.words[start:end]) >= _LINE_WORDS
 
 
 def _fill_a_column(lines: Sequence[tuple[float, float, bool]]) -> bool:

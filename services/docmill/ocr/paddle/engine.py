@@ -71,8 +71,9 @@ def arrange_sloping(words: Sequence[Word], degrees: float) -> tuple[Line, ...]:
     """
     if abs(degrees) < _LEVEL:
         return arrange(words)
-    straight = [Word(str(number), _straight(word.box, degrees), 1.0) for number, word in enumerate(words)]
-    return tuple(Line(tuple(words[int(word.text)] for word in line.words)) for line in arrange(straight))
+    straight = [word._replace(box=_straight(word.box, degrees)) for word in words]
+    askew = {id(level): word for level, word in zip(straight, words, strict=True)}
+    return tuple(Line(tuple(askew[id(word)] for word in line.words)) for line in arrange(straight))
 
 
 def _straight(box: Box, degrees: float) -> Box:
