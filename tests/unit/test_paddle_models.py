@@ -14,7 +14,7 @@ import pytest
 
 from docmill.ocr import EngineUnavailable
 from docmill.ocr.paddle import PaddleFactory, profiles
-from docmill.ocr.paddle.alphabets import ALL, LATIN, alphabet_of
+from docmill.ocr.paddle.alphabets import ALL, JAPANESE, LATIN, alphabet_of
 from docmill.ocr.paddle.heads import BLANK, SPACE, cut_head
 from docmill.ocr.paddle.upsampling import to_logits
 from docmill.ocr.paddle.weights import DETECTOR, RECOGNISER, find
@@ -107,10 +107,14 @@ def test_a_head_of_another_shape_is_refused() -> None:
 def test_languages_choose_the_alphabet() -> None:
     """Latin letters unless Chinese or Japanese is among them; countries do not matter."""
     assert alphabet_of(["en", "de-AT", "pl"]) is LATIN
-    assert alphabet_of(["en", "zh"]) is ALL
+    assert alphabet_of(["en", "zh"]) is alphabet_of(["zh-Hant", "ja"]) is ALL
+    assert alphabet_of(["ja", "en"]) is JAPANESE
     assert LATIN.keep is not None
     assert all(map(LATIN.keep, "aZ0€ßéŁșİő§½™“”…"))
     assert not any(map(LATIN.keep, "中あЖ①"))  # Cyrillic on purpose
+    assert JAPANESE.keep is not None
+    assert all(map(JAPANESE.keep, "aZ0€éőあアー々①額髙﨑、。「〒"))
+    assert not any(map(JAPANESE.keep, "额们壳"))
 
 
 def test_a_language_without_letters_is_told_with_the_known_ones() -> None:

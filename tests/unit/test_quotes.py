@@ -1,10 +1,11 @@
-"""Quotation marks as the page prints them."""
+"""Quotation marks and marks of long vowels as the page prints them."""
 
 from __future__ import annotations
 
 import pytest
 
 from docmill.domain.pages import Box, Line, Word
+from docmill.ocr.paddle.kana import with_long_vowels
 from docmill.ocr.paddle.quotes import of_one_kind
 
 
@@ -34,3 +35,9 @@ def test_a_page_of_straight_marks_stays_as_it_is() -> None:
     """Typewriters, tills and code print them; inches and one smudge are no quotation either."""
     read = lines('SCREW 3" 5\'6" "OK"', "\u201dsmudge")
     assert of_one_kind(read) == read
+
+
+def test_long_vowels_are_no_ones() -> None:
+    """Between letters of katakana, where a one makes no sense; elsewhere it is one."""
+    (line,) = with_long_vowels(lines("メ一ルとデ一タセンタ一 第一条 カード一枚 サービス一覧"))
+    assert line.text == "メールとデータセンタ一 第一条 カード一枚 サービス一覧"

@@ -51,7 +51,19 @@ def _is_latin(char: str) -> bool:
     return char in _SINGLES or any(chr(first) <= char <= chr(last) for first, last in _RANGES)
 
 
+def _is_japanese(char: str) -> bool:
+    """Latin, or in JIS X 0208 and its extensions by NEC and IBM: not the forms of characters that only China prints."""
+    if _is_latin(char):
+        return True
+    try:
+        char.encode("cp932")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 LATIN = Alphabet("latin", _is_latin)
+JAPANESE = Alphabet("japanese", _is_japanese)
 ALL = Alphabet("all", None)
 
 
@@ -68,7 +80,9 @@ def alphabet_of(languages: Sequence[str]) -> Alphabet:
             f"The engine paddle cannot read {', '.join(map(repr, unknown))}; it knows the languages {known}."
             " Tesseract and EasyOCR have weights for others"
         )
-    return ALL if asked & _WIDE_LANGUAGES else LATIN
+    if "zh" in asked:
+        return ALL
+    return JAPANESE if "ja" in asked else LATIN
 
 
 def knows_quick(languages: Sequence[str]) -> bool:

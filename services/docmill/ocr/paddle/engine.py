@@ -10,6 +10,7 @@ from docmill.domain.pages import Box, Line, Word
 from docmill.ocr.lines import arrange
 from docmill.ocr.paddle.cascade import StripReader
 from docmill.ocr.paddle.detector import Detector, Region
+from docmill.ocr.paddle.kana import with_long_vowels
 from docmill.ocr.paddle.profiles import Profile
 from docmill.ocr.paddle.quotes import of_one_kind
 from docmill.ocr.paddle.recogniser import Character, sureness
@@ -45,7 +46,7 @@ class PaddleEngine:
 
     def _read_one(self, image: NDArray[np.uint8]) -> tuple[Line, ...]:
         lines = self._read_regions(image, self._detector.find(image))
-        return of_one_kind(lines or self._read_regions(image, self._detector.find_small(image)))
+        return with_long_vowels(of_one_kind(lines or self._read_regions(image, self._detector.find_small(image))))
 
     def _read_regions(self, image: NDArray[np.uint8], regions: Sequence[Region]) -> tuple[Line, ...]:
         height, width = image.shape[:2]
