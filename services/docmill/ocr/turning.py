@@ -1,7 +1,8 @@
 """Pages that lie on their side or stand on their head: noticed by what was read, read again the right way up.
 
 Measured on receipts and forms: the wrong way up, engines are less than 0.8 sure of what they read, the right way up
-more than 0.9; on its side, three words in four are taller than wide. So an upright page costs nothing.
+more than 0.9; on its side, three words in four are taller than wide. So an upright page costs nothing. Of Chinese and
+Japanese on its head, hardly a word is read or none at all: a page that shows something is looked at again then.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _SURE = 0.85  # mean confidence below which a page may stand on its head
-_ENOUGH_WORDS = 3  # fewer say nothing about how a page lies
+_ENOUGH_WORDS = 3  # fewer say little about how a page lies
+_MARKS = 64  # grey levels between the darkest and the lightest place of a page that shows something
 _SIDEWAYS = 0.5  # share of words that are taller than wide
 
 
@@ -31,24 +33,36 @@ def read_upright(engine: OcrEngine, images: Sequence[NDArray[np.uint8]]) -> list
 def _turned(engine: OcrEngine, image: NDArray[np.uint8], lines: tuple[Line, ...]) -> tuple[Line, ...]:
     """`lines` of `image` as it stands, or better ones if it stands the wrong way up."""
     best, best_score = lines, score(lines)
-    for turns in _suspects(lines):
+    is_little = len(_telling(lines)) < _ENOUGH_WORDS
+    for turns in _suspects(lines) if lines or _shows_something(image) else ():
         (turned,) = engine.read([np.ascontiguousarray(np.rot90(image, turns))])
-        if score(turned) > best_score:
+        is_good = len(_telling(turned)) >= _ENOUGH_WORDS and not _suspects(turned)
+        if score(turned) > best_score and (is_good or not is_little):
             height, width = image.shape[:2]
             best, best_score = _turn_back(turned, turns, width, height), score(turned)
-        if not _suspects(turned):
+        if is_good:
             break
     return best
 
 
 def _suspects(lines: Sequence[Line]) -> tuple[int, ...]:
     """Quarter turns to the left that could make the page readable; none if it is."""
-    words = [word for line in lines for word in line.words if len(word.text) >= 3]
+    words = _telling(lines)
     if len(words) < _ENOUGH_WORDS:
-        return ()
+        return (2,) if confidence(lines) < _SURE else ()
     if _is_sideways(words):
         return (1, 3)
     return (2,) if _mean_confidence(words) < _SURE else ()
+
+
+def _telling(lines: Sequence[Line]) -> list[Word]:
+    """Words that are long enough to say how a page lies."""
+    return [word for line in lines for word in line.words if len(word.text) >= 3]
+
+
+def _shows_something(image: NDArray[np.uint8]) -> bool:
+    green = image[::4, ::4, 1]
+    return int(green.max()) - int(green.min()) > _MARKS
 
 
 def _is_sideways(words: Sequence[Word]) -> bool:
