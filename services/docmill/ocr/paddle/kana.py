@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 
 from docmill.domain.pages import Line, Word
 
@@ -20,4 +19,4 @@ def with_long_vowels(lines: Sequence[Line]) -> tuple[Line, ...]:
 
 
 def _mended(word: Word) -> Word:
-    return replace(word, text=_BETWEEN.sub(_LONG, word.text)) if _ONE in word.text else word
+    return word._replace(text=_BETWEEN.sub(_LONG, word.text)) if _ONE in word.text else word
