@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from docmill.domain.pages import Word
 from docmill.ocr.rows import Row
 from docmill.ocr.scripts import wide_count
 
@@ -173,17 +174,17 @@ def _begins(row: Row, gutter: float) -> tuple[float, float, float, float]:
     """A column of `_Gutters._begins`; gutters part a row into pieces."""
     gaps = zip(row.rights, row.lefts[1:], strict=False)
     starts = [0, *(at for at, (right, left) in enumerate(gaps, start=1) if left - right >= gutter)]
-    long = [start for start, end in pairwise([*starts, len(row.lefts)]) if _is_long(row, start, end)]
+    count = len if "".join([word.text for word in row.words]).isascii() else _count_words
+    pieces = pairwise([*starts, len(row.lefts)])
+    long = [start for start, end in pieces if count(row.words[start:end]) >= _LINE_WORDS]
     if not long:
         return row.lefts[0], math.inf, row.lefts[-1], -math.inf
     return row.lefts[0], row.lefts[long[0]], row.lefts[-1], row.lefts[long[-1]]
 
 
-def _is_long(row: Row, start: int, end: int) -> bool:
-    """Whether the words from `start` to `end` are several: a line of Chinese is one word, as far as blanks tell."""
-    if end - start >= _LINE_WORDS:
-        return True
-    return sum(max(1, wide_count(word.text) // _WIDE_WORD) for word in row.words[start:end]) >= _LINE_WORDS
+def _count_words(words: Sequence[Word]) -> int:
+    """A line of Chinese is one word as far as blanks tell."""
+    return sum(max(1, wide_count(word.text) // _WIDE_WORD) for word in words)
 
 
 def _fill_a_column(lines: Sequence[tuple[float, float, bool]]) -> bool:
