@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 from docmill.domain.pages import Box, Word
-from docmill.ocr.paddle.detector import Detector, Region
+from docmill.ocr.paddle.detector import Detector
 from docmill.ocr.paddle.engine import arrange_sloping
 from docmill.ocr.paddle.ink import edge_from, gap_between, ink_columns
 from docmill.ocr.paddle.profiles import BALANCED
 from docmill.ocr.paddle.recogniser import Character, Recogniser, decode
+from docmill.ocr.paddle.regions import Region
 from docmill.ocr.paddle.strips import HEIGHT, Strip, cut_strips, slope
 from docmill.ocr.paddle.words import words_of
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from docmill.ocr.paddle.networks import Network
 from docmill.ocr.paddle.profiles import Profile
+from docmill.ocr.paddle.regions import Region
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,21 +38,6 @@ _TINY = 6.0  # kernels this thin (median) are of print too small to read well at
 _BLUR = 0.5  # a scale that may make print vanish
 _EMPTY = 64  # between the darkest and the lightest pixel of a page without anything on it
 _COMFORTABLE = 9.0  # thickness to which they are brought by a second, larger look
-
-
-@dataclass(frozen=True, slots=True)
-class Region:
-    """A line of text: a rectangle in pixels of the page, whose width lies at `angle`."""
-
-    x: float
-    """Of the centre."""
-    y: float
-    width: float
-    height: float
-    angle: float
-    """Degrees clockwise, -45 to 45. A line on its side is upright: higher than wide."""
-    margin: float
-    """Share of the thickness that was added at each side for reading, beyond what fits the ink."""
 
 
 class Detector:

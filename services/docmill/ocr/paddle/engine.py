@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from docmill.domain.pages import Box, Line, Word
 from docmill.ocr.lines import arrange
 from docmill.ocr.paddle.cascade import StripReader
-from docmill.ocr.paddle.detector import Detector, Region
+from docmill.ocr.paddle.detector import Detector
 from docmill.ocr.paddle.kana import with_long_vowels
 from docmill.ocr.paddle.profiles import Profile
 from docmill.ocr.paddle.quotes import of_one_kind
 from docmill.ocr.paddle.recogniser import Character, sureness
+from docmill.ocr.paddle.regions import Region
 from docmill.ocr.paddle.strips import Strip, cut_strips, slope
 from docmill.ocr.paddle.words import words_of
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from docmill.ocr.paddle.detector import Region
+from docmill.ocr.paddle.regions import Region
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
