@@ -1,0 +1,144 @@
+"""Print that left no trace when a large page was looked at in small: what tells of it, and what does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import pytest
+
+from docmill.ocr.paddle.missed import missed_print, with_missed
+from docmill.ocr.paddle.regions import Region
+from tests.fixtures import documents
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+A3 = 3508, 4961  # pixels at 300 dots an inch
+HIGHEST = 23.0  # pixels of a line that vanishes when such a page is looked at
+HEADINGS = ["Plan of the ground floor", "House number 27", "Not for construction"]
+LINES = [f"Item {1000 + 37 * row} of {7 * row} pieces costs {3 * row}.50" for row in range(10)]
+
+
+def page(headings: list[str]) -> NDArray[np.uint8]:
+    """An A3 page with letters of 100 pixels."""
+    return np.array(documents.draw_page(headings, A3, 100)[0], dtype=np.uint8)
+
+
+def put(image: NDArray[np.uint8], part: NDArray[np.uint8], left: int, top: int) -> None:
+    """Lays `part` on the page."""
+    image[top : top + part.shape[0], left : left + part.shape[1]] = part
+
+
+def print_of(lines: list[str], font_size: int, pitch: float) -> NDArray[np.uint8]:
+    """Lines that follow each other by so many heights of the font."""
+    height = round(font_size * pitch)
+    rows = [np.asarray(documents.draw_page([line], (700, 160), font_size)[0], dtype=np.uint8) for line in lines]
+    return np.concatenate([row[40 : 40 + height] for row in rows])
+
+
+def test_only_the_places_of_print_are_looked_at_again() -> None:
+    """Not the whole page."""
+    image = page(HEADINGS)
+    put(image, print_of(LINES, 14, 1.4), 2000, 3000)
+    ((left, top, right, bottom),) = missed_print(image, [], HIGHEST)
+    assert 1700 < left < 2060
+    assert 2300 < right < 2750
+    assert 2700 < top < 3000
+    assert 3190 < bottom < 3450
+
+
+def test_a_known_line_is_not_missed_but_a_known_block_of_them_is() -> None:
+    """In small, a block of print may look like a line."""
+    image = page([])
+    put(image, print_of(LINES, 14, 1.4), 0, 1000)
+    lines = [Region(350.0, 1010.0 + 20 * row, 700.0, 20.0, 0.0, 0.0) for row in range(10)]
+    assert missed_print(image, lines, HIGHEST) == []
+    assert len(missed_print(image, [Region(350.0, 1100.0, 700.0, 200.0, 0.0, 0.0)], HIGHEST)) == 1
+
+
+def test_a_column_of_numbers_that_looks_like_a_line_on_its_side_is_missed() -> None:
+    """It is full of lines, which letters on their side are not."""
+    image = page([])
+    put(image, print_of([f"{number}.50" for number in range(101, 141)], 14, 1.4), 940, 1000)
+    assert len(missed_print(image, [Region(1020.0, 1400.0, 100.0, 820.0, 0.0, 0.0)], HIGHEST)) == 1
+
+
+def grain() -> NDArray[np.uint8]:
+    """Of a photograph in poor light."""
+    noise = np.random.default_rng(1).normal(128, 40, (1500, 1500, 1))
+    return np.repeat(np.clip(noise, 0, 255).astype(np.uint8), 3, axis=2)
+
+
+def halftone() -> NDArray[np.uint8]:
+    """Dots of 6 pixels, larger where it is darker: a picture in a newspaper."""
+    down, across = np.mgrid[0:1500, 0:1500] * np.pi / 6
+    screen = np.cos(across + down) * np.cos(across - down)
+    shade = np.sin(across / 90) * np.sin(down / 70)
+    return np.repeat(((screen > shade) * 255).astype(np.uint8)[..., None], 3, axis=2)
+
+
+def hatching() -> NDArray[np.uint8]:
+    """Of a wall on a plan."""
+    lines = np.full((1500, 1500, 3), 255, np.uint8)
+    for left in range(-1500, 1500, 12):
+        cv2.line(lines, (left, 0), (left + 1500, 1500), (0, 0, 0), 2)
+    return lines
+
+
+def dashes() -> NDArray[np.uint8]:
+    """Rules of a receipt."""
+    rules = np.full((1500, 1500, 3), 255, np.uint8)
+    for top in range(50, 1500, 70):
+        for left in range(0, 1500, 14):
+            rules[top : top + 6, left : left + 9] = 0
+    return rules
+
+
+def table() -> NDArray[np.uint8]:
+    """Nothing but its rules."""
+    rules = np.full((1500, 1500, 3), 255, np.uint8)
+    rules[::24] = rules[1::24] = 0
+    rules[:, ::40] = rules[:, 1::40] = 0
+    return rules
+
+
+def sideways() -> NDArray[np.uint8]:
+    """A line that runs upwards: its letters lie on each other like lines."""
+    return np.rot90(np.asarray(documents.draw_page(LINES[5:6], (1500, 150), 40)[0], dtype=np.uint8))
+
+
+@pytest.mark.parametrize("texture", [grain, halftone, hatching, dashes, table])
+def test_what_is_no_print_is_not_looked_at_again(texture: Callable[[], NDArray[np.uint8]]) -> None:
+    """Though it has as many edges."""
+    image = page(HEADINGS)
+    put(image, texture(), 900, 1500)
+    assert missed_print(image, [], HIGHEST) == []
+
+
+def test_a_line_on_its_side_holds_no_lines() -> None:
+    """Each of its letters looks like one."""
+    image = page([])
+    put(image, sideways(), 1000, 1000)
+    assert missed_print(image, [Region(1064.0, 1750.0, 70.0, 1500.0, 0.0, 0.0)], HIGHEST) == []
+
+
+def test_a_page_narrower_than_a_strip_has_none() -> None:
+    """Nothing can be said of it."""
+    assert missed_print(np.zeros((9000, 40, 3), np.uint8), [], HIGHEST) == []
+
+
+def region(y: float, height: float = 20.0, x: float = 300.0, width: float = 400.0) -> Region:
+    """A level one."""
+    return Region(x, y, width, height, 0.0, 0.0)
+
+
+def test_lines_found_later_take_the_place_of_a_blur() -> None:
+    """Of a block of them and of a part of one, but not of a heading; none is found twice."""
+    heading, block, part = region(100, 120), region(1030, 100), region(2003, 40, width=60)
+    lines = [region(1000), region(1030), region(1060), region(2000)]
+    in_heading, again = region(90, x=300), region(1002)
+    assert with_missed([heading, block, part], [*lines, in_heading, again]) == [heading, *lines]
+    assert with_missed([heading], []) == [heading]
