@@ -144,5 +144,5 @@ def test_vertical_lines_are_read_from_the_right(engine: OcrEngine) -> None:
 
 def test_a_batch_reads_as_its_pages_do(engine: OcrEngine) -> None:
     """The very same words, boxes and confidences."""
-    pages = [pixels(PAGES[language][-4:], language) for language in PAGES]
+    pages = [pixels(PAGES[language][-4:], language) for language in ("ja", "zh")]
     assert engine.read(pages) == [engine.read([page])[0] for page in pages]

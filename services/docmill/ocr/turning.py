@@ -2,7 +2,7 @@
 
 Measured on receipts and forms: the wrong way up, engines are less than 0.8 sure of what they read, the right way up
 more than 0.9; on its side, three words in four are taller than wide. So an upright page costs nothing. Of Chinese and
-Japanese on its head, hardly a word is read or none at all: a page that shows something is looked at again then.
+Japanese on its head, hardly a word is read or none at all: a page that shows lines is looked at again then.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import numpy as np
 
 from docmill.domain.pages import Box, Line, Word
 from docmill.ocr import OcrEngine
+from docmill.ocr.print_quality import skew
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _SURE = 0.85  # mean confidence below which a page may stand on its head
 _ENOUGH_WORDS = 3  # fewer say little about how a page lies
-_MARKS = 64  # grey levels between the darkest and the lightest place of a page that shows something
 _SIDEWAYS = 0.5  # share of words that are taller than wide
 
 
@@ -34,7 +34,10 @@ def _turned(engine: OcrEngine, image: NDArray[np.uint8], lines: tuple[Line, ...]
     """`lines` of `image` as it stands, or better ones if it stands the wrong way up."""
     best, best_score = lines, score(lines)
     is_little = len(_telling(lines)) < _ENOUGH_WORDS
-    for turns in _suspects(lines) if lines or _shows_something(image) else ():
+    suspects = _suspects(lines)
+    if is_little and _shows_lines(image):
+        suspects = (2,)
+    for turns in suspects:
         (turned,) = engine.read([np.ascontiguousarray(np.rot90(image, turns))])
         is_good = len(_telling(turned)) >= _ENOUGH_WORDS and not _suspects(turned)
         if score(turned) > best_score and (is_good or not is_little):
@@ -49,7 +52,7 @@ def _suspects(lines: Sequence[Line]) -> tuple[int, ...]:
     """Quarter turns to the left that could make the page readable; none if it is."""
     words = _telling(lines)
     if len(words) < _ENOUGH_WORDS:
-        return (2,) if confidence(lines) < _SURE else ()
+        return ()
     if _is_sideways(words):
         return (1, 3)
     return (2,) if _mean_confidence(words) < _SURE else ()
@@ -60,9 +63,9 @@ def _telling(lines: Sequence[Line]) -> list[Word]:
     return [word for line in lines for word in line.words if len(word.text) >= 3]
 
 
-def _shows_something(image: NDArray[np.uint8]) -> bool:
-    green = image[::4, ::4, 1]
-    return int(green.max()) - int(green.min()) > _MARKS
+def _shows_lines(image: NDArray[np.uint8]) -> bool:
+    """Whether there are rows of ink: reading again costs as much as reading, and empty backs of sheets have specks."""
+    return skew(image) is not None
 
 
 def _is_sideways(words: Sequence[Word]) -> bool:
