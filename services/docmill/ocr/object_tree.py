@@ -82,8 +82,8 @@ def _open(members: list[int], matrix: _Matrix, depth: int, found: Objects) -> No
     modes = bulk.render_modes(members)
     kinds = _kinds(members, modes)
     begin = 0
-    for index in [*(index for index, kind in enumerate(kinds) if kind == raw.FPDF_PAGEOBJ_FORM), len(members)]:
-        found.add(members[begin:index], kinds[begin:index], modes[begin:index], matrix)
+    for index in [*np.flatnonzero(kinds == raw.FPDF_PAGEOBJ_FORM).tolist(), len(members)]:
+        found.add(members[begin:index], kinds[begin:index].tolist(), modes[begin:index], matrix)
         if index < len(members) and depth < _MAX_DEPTH and len(found) < _MAX_OBJECTS:
             form = pointer(members[index])
             count = min(raw.FPDFFormObj_CountObjects(form), _MAX_OBJECTS - len(found))
@@ -92,11 +92,12 @@ def _open(members: list[int], matrix: _Matrix, depth: int, found: Objects) -> No
         begin = index + 1
 
 
-def _kinds(members: Sequence[int], modes: Sequence[int]) -> list[int]:
+def _kinds(members: Sequence[int], modes: Sequence[int]) -> NDArray[np.intp]:
     """What has a mode is a text; only the others are asked."""
-    others = [member for member, mode in zip(members, modes, strict=True) if mode == raw.FPDF_TEXTRENDERMODE_UNKNOWN]
-    found = iter(bulk.kinds(others))
-    return [next(found) if mode == raw.FPDF_TEXTRENDERMODE_UNKNOWN else raw.FPDF_PAGEOBJ_TEXT for mode in modes]
+    kinds = np.full(len(members), raw.FPDF_PAGEOBJ_TEXT, dtype=np.intp)
+    others = np.flatnonzero(np.equal(modes, raw.FPDF_TEXTRENDERMODE_UNKNOWN))
+    kinds[others] = bulk.kinds([members[index] for index in others.tolist()])
+    return kinds
 
 
 def pointer(obj: int) -> ctypes.c_void_p:
