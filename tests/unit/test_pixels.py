@@ -11,6 +11,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from docmill.ocr.documents import open_document
+from docmill.ocr.pixels import shrunk
 from docmill.ocr.probe import probe
 from tests.fixtures import documents
 
@@ -225,3 +226,15 @@ def test_thumbnail_in_a_heic_is_not_the_page(tmp_path: Path) -> None:
     with open_document(path, "image/heic") as document:
         assert document.picture(1, 200).size == (200, 200)
         assert np.abs(document.render(1).image.astype(int) - stripes).max() < 60
+
+
+def test_large_transparent_pictures_are_shrunk_without_seams() -> None:
+    """In bands, as Pillow needs a copy of all that it is given; what comes out is what it makes of the whole."""
+    grain = np.random.default_rng(1).integers(90, 165, (4000, 1600, 4))  # so weak that no step of resizing is cut off
+    image = Image.fromarray(grain.astype(np.uint8))
+    size = (1111, 2777)
+    made, whole = (
+        np.asarray(each.convert("RGBa"), dtype=int)
+        for each in (shrunk(image, size), image.resize(size, Image.Resampling.BICUBIC))
+    )
+    assert np.abs(made - whole).max() <= 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,6 +49,23 @@ def _is_light_ink(image: Image.Image) -> bool:
     ink = image.getchannel("A").point(_IS_INK)
     shades = image.convert("L").histogram(ink)
     return 0 < sum(shades) < _MOST_INK * image.width * image.height and sum(shades[:_LIGHT]) < _FEW * sum(shades)
+
+
+def shrunk(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """L, RGB or RGBA made smaller, to (width, height)."""
+    if image.mode != "RGBA":
+        return image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
+    ratio = image.height / size[1]
+    margin = math.ceil(2 * ratio)  # what a row is made of beyond its own place
+    result = Image.new("RGBA", size)
+    rows = max(1, _BAND_PIXELS // size[0])
+    for top in range(0, size[1], rows):  # in bands: Pillow multiplies colours by opacity in a copy of all it is given
+        bottom = min(top + rows, size[1])
+        first, last = max(0, math.floor(top * ratio) - margin), min(image.height, math.ceil(bottom * ratio) + margin)
+        place = (0.0, top * ratio - first, float(image.width), min(bottom * ratio - first, float(last - first)))
+        band = image.crop((0, first, image.width, last))
+        result.paste(band.resize((size[0], bottom - top), Image.Resampling.BICUBIC, place), (0, top))
+    return result
 
 
 def _deep_grey(image: Image.Image) -> Image.Image:
