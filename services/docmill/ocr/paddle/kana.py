@@ -10,7 +10,9 @@ from docmill.domain.pages import Line, Word
 __all__ = ["with_long_vowels"]
 
 _ONE, _LONG = "\u4e00", "\u30fc"
-_BETWEEN = re.compile(f"(?<=[\u30a1-\u30fa]){_ONE}(?=[\u30a1-\u30fa])")
+_BETWEEN = re.compile(
+    f"(?<=[\u30a1-\u30fa]){_ONE}(?=[\u30a1-\u30f4\u30f7-\u30fa])"
+)  # not before a counter: "one month"
 
 
 def with_long_vowels(lines: Sequence[Line]) -> tuple[Line, ...]:
