@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +36,7 @@ def scan(path: Path) -> list[Drawn]:
     documents.scanned_pdf(path, [LINES], size=A4)
     _, drawn = documents.draw_page(LINES, (1240, 1754))
     scale = A4[0] / 1240
-    return [Drawn(word.text, Box(*(side * scale for side in astuple(word.box)))) for word in drawn]
+    return [Drawn(word.text, Box(*(side * scale for side in word.box))) for word in drawn]
 
 
 @pytest.mark.parametrize(
