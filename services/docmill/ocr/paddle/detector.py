@@ -7,8 +7,7 @@ kernels of lines, which are shrunk; a rectangle around a kernel is grown again b
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING
@@ -16,7 +15,6 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from docmill.ocr.paddle.missed import missed_print, with_missed
 from docmill.ocr.paddle.networks import Network
 from docmill.ocr.paddle.profiles import Profile
 from docmill.ocr.paddle.regions import Region
@@ -37,7 +35,6 @@ _GROW_REPORT = 1.2  # ratio that fits the ink
 _SMALLEST = 3.0  # pixels of a kernel's shorter side
 
 _TINY = 6.0  # kernels this thin (median) are of print too small to read well at this scale
-_SHRUNK = 0.35  # a scale that leaves no trace of legible print: letters of 5 pixels (a font's size) and below vanish
 _BLUR = 0.5  # a scale that may make print vanish
 _EMPTY = 64  # between the darkest and the lightest pixel of a page without anything on it
 _COMFORTABLE = 9.0  # thickness to which they are brought by a second, larger look
@@ -53,25 +50,12 @@ class Detector:
     def find(self, image: NDArray[np.uint8]) -> list[Region]:
         """Lines on a page of shape (height, width, 3), RGB, in no order."""
         height, width = image.shape[:2]
-        first = scale = self._scale(width, height)
+        scale = self._scale(width, height)
         thickness, regions = self._look(image, scale)
         if thickness < _TINY and scale < 1:
-            scale = min(1.0, scale * _COMFORTABLE / thickness, _LARGEST / max(width, height))
-            _, regions = self._look(image, scale)
-        if regions and first < _SHRUNK and scale < _BLUR:
-            return with_missed(regions, self._missed(image, regions, scale))
+            closer = min(1.0, scale * _COMFORTABLE / thickness, _LARGEST / max(width, height))
+            _, regions = self._look(image, closer)
         return regions
-
-    def _missed(self, image: NDArray[np.uint8], regions: Sequence[Region], scale: float) -> list[Region]:
-        """Lines of print that vanished at `scale`, where there seem to be some beside the `regions` that were found."""
-        thickest = (1 + _GROW_READ) * _TINY / scale
-        found: list[Region] = []
-        for left, top, right, bottom in missed_print(image, regions, _TINY / scale):
-            part = image[top:bottom, left:right]
-            _, lines = self._look(part, min(1.0, _LARGEST / max(part.shape)))
-            small = (line for line in lines if line.thickness < thickest)
-            found += [replace(line, x=line.x + left, y=line.y + top) for line in small]
-        return found
 
     def find_small(self, image: NDArray[np.uint8]) -> list[Region]:
         """Lines on a page on which `find` found none that can be read: print that is a blur at its scale.
