@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from docmill.ocr.documents import open_document
-from docmill.ocr.pixels import shrunk
+from docmill.ocr.pixels import smaller
 from docmill.ocr.probe import probe
 from tests.fixtures import documents
 
@@ -235,6 +235,6 @@ def test_large_transparent_pictures_are_shrunk_without_seams() -> None:
     size = (1111, 2777)
     made, whole = (
         np.asarray(each.convert("RGBa"), dtype=int)
-        for each in (shrunk(image, size), image.resize(size, Image.Resampling.BICUBIC))
+        for each in (smaller(image, size), image.resize(size, Image.Resampling.BICUBIC))
     )
     assert np.abs(made - whole).max() <= 2

@@ -18,7 +18,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from docmill.domain.errors import MediaError, Reason
 from docmill.ocr import sniff
-from docmill.ocr.pixels import eight_bits, opaque, shrunk
+from docmill.ocr.pixels import eight_bits, opaque, smaller
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -240,7 +240,7 @@ def _decoded(image: Image.Image, media_type: str, frame: Frame, scale: float) ->
         return picture
     if media_type == sniff.TIFF and frame.orientation >= 5:
         target = target[1], target[0]
-    return shrunk(picture, target)
+    return smaller(picture, target)
 
 
 def _draft(image: Image.Image, size: tuple[int, int]) -> None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0  # TIFF 6.0, PhotometricInterpretation
+_SHRUNK_PIXELS = 4_000_000  # of a transparent picture that are made smaller at a time
 _BAND_PIXELS = 1_000_000  # deep grey is converted in bands: whole, it would take four times the memory of the picture
 _IS_INK = [255 * (alpha >= 128) for alpha in range(256)]
 _MOST_INK = 0.5  # share of the picture; what fills more of it is paper, of which corners or a margin were cut off
@@ -51,14 +52,14 @@ def _is_light_ink(image: Image.Image) -> bool:
     return 0 < sum(shades) < _MOST_INK * image.width * image.height and sum(shades[:_LIGHT]) < _FEW * sum(shades)
 
 
-def shrunk(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+def smaller(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     """L, RGB or RGBA made smaller, to (width, height)."""
     if image.mode != "RGBA":
         return image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
     ratio = image.height / size[1]
     margin = math.ceil(2 * ratio)  # what a row is made of beyond its own place
     result = Image.new("RGBA", size)
-    rows = max(1, _BAND_PIXELS // size[0])
+    rows = max(1, int(_SHRUNK_PIXELS / ratio / image.width))
     for top in range(0, size[1], rows):  # in bands: Pillow multiplies colours by opacity in a copy of all it is given
         bottom = min(top + rows, size[1])
         first, last = max(0, math.floor(top * ratio) - margin), min(image.height, math.ceil(bottom * ratio) + margin)

@@ -47,13 +47,13 @@ def _on_white(
 ) -> NDArray[np.bool_]:
     """For each of the white texts at these places among the `objects`, whether nothing darker lies beneath it."""
     rects = objects.bounds(whites)
-    hidden = (rects[:, 2] > rects[:, 0]) & (rects[:, 3] > rects[:, 1])  # of a blank nothing is to be seen
-    hidden &= ~_covered(rects, whites, *_dark_paths(objects))
-    if hidden.any():
+    hidden = ~_covered(rects, whites, *_dark_paths(objects))
+    unsure = hidden & (rects[:, 2] > rects[:, 0]) & (rects[:, 3] > rects[:, 1])  # blanks are not to be seen anyway
+    if unsure.any():
         kinds = np.array(objects.kinds)
         others = np.flatnonzero(~np.isin(kinds, _INKLESS))
-        pictured = _covered(rects[hidden], whites[hidden], others, objects.bounds(others))
-        hidden[hidden] = _looks_blank(page, place.boxes(rects[hidden]), pictured, max(place.size))
+        pictured = _covered(rects[unsure], whites[unsure], others, objects.bounds(others))
+        hidden[unsure] = _looks_blank(page, place.boxes(rects[unsure]), pictured, max(place.size))
     return hidden
 
 

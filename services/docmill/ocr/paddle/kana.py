@@ -10,13 +10,12 @@ from docmill.domain.pages import Line, Word
 __all__ = ["with_long_vowels"]
 
 _ONE, _LONG = "\u4e00", "\u30fc"
-_BETWEEN = re.compile(
-    f"(?<=[\u30a1-\u30fa]){_ONE}(?=[\u30a1-\u30f4\u30f7-\u30fa])"
-)  # not before a counter: "one month"
+_COUNTER = "[ヵヶ]|[カケ][月所国年条件]"  # as in "one month"; メ一カ一 is a maker
+_BETWEEN = re.compile(f"(?<=[\u30a1-\u30fa]){_ONE}(?!{_COUNTER})(?=[\u30a1-\u30fa])")
 
 
 def with_long_vowels(lines: Sequence[Line]) -> tuple[Line, ...]:
-    """The lines of a page; a one between two letters of katakana, where nobody writes one, is a mark of a long vowel."""
+    """The lines of a page; a one between two letters of katakana is a mark of a long vowel, but before a counter."""
     return tuple(Line(tuple(map(_mended, line.words))) for line in lines)
 
 
