@@ -40,6 +40,6 @@ def test_a_page_of_straight_marks_stays_as_it_is() -> None:
 def test_long_vowels_are_no_ones() -> None:
     """Between letters of katakana, where a one makes no sense; elsewhere it is one."""
     (line,) = with_long_vowels(
-        lines("メ一ルとデ一タセンタ一 第一条 カード一枚 サービス一覧 レンタル一ヶ月 コース一カ月")
+        lines("メ一カー メ一ルとデ一タセンタ一 第一条 カード一枚 サービス一覧 レンタル一ヶ月 コース一カ月")
     )
     assert line.text == "メーカー メールとデータセンタ一 第一条 カード一枚 サービス一覧 レンタル一ヶ月 コース一カ月"
