@@ -171,3 +171,27 @@ def test_white_text_beside_the_bar_is_unseen(tmp_path: Path) -> None:
     layer = layer_of(tmp_path, drawn(bar, pale, beside))
     assert sorted(word.text for word in layer.unseen) == ["nobody", "sees", "this"]
     assert layer.is_trustworthy
+
+
+def test_text_after_a_form_keeps_its_own_mode(tmp_path: Path) -> None:
+    """The form's texts stand between those of the page, and each is painted in its own way."""
+
+    def draw(canvas: Any) -> None:
+        canvas.beginForm("seal")
+        layers.write(canvas, ["sealed"], top=600)
+        canvas.endForm()
+        layers.write(canvas, ["before"], top=780)
+        canvas.doForm("seal")
+        layers.write(canvas, ["hidden"], top=500, mode=3)
+        layers.write(canvas, ["after"], top=400)
+
+    assert [word.text for word in layer_of(tmp_path, draw).unseen] == ["hidden"]
+
+
+def test_white_letters_without_outlines_are_unseen(tmp_path: Path) -> None:
+    """What programs write that put words over a scan; to PDFium they cover nothing, as blanks do."""
+    with open_document(layers.inkless_pdf(tmp_path / "a.pdf", "nobody sees this"), "application/pdf") as document:
+        layer = document.text_layer(1)
+    assert layer is not None
+    assert sorted(word.text for word in layer.unseen) == ["nobody", "sees", "this"]
+    assert not layer.is_trustworthy
