@@ -95,13 +95,8 @@ def _matched(line: Line, drawn: Sequence[Drawn]) -> list[tuple[Box, Box]]:
         start = printed.find(plain(word.text), at)
         if start >= 0:
             at = start + len(plain(word.text))
-            found.append((word.box, _around([char.box for char in drawn[start:at]])))
+            found.append((word.box, Box.around([char.box for char in drawn[start:at]])))
     return found
-
-
-def _around(boxes: Sequence[Box]) -> Box:
-    left, top = min(box.x for box in boxes), min(box.y for box in boxes)
-    return Box(left, top, max(box.right for box in boxes) - left, max(box.bottom for box in boxes) - top)
 
 
 def test_cells_of_a_table_are_words_of_their_own(engine: OcrEngine) -> None:

@@ -54,7 +54,7 @@ class Objects:
         return list(compress(self.addresses, self.is_text.tolist()))
 
     def add(self, addresses: list[int], kinds: list[int], modes: list[int], matrix: _Matrix) -> None:
-        """Objects that stand in one form."""
+        """Objects that stand in one form; all of them are added before anything is asked."""
         self.addresses.extend(addresses)
         self.kinds.extend(kinds)
         self.modes.extend(modes)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 __all__ = ["SIGNS", "has_wide", "wide_count"]
 
-_SIGNS = (  # first and last of each range
-    (0x3001, 0x3003), (0x3008, 0x3020), (0x30FB, 0x30FB), (0xFF01, 0xFF0F), (0xFF1A, 0xFF20), (0xFF3B, 0xFF40),
-    (0xFF5B, 0xFF65), (0xFFE0, 0xFFE6),
-)  # fmt: skip
-SIGNS = "".join(chr(code) for first, last in _SIGNS for code in range(first, last + 1))
-"""Punctuation and currencies as wide as a character of these scripts."""
+_BLOCKS = range(0x3000, 0x3100), range(0xFF00, 0xFFF0)  # punctuation and kana; wide and narrow forms
+SIGNS = "".join(char for block in _BLOCKS for char in map(chr, block) if unicodedata.category(char)[0] in "PS")
+"""Punctuation, currencies and other signs that are printed among characters of these scripts."""
 
 _WIDE = re.compile(
     "[\u3005-\u3007\u3041-\u30fa\u30fc-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff66-\uff9f"

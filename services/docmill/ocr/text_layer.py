@@ -144,7 +144,7 @@ def _facts(text: str, words: Sequence[Word], unmapped: float, found: Survey) -> 
     solid = "".join(text.split())
     ruled = sum(map(solid.count, "._-…·"))
     letters = len(_NO_LETTER.sub("", solid))
-    usual, pairs = usual_pairs(" ".join({word.text for word in words}))
+    usual, pairs = usual_pairs(" ".join({word.text for word in words}))  # each once: a set is quicker than its search
     return LayerFacts(
         characters=len(solid),
         bad=bad_share(solid),

@@ -34,10 +34,7 @@ def _turned(engine: OcrEngine, image: NDArray[np.uint8], lines: tuple[Line, ...]
     """`lines` of `image` as it stands, or better ones if it stands the wrong way up."""
     best, best_score = lines, score(lines)
     is_little = len(_telling(lines)) < _ENOUGH_WORDS
-    suspects = _suspects(lines)
-    if is_little and _shows_lines(image):
-        suspects = (2,)
-    for turns in suspects:
+    for turns in _suspects(lines) or ((2,) if is_little and _shows_lines(image) else ()):
         (turned,) = engine.read([np.ascontiguousarray(np.rot90(image, turns))])
         is_good = len(_telling(turned)) >= _ENOUGH_WORDS and not _suspects(turned)
         if score(turned) > best_score and (is_good or not is_little):
