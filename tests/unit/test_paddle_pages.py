@@ -83,6 +83,23 @@ def test_print_too_small_to_be_noticed_is_read(engine: OcrEngine) -> None:
     assert sum(line in LINES for line in read) >= len(LINES) - 1
 
 
+@pytest.mark.parametrize(("font_size", "pitch"), [(14, 2.2), (12, 1.3)])
+def test_small_print_beside_large_is_read(engine: OcrEngine, font_size: int, pitch: float) -> None:
+    """An A3 page at 300 dpi, in which only its headings are large enough to be found at the detector's usual scale.
+
+    There the narrower lines look like a single one, which is none; the line of common size above them stays whole.
+    """
+    body = "The rooms of the ground floor were measured by the office of the architect in the autumn of last year"
+    headings = ["Plan of the ground floor", "House number 27", "Not for construction"]
+    image = np.array(documents.draw_page(headings, (3508, 4960), 100)[0], dtype=np.uint8)
+    image[3900:4000] = np.asarray(documents.draw_page([body], (3508, 140), 40)[0], dtype=np.uint8)[40:]
+    height = round(font_size * pitch)
+    for number, line in enumerate(LINES[:8]):
+        row = np.asarray(documents.draw_page([line], (700, 160), font_size)[0], dtype=np.uint8)
+        image[4000 + number * height :][:height, 1400:2100] = row[40 : 40 + height]
+    assert texts(engine, image) == [*headings, body, *LINES[:8]]
+
+
 def test_a_long_receipt_is_read(engine: OcrEngine) -> None:
     """Ten times as long as wide: not shrunk to a thread."""
     lines = [f"Item {row} in stock" for row in range(1, 90)]

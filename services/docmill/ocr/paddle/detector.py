@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from docmill.ocr.paddle.missed import misses_print, with_missed
 from docmill.ocr.paddle.networks import Network
 from docmill.ocr.paddle.profiles import Profile
 from docmill.ocr.paddle.regions import Region
@@ -35,6 +36,7 @@ _GROW_REPORT = 1.2  # ratio that fits the ink
 _SMALLEST = 3.0  # pixels of a kernel's shorter side
 
 _TINY = 6.0  # kernels this thin (median) are of print too small to read well at this scale
+_SHRUNK = 0.35  # a scale that leaves no trace of legible print: letters of 5 pixels (a font's size) and below vanish
 _BLUR = 0.5  # a scale that may make print vanish
 _EMPTY = 64  # between the darkest and the lightest pixel of a page without anything on it
 _COMFORTABLE = 9.0  # thickness to which they are brought by a second, larger look
@@ -50,11 +52,15 @@ class Detector:
     def find(self, image: NDArray[np.uint8]) -> list[Region]:
         """Lines on a page of shape (height, width, 3), RGB, in no order."""
         height, width = image.shape[:2]
-        scale = self._scale(width, height)
+        first = scale = self._scale(width, height)
         thickness, regions = self._look(image, scale)
         if thickness < _TINY and scale < 1:
-            closer = min(1.0, scale * _COMFORTABLE / thickness, _LARGEST / max(width, height))
-            _, regions = self._look(image, closer)
+            scale = min(1.0, scale * _COMFORTABLE / thickness, _LARGEST / max(width, height))
+            _, regions = self._look(image, scale)
+        highest = _TINY / scale
+        if regions and first < _SHRUNK and scale < _BLUR and misses_print(image, regions, highest):
+            small = [line for line in self._at_full_size(image) if line.thickness < (1 + _GROW_READ) * highest]
+            return with_missed(regions, small)
         return regions
 
     def find_small(self, image: NDArray[np.uint8]) -> list[Region]:
@@ -65,7 +71,10 @@ class Detector:
         height, width = image.shape[:2]
         if self._scale(width, height) > _BLUR or int(np.ptp(image)) < _EMPTY:
             return []
-        return self._look(image, min(1.0, _LARGEST / max(width, height)))[1]
+        return self._at_full_size(image)
+
+    def _at_full_size(self, image: NDArray[np.uint8]) -> list[Region]:
+        return self._look(image, min(1.0, _LARGEST / max(image.shape)))[1]
 
     def _scale(self, width: int, height: int) -> float:
         short, long = sorted((width, height))
