@@ -28,7 +28,7 @@ from docmill.ocr.turning import read_upright
 TEXT_LAYER = "text-layer"
 """Engine name of pages whose own text was taken."""
 
-_VERSION = "7"  # raise it when the choice between text layer and OCR, pictures, turning, or the making of words and lines change
+_VERSION = "8"  # raise it when the choice between text layer and OCR, pictures, turning, or the making of words and lines change
 _MARGIN = 4.0  # points around an area of a page that is read by itself
 
 

@@ -34,7 +34,6 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _NO_LETTER = re.compile(r"[\W_]+")
 _LOST = "\ufffd"
 _UNCODED = "\ufffe\ufffe"  # what PDFium makes of two U+0000; a hyphen stands alone
-_NO_NUMBER = "\u0250"  # beyond Latin letters, where fonts of Western writing have no glyph numbers
 _LEGIBLE = 1.0  # points: a third of a millimetre; the smallest print that is meant to be read has four
 _LEGIBLE_SHARE = 1 / 300  # of the page's shorter side: small pages may be meant to be enlarged
 _SAMPLE = 200  # characters of a page whose fonts are asked whether they know what they show
@@ -100,12 +99,9 @@ def _unmapped(textpage: ctypes.c_void_p, text: str) -> float:
 
 
 def _with_lost(textpage: ctypes.c_void_p, text: str) -> str:
-    """`text` without the glyph numbers that stand in it for characters without a Unicode value.
-
-    Dashes and quotes that no map names are none: PDFium knows them from the font's encoding.
-    """
+    """`text` without the glyph numbers that stand in it for characters without a Unicode value."""
     lost = bulk.unmapped(bulk.address(textpage), range(len(text)))
-    return "".join(_LOST if gone and letter < _NO_NUMBER else letter for letter, gone in zip(text, lost, strict=True))
+    return "".join(_LOST if gone else letter for letter, gone in zip(text, lost, strict=True))
 
 
 def _words(characters: Characters, place: Placement, drawn: Sequence[int]) -> tuple[NDArray[np.intp], list[Word]]:
