@@ -59,6 +59,14 @@ def test_a_page_on_its_side_or_head_is_read(engine: OcrEngine, turns: int) -> No
     assert all((box.h > box.w) == (turns != 2) for box in long)
 
 
+def test_numbers_that_are_numbers_either_way_up_stay_as_they_lie(engine: OcrEngine) -> None:
+    """A little more confidence says nothing: one of the two is surer."""
+    lines = [" ".join(2 * ["88 66 99 80 60 90 86 98 96 68 80 96"])] * 20
+    upright = np.asarray(documents.draw_page(lines, (900, 1300), 24)[0], dtype=np.uint8)
+    for image in (upright, np.ascontiguousarray(np.rot90(upright, 2))):
+        assert read_upright(engine, [image]) == engine.read([image])
+
+
 @pytest.mark.parametrize("turns", [1, 3])
 def test_a_note_in_the_margin_is_read_in_either_direction(engine: OcrEngine, turns: int) -> None:
     """A line that runs up or down beside upright text."""

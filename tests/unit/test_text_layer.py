@@ -131,6 +131,22 @@ def test_columns_of_running_text_are_read_one_after_the_other(tmp_path: Path) ->
     assert texts[13:] == [f"the right column says things here {row}" for row in range(12)]
 
 
+def test_columns_of_few_lines_may_begin_and_end_with_short_ones(tmp_path: Path) -> None:
+    """Each line counts by itself: three long ones of five are a column of running text."""
+    columns = {
+        column: [f"{name} a", *(f"the {name} column says things here {row}" for row in range(3)), f"{name} b"]
+        for column, name in ((50, "left"), (320, "right"))
+    }
+
+    def draw(canvas: Any) -> None:
+        for column, lines in columns.items():
+            for row, line in enumerate(lines):
+                canvas.drawString(column, 720 - 15 * row, line)
+
+    page = layer_of(layers.page_pdf(tmp_path / "a.pdf", draw)).lines
+    assert [line.text for line in page] == [*columns[50], *columns[320]]
+
+
 def test_word_that_is_broken_at_the_end_of_a_line_has_two_boxes(tmp_path: Path) -> None:
     """Both halves of a hyphenated word stand on their own lines."""
     from reportlab.pdfgen.canvas import Canvas
