@@ -8,10 +8,10 @@ RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
 SOURCES := services gateway clients protos/generate.py tests examples
 DATA ?= .docmill
-T ?= tests
+T ?= tests/contract tests/integration tests/property tests/unit
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up setup gen gen-check protos-lint fmt lint types imports check test test-easyocr test-k8s test-typescript bench bench-ocr ci clean constraints
+.PHONY: help demo up setup gen gen-check protos-lint fmt lint types imports check test test-e2e test-easyocr test-k8s test-typescript bench bench-ocr ci clean constraints
 
 ##@ Try it
 help: ## Show this help
@@ -53,8 +53,11 @@ imports: $(DEV_STAMP) ## import-linter: who may import what
 
 check: gen-check protos-lint lint types imports ## Everything that reads the code without running it
 
-test: $(DEV_STAMP) ## Run the tests; T=path for some of them
+test: $(DEV_STAMP) ## Run the tests, in ten minutes or so; T=path for some of them
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(T)
+
+test-e2e: $(DEV_STAMP) ## The tests with docmill as users run it, its processes killed and its network cut
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup tests/chaos tests/e2e
 
 test-easyocr: ## EasyOCR with its real weights on a page; installs PyTorch into an environment of its own
 	@tests/easyocr.sh
@@ -74,7 +77,7 @@ bench: $(DEV_STAMP) ## Print the figures of docs/benchmarks.md, measured here an
 bench-ocr: $(DEV_STAMP) ## Accuracy and speed of OCR engines on real pages; ARGS="--help" tells what can be chosen
 	@$(BIN)/python -m tests.bench.ocr $(ARGS)
 
-ci: check demo test-easyocr test-k8s test-typescript test ## What CI runs
+ci: check demo test-easyocr test-k8s test-typescript test-e2e test ## What CI runs
 
 clean: ## Remove the environment and caches; data stays
 	@rm -rf $(VENV) .venv-llm .tools clients/typescript/node_modules clients/typescript/build clients/typescript/dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
