@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from docmill.ocr.paddle.missed import misses_print, with_missed
+from docmill.ocr.paddle.missed import misses_print
 from docmill.ocr.paddle.regions import Region
 from tests.fixtures import documents
 
@@ -189,40 +187,3 @@ def test_a_line_on_its_side_holds_no_lines() -> None:
 def test_a_page_as_narrow_as_a_strip_has_none(width: int) -> None:
     """Nothing can be said of it."""
     assert not misses_print(np.zeros((9000, width, 3), np.uint8), [], HIGHEST)
-
-
-def test_lines_found_later_take_the_place_of_a_blur() -> None:
-    """Of a block of them and of a part of one."""
-    block, part = region(1030, 100), region(2003, 40, x=140, width=60)
-    lines = [region(1000), region(1030), region(1060), region(2000)]
-    assert with_missed([block, part], lines) == lines
-
-
-@pytest.mark.parametrize(
-    "pieces",
-    [
-        [],
-        [region(1000, 12)],  # too thin to be more than a piece of it
-        [region(1000, 40, 300, 120)],  # its middle
-        [region(1000, 32, x, 120) for x in (150, 280, 440)],  # its words
-        [region(1004, 10, x, 10) for x in range(200, 400, 20)],  # its dots
-    ],
-)
-def test_a_line_is_not_lost_to_pieces_of_it(pieces: list[Region]) -> None:
-    """A second look may break it, or see less of it."""
-    assert with_missed([region(1000, 40)], pieces) == [region(1000, 40)]
-
-
-@given(
-    angle=st.floats(-45, 45),
-    along=st.floats(-0.6, 0.6).filter(lambda share: abs(abs(share) - 0.5) > 0.01),
-    across=st.floats(-0.6, 0.6).filter(lambda share: abs(abs(share) - 0.5) > 0.01),
-)
-def test_a_line_askew_holds_what_lies_on_it(angle: float, along: float, across: float) -> None:
-    """OpenCV says where its corners are; between them it holds everything, and nothing beyond."""
-    line = Region(300.0, 200.0, 400.0, 20.0, angle, 0.0)
-    first, second, third, _ = line.corners
-    middle = line.corners.mean(axis=0)
-    sides = sorted((second - first, third - second), key=lambda side: float(np.hypot(*side)))
-    place = middle + along * sides[1] + across * sides[0]
-    assert line.holds(place[None].astype(np.float64)).tolist() == [abs(along) < 0.5 and abs(across) < 0.5]

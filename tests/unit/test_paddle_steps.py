@@ -60,7 +60,7 @@ def characters(*places: tuple[str, float], confidence: float = 0.9) -> list[Char
 @pytest.mark.parametrize("angle", [0, 3, -3, 30, -30, 44, -44, 60, -60, 87, 90, -87])
 def test_a_line_is_found_at_every_angle(angle: float) -> None:
     """Its centre, its length and its direction; steep lines are upright ones that lean."""
-    (region,) = Detector(dark_is_text, BALANCED).find(page_with(((450, 600), (300, 30), angle)))
+    (region,) = Detector(dark_is_text, BALANCED).find(page_with(((450, 600), (300, 30), angle))).regions
     assert (region.x, region.y) == pytest.approx((450, 600), abs=2)
     length, thickness = sorted((region.width, region.height), reverse=True)
     growth = 2 * 1.8 * 300 * 30 / (2 * 330)
@@ -74,14 +74,14 @@ def test_a_line_is_found_at_every_angle(angle: float) -> None:
 
 def test_grown_boxes_are_reported_tighter() -> None:
     """What is read is grown by 1.8, what is reported by 1.2: the margin is the difference."""
-    (region,) = Detector(dark_is_text, BALANCED).find(page_with(((450, 600), (300, 30), 0)))
+    (region,) = Detector(dark_is_text, BALANCED).find(page_with(((450, 600), (300, 30), 0))).regions
     reported = region.height * (1 - 2 * region.margin)
     assert reported == pytest.approx(30 + 2 * 1.2 * 300 * 30 / (2 * 330), abs=3)
 
 
 def test_dirt_is_no_line() -> None:
     """Specks are not read."""
-    assert Detector(dark_is_text, BALANCED).find(page_with(((450, 600), (2, 2), 0))) == []
+    assert Detector(dark_is_text, BALANCED).find(page_with(((450, 600), (2, 2), 0))).regions == []
 
 
 @pytest.mark.parametrize("height", [9000, 12_000])
@@ -97,7 +97,7 @@ def test_a_long_page_is_looked_at_in_bands(height: int) -> None:
         seen.append(pixels.shape)
         return dark_is_text(pixels)
 
-    regions = Detector(network, BALANCED).find(page)
+    regions = Detector(network, BALANCED).find(page).regions
     assert len(seen) > 1
     assert max(shape[1] * shape[2] for shape in seen) <= 2_500_000
     assert sorted(round(region.y) for region in regions) == pytest.approx([top + 30 for top in tops], abs=3)
@@ -116,7 +116,7 @@ def test_small_print_gets_a_closer_look() -> None:
         for top in range(100, 3000, 100):
             page[top : top + thickness, 200:2200] = 0
         shapes.clear()
-        assert len(Detector(network, BALANCED).find(page)) == 29
+        assert len(Detector(network, BALANCED).find(page).regions) == 29
         assert len({shape[2] for shape in shapes}) == looks
 
 

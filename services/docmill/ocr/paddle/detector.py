@@ -10,12 +10,12 @@ import math
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
 import numpy as np
 
-from docmill.ocr.paddle.missed import misses_print, with_missed
+from docmill.ocr.paddle.missed import misses_print
 from docmill.ocr.paddle.networks import Network
 from docmill.ocr.paddle.profiles import Profile
 from docmill.ocr.paddle.regions import Region
@@ -42,6 +42,13 @@ _EMPTY = 64  # between the darkest and the lightest pixel of a page without anyt
 _COMFORTABLE = 9.0  # thickness to which they are brought by a second, larger look
 
 
+class Found(NamedTuple):
+    """Lines, and the scale at which they were found."""
+
+    regions: list[Region]
+    scale: float
+
+
 class Detector:
     """Finds lines of text."""
 
@@ -49,19 +56,21 @@ class Detector:
         self._network = network
         self._profile = profile
 
-    def find(self, image: NDArray[np.uint8]) -> list[Region]:
+    def find(self, image: NDArray[np.uint8]) -> Found:
         """Lines on a page of shape (height, width, 3), RGB, in no order."""
         height, width = image.shape[:2]
-        first = scale = self._scale(width, height)
+        scale = self._scale(width, height)
         thickness, regions = self._look(image, scale)
         if thickness < _TINY and scale < 1:
             scale = min(1.0, scale * _COMFORTABLE / thickness, _LARGEST / max(width, height))
             _, regions = self._look(image, scale)
-        highest = _TINY / scale
-        if regions and first < _SHRUNK and scale < _BLUR and misses_print(image, regions, highest):
-            small = [line for line in self._at_full_size(image) if line.thickness < (1 + _GROW_READ) * highest]
-            return with_missed(regions, small)
-        return regions
+        return Found(regions, scale)
+
+    def find_missed(self, image: NDArray[np.uint8], found: Found) -> list[Region]:
+        """All lines once more, at full size, where small print seems to be missing in what was `found`; else none."""
+        if not found.regions or found.scale > _SHRUNK * _full_size(image):
+            return []
+        return self._at_full_size(image) if misses_print(image, found.regions, _TINY / found.scale) else []
 
     def find_small(self, image: NDArray[np.uint8]) -> list[Region]:
         """Lines on a page on which `find` found none that can be read: print that is a blur at its scale.
@@ -74,7 +83,7 @@ class Detector:
         return self._at_full_size(image)
 
     def _at_full_size(self, image: NDArray[np.uint8]) -> list[Region]:
-        return self._look(image, min(1.0, _LARGEST / max(image.shape)))[1]
+        return self._look(image, _full_size(image))[1]
 
     def _scale(self, width: int, height: int) -> float:
         short, long = sorted((width, height))
@@ -109,6 +118,11 @@ class Detector:
         padded = np.full((1, _up(height), _up(width), 3), 255, dtype=np.uint8)
         padded[0, :height, :width] = image
         return np.array(self._network(padded)[0, 0, :height, :width])  # a copy: the network's own is overwritten
+
+
+def _full_size(image: NDArray[np.uint8]) -> float:
+    """The scale at which a page is seen as it is, or as large as the detector takes it."""
+    return float(min(1.0, _LARGEST / max(image.shape[:2])))
 
 
 def _up(side: int) -> int:

@@ -11,6 +11,7 @@ from docmill.ocr.lines import arrange
 from docmill.ocr.paddle.cascade import StripReader
 from docmill.ocr.paddle.detector import Detector
 from docmill.ocr.paddle.kana import with_long_vowels
+from docmill.ocr.paddle.looks import Reading, of_two_looks
 from docmill.ocr.paddle.profiles import Profile
 from docmill.ocr.paddle.quotes import of_one_kind
 from docmill.ocr.paddle.recogniser import Character, sureness
@@ -46,14 +47,19 @@ class PaddleEngine:
         return [self._read_one(image) for image in images]
 
     def _read_one(self, image: NDArray[np.uint8]) -> tuple[Line, ...]:
-        lines = self._read_regions(image, self._detector.find(image))
-        return with_long_vowels(of_one_kind(lines or self._read_regions(image, self._detector.find_small(image))))
+        found = self._detector.find(image)
+        readings = self._read_regions(image, found.regions)
+        if missed := self._detector.find_missed(image, found):
+            readings = of_two_looks(readings, self._read_regions(image, missed))
+        readings = readings or self._read_regions(image, self._detector.find_small(image))
+        strips = {id(strip): strip for _, strip in readings}.values()
+        lines = arrange_sloping([word for word, _ in readings], slope(strips))
+        return with_long_vowels(of_one_kind(lines))
 
-    def _read_regions(self, image: NDArray[np.uint8], regions: Sequence[Region]) -> tuple[Line, ...]:
+    def _read_regions(self, image: NDArray[np.uint8], regions: Sequence[Region]) -> list[Reading]:
         height, width = image.shape[:2]
-        strips = cut_strips(image, regions, self._profile.squeeze)
-        words = [word for strip, chars in self._read_strips(strips) for word in words_of(strip, chars, (width, height))]
-        return arrange_sloping(words, slope(strips))
+        read = self._read_strips(cut_strips(image, regions, self._profile.squeeze))
+        return [Reading(word, strip) for strip, chars in read for word in words_of(strip, chars, (width, height))]
 
     def _read_strips(self, strips: Sequence[Strip]) -> list[tuple[Strip, list[Character]]]:
         """Strips and what they say. Those of lines on their side are read in the direction that is the surer one."""

@@ -17,7 +17,7 @@ from docmill.ocr.paddle.regions import Region
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["misses_print", "with_missed"]
+__all__ = ["misses_print"]
 
 _STEP = 2  # every so many rows of pixels are looked at: each line of legible print still has three
 _STRIP = 64  # pixels across: a dozen small letters, and few enough that a line askew by 3 degrees keeps to its rows
@@ -26,22 +26,19 @@ _FULL, _EMPTY = 0.12, 0.04  # share of edges in a row of a strip: a quarter to a
 _LOWEST = 5  # pixels of a line's small letters: legible print
 _NEXT = 3  # heights of a line to the next one at most
 _LINES = 6  # of print in strips, each near another: less are dashed rules, and a line by itself looks as they do
-_THIN, _COVERED = 0.75, 0.4  # lines this much thinner, on so much of what was taken for a line, tell that it is a block
-_THICK = 3.0  # times as thick as a line is what was taken for a part of it: a blur of two, but no heading
-_LONG = 1.1  # times as long as a line is what was taken for a part of it: rectangles differ from scale to scale
 
 
 def misses_print(image: NDArray[np.uint8], known: Sequence[Region], highest: float) -> bool:
     """Whether there seem to be lines of at most `highest` pixels that are none of the `known` ones.
 
-    `image`: RGB (h, w, 3). 0.6 to 2 ms a megapixel.
+    `image`: RGB (h, w, 3). 1 to 4 ms a megapixel.
     """
     if image.shape[1] <= _STRIP:
         return False
     edges = _edges(image)
     if len(_lines(edges, highest)) < _LINES:
         return False  # most pages; the next steps take as long again
-    for region in _single(edges, known, highest):
+    for region in _not_blocks(edges, known, highest):
         cv2.fillConvexPoly(edges, (region.corners / (1, _STEP)).astype(np.int32), (0,))
     lines = _lines(edges, highest)
     counts = np.zeros((len(edges) * _STEP // _STRIP + 1, edges.shape[1] // _STRIP + 1), np.int32)
@@ -51,39 +48,6 @@ def misses_print(image: NDArray[np.uint8], known: Sequence[Region], highest: flo
     return bool(np.bincount(labels.ravel(), counts.ravel()).max() >= _LINES)
 
 
-def with_missed(known: Sequence[Region], missed: Sequence[Region]) -> list[Region]:
-    """The `known` lines and the `missed` ones in none of them, without what only seemed to be a line in small.
-
-    That was a block of the missed ones, or a part of one.
-    """
-    places, thickness, length = _measures(missed)
-    free = np.ones(len(missed), bool)
-    lines = []
-    for region, is_part in zip(known, _are_parts(known, missed), strict=True):
-        held = region.holds(places)
-        thin = held & (thickness < _THIN * region.thickness)
-        is_block = (thickness * length)[thin].sum() > _COVERED * region.thickness * region.length
-        if not is_part and not is_block:
-            lines.append(region)
-            free &= ~held
-    return lines + [region for region, is_free in zip(missed, free, strict=True) if is_free]
-
-
-def _are_parts(known: Sequence[Region], missed: Sequence[Region]) -> NDArray[np.bool_]:
-    """Which of the `known` lines are a part of a `missed` one: no longer, be they a little thicker."""
-    places, thickness, length = _measures(known)
-    parts = np.zeros(len(known), bool)
-    for region in missed:
-        parts |= region.holds(places) & (thickness < _THICK * region.thickness) & (length < _LONG * region.length)
-    return parts
-
-
-def _measures(regions: Sequence[Region]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Middles (x, y), thickness and length of each."""
-    sides = np.array([(a.x, a.y, a.thickness, a.length) for a in regions]).reshape(-1, 4)
-    return sides[:, :2], sides[:, 2], sides[:, 3]
-
-
 def _edges(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """255 where a stroke begins or ends along one of the rows that are looked at."""
     green = np.ascontiguousarray(image[::_STEP, :, 1])  # nearly grey, for half the time
@@ -91,14 +55,14 @@ def _edges(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(edges, np.uint8)
 
 
-def _single(edges: NDArray[np.uint8], known: Sequence[Region], highest: float) -> list[Region]:
+def _not_blocks(edges: NDArray[np.uint8], known: Sequence[Region], highest: float) -> list[Region]:
     """Those of the `known` lines that do not hold lines themselves: in small, a block of print may look like one."""
     return [region for region in known if len(_lines_in(edges, region, highest)) < _LINES]
 
 
 def _lines_in(edges: NDArray[np.uint8], region: Region, highest: float) -> NDArray[np.intp]:
     left, top = np.maximum(region.corners.min(axis=0), 0).astype(int)
-    right, bottom = np.ceil(region.corners.max(axis=0)).astype(int)
+    right, bottom = np.maximum(np.ceil(region.corners.max(axis=0)), 0).astype(int)
     return _lines(edges[top // _STEP : bottom // _STEP, left:right], highest)
 
 
