@@ -33,9 +33,9 @@ def of_two_looks(first: Sequence[Reading], second: Sequence[Reading]) -> list[Re
 
     What words say is their letters that are right less those that are wrong, as far as their confidence tells.
     """
-    groups, before, after = _groups(first, second)
-    says = [np.bincount(group, _says(look), groups) for group, look in ((before, first), (after, second))]
-    is_first = _MORE * says[0] >= says[1]
+    before, after = _groups(first, second)
+    count = len(before) + len(after)
+    is_first = _MORE * np.bincount(before, _says(first), count) >= np.bincount(after, _says(second), count)
     kept = [reading for reading, group in zip(first, before, strict=True) if is_first[group]]
     return kept + [reading for reading, group in zip(second, after, strict=True) if not is_first[group]]
 
@@ -44,8 +44,8 @@ def _says(readings: Sequence[Reading]) -> NDArray[np.float64]:
     return np.array([max(0.0, 2 * word.confidence - 1) * len(word.text) for word, _ in readings], np.float64)
 
 
-def _groups(first: Sequence[Reading], second: Sequence[Reading]) -> tuple[int, NDArray[np.intp], NDArray[np.intp]]:
-    """How many groups of words there are that hang together by being in each other's way, and that of each word."""
+def _groups(first: Sequence[Reading], second: Sequence[Reading]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The group of each word, named by a number: words that hang together by being in each other's way."""
     one, other = _in_the_way(first, second)
     other = other + len(first)
     group = np.arange(len(first) + len(second))
@@ -53,7 +53,7 @@ def _groups(first: Sequence[Reading], second: Sequence[Reading]) -> tuple[int, N
         least = np.minimum(group[one], group[other])
         np.minimum.at(group, one, least)
         np.minimum.at(group, other, least)
-    return len(group), group[: len(first)], group[len(first) :]
+    return group[: len(first)], group[len(first) :]
 
 
 def _in_the_way(first: Sequence[Reading], second: Sequence[Reading]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
