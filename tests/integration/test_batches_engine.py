@@ -46,7 +46,7 @@ from tests.fixtures.batching import (
 from tests.fixtures.engine import CALLER, QUICK, Bench, done
 from tests.fixtures.hooks import webhooks
 
-UNREADABLE = Fault(reason=Reason.MEDIA_CORRUPT, message="The page cannot be read", details={"page": "1"})
+UNREADABLE = Fault(reason=Reason.MEDIA_CORRUPT, message="The page cannot be read")
 LOCKED = Fault(reason=Reason.MEDIA_ENCRYPTED, message="The document is protected by a password")
 
 
@@ -78,7 +78,7 @@ async def test_broken_files_among_good_ones(bench: Bench) -> None:
     ]
     assert (found[0]["data"], found[3]["data"]) == ({"place": 0}, {"place": 3})
     assert found[1]["error"]["code"] == "MEDIA_CORRUPT"
-    assert found[1]["error"]["details"]["page"] == "1"
+    assert found[1]["error"]["details"]["page"] in {"1", "2"}, "both are unreadable: whichever is answered first"
     assert "data" not in found[1]
     assert "error" not in found[0]
     events = [item for item in await watched(bench, made.batch.id) if isinstance(item, BatchEvent)]
