@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 import pytest
 
-from docmill.ocr import OcrEngine
+from docmill.ocr import OcrEngine, Transcript
 from docmill.ocr.plugins import EngineFactory, EngineOptions
 from tests.fixtures import documents
 
@@ -26,9 +26,9 @@ def picture(lines: Sequence[str] = documents.LINES, size: tuple[int, int] = (100
     return np.asarray(documents.draw_page(lines, size)[0], dtype=np.uint8)
 
 
-def words_in(page: tuple[Any, ...]) -> list[Word]:
+def words_in(page: Transcript) -> list[Word]:
     """All words of a result."""
-    return [word for line in page for word in line.words]
+    return [word for line in page.lines for word in line.words]
 
 
 def overlap(a: Box, b: Box) -> float:
@@ -42,7 +42,7 @@ def overlap(a: Box, b: Box) -> float:
 def test_reads_what_is_printed(engine: OcrEngine) -> None:
     """Clean print is read word for word, in lines, in reading order."""
     (page,) = engine.read([picture()])
-    assert [line.text for line in page] == list(documents.LINES)
+    assert [line.text for line in page.lines] == list(documents.LINES)
 
 
 def test_words_are_boxed_where_they_stand(engine: OcrEngine) -> None:
@@ -60,7 +60,7 @@ def test_words_are_whole_and_inside(engine: OcrEngine) -> None:
     """Words carry no white space, their boxes lie inside the picture, confidence is 0 to 1."""
     image = picture(size=(700, 400))  # text runs into the right edge and the bottom
     (page,) = engine.read([image])
-    assert page
+    assert page.lines
     for word in words_in(page):
         assert word.text.split() == [word.text]
         assert 0 <= word.confidence <= 1
@@ -78,7 +78,7 @@ def test_a_batch_reads_like_its_pages(engine: OcrEngine) -> None:
     assert len(batch) == len(pages)
     for image, together in zip(pages, batch, strict=True):
         (alone,) = engine.read([image])
-        assert [line.text for line in alone] == [line.text for line in together]
+        assert [line.text for line in alone.lines] == [line.text for line in together.lines]
     assert engine.read([]) == []
 
 
@@ -90,13 +90,13 @@ def test_reading_is_deterministic(engine: OcrEngine) -> None:
 @pytest.mark.parametrize("shade", [0, 128, 255])
 def test_a_page_without_text_gives_no_lines(engine: OcrEngine, shade: int) -> None:
     """Nothing is read from an empty page, whatever its colour."""
-    assert engine.read([np.full((300, 400, 3), shade, dtype=np.uint8)]) == [()]
+    assert engine.read([np.full((300, 400, 3), shade, dtype=np.uint8)]) == [Transcript()]
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (2, 400), (400, 2), (20, 3000)])
 def test_odd_shapes_do_no_harm(engine: OcrEngine, shape: tuple[int, int]) -> None:
     """Slivers and dots are pages without text."""
-    assert engine.read([np.full((*shape, 3), 255, dtype=np.uint8)]) == [()]
+    assert engine.read([np.full((*shape, 3), 255, dtype=np.uint8)]) == [Transcript()]
 
 
 def test_engine_introduces_itself(engine: OcrEngine, factory: EngineFactory) -> None:
@@ -121,4 +121,4 @@ def test_engine_works_without_a_network(factory: EngineFactory, monkeypatch: pyt
         monkeypatch.setattr(socket.socket, name, refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     (page,) = factory.create(EngineOptions()).read([picture(OTHER)])
-    assert [line.text for line in page] == list(OTHER)
+    assert [line.text for line in page.lines] == list(OTHER)

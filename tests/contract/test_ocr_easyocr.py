@@ -18,8 +18,7 @@ import pytest
 
 from docmill.doctor import doctor
 from docmill.domain.models import JobKind
-from docmill.domain.pages import Line
-from docmill.ocr import EngineUnavailable, OcrEngine
+from docmill.ocr import EngineUnavailable, OcrEngine, Transcript
 from docmill.ocr.easyocr import FACTORY
 from docmill.ocr.plugins import EngineFactory, EngineOptions
 from docmill.settings import Settings
@@ -68,9 +67,9 @@ def batching(request: pytest.FixtureRequest) -> Any:
     return loaded("batching", request.param)
 
 
-def texts(pages: Sequence[tuple[Line, ...]]) -> list[list[str]]:
+def texts(pages: Sequence[Transcript]) -> list[list[str]]:
     """Lines of pages."""
-    return [[line.text for line in page] for page in pages]
+    return [[line.text for line in page.lines] for page in pages]
 
 
 def test_pages_of_nearly_one_size_go_through_the_network_together(batching: Any) -> None:
@@ -100,10 +99,10 @@ def test_a_page_on_a_larger_canvas_keeps_its_boxes(batching: Any) -> None:
     """A page longer than the detector's limit is found on a smaller picture; its boxes are in its own pixels."""
     page = np.full((3000, 700, 3), 255, dtype=np.uint8)
     page[2800:2920, :400] = picture(("Paid in full",), SMALL)
-    (lines,) = batching.read([page])
-    assert [line.text for line in lines] == ["Paid in full"]
+    (read,) = batching.read([page])
+    assert [line.text for line in read.lines] == ["Paid in full"]
     (plain,) = batching.read([picture(("Paid in full",), SMALL)])
-    for word, alone in zip(lines[0].words, plain[0].words, strict=True):
+    for word, alone in zip(read.lines[0].words, plain.lines[0].words, strict=True):
         assert abs(word.box.y - 2800 - alone.box.y) < 8
         assert abs(word.box.x - alone.box.x) < 8
 

@@ -13,7 +13,7 @@ from docmill.ocr import OcrEngine
 from docmill.ocr.paddle import PaddleFactory
 from docmill.ocr.paddle.recogniser import Character, decode
 from docmill.ocr.paddle.strips import HEIGHT, Strip
-from docmill.ocr.paddle.words import words_of
+from docmill.ocr.paddle.words import text_of
 from docmill.ocr.plugins import EngineOptions
 from tests.fixtures import documents
 
@@ -60,7 +60,9 @@ def test_boxes_lie_on_the_page(
     pixels = np.random.default_rng(seed).integers(0, 256, (HEIGHT, width, 3), dtype=np.uint8)
     strip = Strip(pixels, (frame[0], frame[1]), (frame[2], frame[3]), (frame[4], frame[5]), 0.1)
     read = [Character(text, share * width, share * width, 0.9) for share, text in sorted(places)]
-    for word in words_of(strip, read, (500, 400)):
+    text = text_of(strip, read, (500, 400))
+    assert 0 <= text.read + text.unread <= width
+    for word in text.words:
         assert word.box.x >= 0
         assert word.box.y >= 0
         assert word.box.w > 0
@@ -84,7 +86,7 @@ def test_pages_read_alike_in_any_company(lines: list[str], width: int, height: i
     other: NDArray[np.uint8] = np.asarray(documents.draw_page(["Delivery note"], (500, 200))[0], dtype=np.uint8)
     (alone,) = engine().read([image])
     assert engine().read([other, image, image])[1:] == [alone, alone]
-    for line in alone:
+    for line in alone.lines:
         for word in line.words:
             assert 0 <= word.box.x < word.box.right <= width + 0.011
             assert 0 <= word.box.y < word.box.bottom <= height + 0.011

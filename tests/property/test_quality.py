@@ -21,6 +21,7 @@ qualities = st.builds(
     skew_degrees=st.none() | st.floats(-45, 45),
     resolution_dpi=st.none() | st.floats(0, 5000),
     sharpness=st.none() | st.floats(0, 100),
+    unread_share=st.none() | shares,
     warnings=st.lists(st.sampled_from(PageWarning), unique=True).map(tuple),
 )
 

@@ -15,7 +15,7 @@ from docmill.ocr.paddle import PaddleFactory
 from docmill.ocr.plugins import EngineOptions
 from docmill.ocr.turning import read_upright
 from tests.contract.ocr_suite import overlap, words_in
-from tests.fixtures import documents
+from tests.fixtures import documents, wide_pages
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,7 +36,7 @@ def page(size: tuple[int, int] = (1300, 900), font_size: int = 32) -> NDArray[np
 
 def texts(engine: OcrEngine, image: NDArray[np.uint8]) -> list[str]:
     """The lines as read."""
-    return [line.text for line in engine.read([image])[0]]
+    return [line.text for line in engine.read([image])[0].lines]
 
 
 @pytest.mark.parametrize("degrees", [-4, 3, 4])
@@ -53,9 +53,9 @@ def test_a_page_askew_reads_line_by_line(engine: OcrEngine, degrees: float) -> N
 def test_a_page_on_its_side_or_head_is_read(engine: OcrEngine, turns: int) -> None:
     """Whichever way it was laid on the scanner; boxes are those of the page as it lies."""
     image = np.ascontiguousarray(np.rot90(page(), turns))
-    (lines,) = read_upright(engine, [image])
-    assert [line.text for line in lines] == LINES
-    long = [word.box for word in words_in(lines) if len(word.text) > 3]
+    (read,) = read_upright(engine, [image])
+    assert [line.text for line in read.lines] == LINES
+    long = [word.box for word in words_in(read) if len(word.text) > 3]
     assert all((box.h > box.w) == (turns != 2) for box in long)
 
 
@@ -74,8 +74,8 @@ def test_a_note_in_the_margin_is_read_in_either_direction(engine: OcrEngine, tur
     note = np.rot90(np.asarray(documents.draw_page(["Archive copy 7731"], (420, 110))[0]), turns)
     image = image.copy()
     image[300 : 300 + note.shape[0], 1350 : 1350 + note.shape[1]] = note
-    (lines,) = engine.read([image])
-    assert sorted(word.text for word in words_in(lines)) == sorted(documents.words_of([*LINES, "Archive copy 7731"]))
+    (read,) = engine.read([image])
+    assert sorted(word.text for word in words_in(read)) == sorted(documents.words_of([*LINES, "Archive copy 7731"]))
 
 
 def test_small_print_on_a_large_page_is_read(engine: OcrEngine) -> None:
@@ -108,6 +108,17 @@ def test_small_print_beside_large_is_read(engine: OcrEngine, font_size: int, pit
     assert texts(engine, image) == [*headings, body, *LINES[:8]]
 
 
+def test_small_print_in_unknown_letters_is_missed(engine: OcrEngine) -> None:
+    """Although the large print beside it is read whole, and nothing else was found at the usual scale."""
+    image = np.array(documents.draw_page(["Plan of the ground floor"], (3508, 4960), 100)[0], dtype=np.uint8)
+    small = wide_pages.draw_page(wide_pages.RUSSIAN * 4, "zh", (1000, 1000), 14)[0]
+    image[3900:4900, 1400:2400] = np.asarray(small, dtype=np.uint8)
+    (read,) = engine.read([image])
+    assert read.lines[0].text == "Plan of the ground floor"
+    assert read.unread is not None
+    assert read.unread > 0.2
+
+
 def test_a_long_receipt_is_read(engine: OcrEngine) -> None:
     """Ten times as long as wide: not shrunk to a thread."""
     lines = [f"Item {row} in stock" for row in range(1, 90)]
@@ -118,8 +129,8 @@ def test_a_long_receipt_is_read(engine: OcrEngine) -> None:
 def test_white_on_black_is_read(engine: OcrEngine) -> None:
     """And its words are drawn to their ink, too."""
     picture, drawn = documents.draw_page()
-    (lines,) = engine.read([255 - np.asarray(picture, dtype=np.uint8)])
-    read = words_in(lines)
+    (transcript,) = engine.read([255 - np.asarray(picture, dtype=np.uint8)])
+    read = words_in(transcript)
     assert [word.text for word in read] == [word.text for word in drawn]
     overlaps = [overlap(word.box, ink.box) for word, ink in zip(read, drawn, strict=True)]
     assert sum(overlaps) / len(overlaps) > 0.6
@@ -133,7 +144,7 @@ def test_print_that_has_nearly_gone_is_looked_at_again(engine: OcrEngine, contra
     assert len(words_in(read[1])) < 0.8 * len(words_in(read[0]))
     again = read_faint(engine, [page(), image], read)
     assert again[0] == read[0]
-    assert [line.text for line in again[1]] == LINES
+    assert [line.text for line in again[1].lines] == LINES
 
 
 def test_print_that_shines_through_from_the_back_is_not_read(engine: OcrEngine) -> None:
@@ -141,7 +152,8 @@ def test_print_that_shines_through_from_the_back_is_not_read(engine: OcrEngine) 
     image = np.ascontiguousarray((230 - (255.0 - page()) * 0.025).astype(np.uint8)[:, ::-1])
     assert is_faint(image)
     read = read_upright(engine, [image])
-    assert read_faint(engine, [image], read) == read == [()]
+    assert read_faint(engine, [image], read) == read
+    assert read[0].lines == ()
 
 
 def test_threads_and_profiles_read_the_same_print(engine: OcrEngine) -> None:

@@ -13,12 +13,12 @@ import pytest
 from docmill.domain.pages import Box, Word
 from docmill.ocr.paddle.detector import Detector
 from docmill.ocr.paddle.engine import arrange_sloping
-from docmill.ocr.paddle.ink import edge_from, gap_between, ink_columns
+from docmill.ocr.paddle.ink import columns_of, edge_from, gap_between, ink_of, letter_columns
 from docmill.ocr.paddle.profiles import BALANCED
 from docmill.ocr.paddle.recogniser import Character, Recogniser, decode
 from docmill.ocr.paddle.regions import Region
 from docmill.ocr.paddle.strips import HEIGHT, Strip, cut_strips, slope
-from docmill.ocr.paddle.words import words_of
+from docmill.ocr.paddle.words import text_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -203,7 +203,7 @@ def test_ink_is_found_on_light_and_dark() -> None:
     pixels = strip.pixels.copy()
     pixels[40:42] = 0
     for each in (strip, lying(255 - strip.pixels), lying(pixels)):
-        ink = ink_columns(each)
+        ink = columns_of(ink_of(each))
         assert np.flatnonzero(np.diff(ink.astype(int))).tolist() == [19, 59, 79, 119]
 
 
@@ -223,7 +223,7 @@ def test_words_are_drawn_to_their_ink() -> None:
     """However far apart the recogniser's steps put them."""
     strip = strip_with_ink((12, 70), (90, 160))
     read = characters(("a", 20), ("b", 60), (" ", 82), ("a", 100), ("b", 120), ("a", 150))
-    first, second = words_of(strip, read, (500, 500))
+    first, second = text_of(strip, read, (500, 500)).words
     assert (first.text, second.text) == ("ab", "aba")
     assert (first.box.x, first.box.right) == (12, 70)
     assert (second.box.x, second.box.right) == (90, 160)
@@ -235,7 +235,7 @@ def test_a_colon_is_as_wide_as_a_letter() -> None:
     read = characters(
         ("a", 20), ("b", 40), ("a", 60), (" ", 80), ("b", 100), (" ", 120), ("a", 140), ("b", 160), ("a", 180)
     )
-    before, colon, after = words_of(strip, read, (500, 500))
+    before, colon, after = text_of(strip, read, (500, 500)).words
     assert (before.box.right, after.box.x) == (70, 130)
     assert (colon.box.x, colon.box.right) == (90, 110)
 
@@ -244,16 +244,35 @@ def test_a_words_confidence_is_its_own() -> None:
     """The mean of its characters; a line that is mostly guessed is no text."""
     strip = strip_with_ink((0, 200))
     read = [*characters(("a", 10), confidence=1.0), *characters((" ", 50), ("b", 100), ("b", 150), confidence=0.6)]
-    assert [word.confidence for word in words_of(strip, read, (500, 500))] == [1.0, 0.6]
-    assert words_of(strip, characters(("a", 10), ("b", 100), confidence=0.4), (500, 500)) == []
-    assert words_of(strip, characters((" ", 10)), (500, 500)) == []
+    assert [word.confidence for word in text_of(strip, read, (500, 500)).words] == [1.0, 0.6]
+    assert text_of(strip, characters(("a", 10), ("b", 100), confidence=0.4), (500, 500)).words == []
+    assert text_of(strip, characters((" ", 10)), (500, 500)).words == []
+
+
+def test_print_that_is_no_character_is_unread() -> None:
+    """What is left beyond half a line's height around the characters; all of what is no text."""
+    strip = strip_with_ink((10, 70), (80, 120), (130, 160), (190, 192))
+    read = characters(("a", 20), ("b", 60), (" ", 180), ("b", 191))
+    assert text_of(strip, read, (500, 500))[1:] == (66, 66)
+    assert text_of(strip, characters(("a", 20), confidence=0.4), (500, 500)) == ([], 0, 132)
+    assert text_of(strip_with_ink(), [], (500, 500)) == ([], 0, 0)
+
+
+def test_dots_and_dashes_are_no_letters() -> None:
+    """Leaders between the columns of a table say nothing that could be missed."""
+    ink = np.zeros((40, 200), np.bool_)
+    ink[28:32, 20:90:8] = True
+    ink[18:20, 100:150] = True
+    assert letter_columns(ink, columns_of(ink)) == 0
+    ink[10:14, 190:195] = ink[24:30, 188:193] = True
+    assert letter_columns(ink, columns_of(ink)) == 7
 
 
 def test_boxes_end_at_the_page() -> None:
     """A strip may reach beyond it."""
-    (word,) = words_of(strip_with_ink((0, 200)), characters(("a", 20), ("b", 180)), (90, 30))
+    (word,) = text_of(strip_with_ink((0, 200)), characters(("a", 20), ("b", 180)), (90, 30)).words
     assert word.box == Box(0, 0, 90, 30)
-    assert words_of(strip_with_ink((100, 200)), characters(("a", 120), ("b", 180)), (90, 30)) == []
+    assert text_of(strip_with_ink((100, 200)), characters(("a", 120), ("b", 180)), (90, 30)).words == []
 
 
 @pytest.mark.parametrize("degrees", [-8, -2, 2, 8])

@@ -80,6 +80,8 @@ def test_a_page_is_read_and_found_good(readers: dict[str, PageReader], language:
     assert len(page.lines) == len(drawn)
     assert page.quality is not None
     assert page.quality.warnings == ()
+    assert page.quality.unread_share is not None
+    assert page.quality.unread_share < 0.05
     assert page.quality.mean_confidence > 0.97
     found = [each for line, chars in zip(page.lines, drawn, strict=True) for each in _matched(line, chars)]
     assert len(found) > 0.9 * len(page.words)
@@ -101,8 +103,8 @@ def _matched(line: Line, drawn: Sequence[Drawn]) -> list[tuple[Box, Box]]:
 
 def test_cells_of_a_table_are_words_of_their_own(engine: OcrEngine) -> None:
     """Blanks and gaps part words, nothing else does."""
-    (lines,) = engine.read([pixels(SIMPLIFIED[-5:], "zh")])
-    read = [[word.text.replace("：", ":") for word in line.words] for line in lines]  # noqa: RUF001
+    (transcript,) = engine.read([pixels(SIMPLIFIED[-5:], "zh")])
+    read = [[word.text.replace("：", ":") for word in line.words] for line in transcript.lines]  # noqa: RUF001
     assert read[1:] == [line.split() for line in SIMPLIFIED[-4:]]
 
 
@@ -110,8 +112,8 @@ def test_cells_of_a_table_are_words_of_their_own(engine: OcrEngine) -> None:
 def test_a_page_on_its_head_or_side_is_read(engine: OcrEngine, language: str, turns: int) -> None:
     """Of running text on its head hardly a word can be read: that is enough to turn it."""
     text = PAGES[language][:2] * 2
-    (lines,) = read_upright(engine, [np.ascontiguousarray(np.rot90(pixels(text, language), turns))])
-    assert errors(text, lines) <= FEW
+    (transcript,) = read_upright(engine, [np.ascontiguousarray(np.rot90(pixels(text, language), turns))])
+    assert errors(text, transcript.lines) <= FEW
 
 
 @pytest.mark.parametrize("degrees", [0, 2])
@@ -126,15 +128,15 @@ def test_columns_of_text_are_read_one_after_the_other(engine: OcrEngine, degrees
     height, width = page.shape[:2]
     turn = cv2.getRotationMatrix2D((width / 2, height / 2), -degrees, 1)
     page = np.asarray(cv2.warpAffine(page, turn, (width, height), borderValue=(255, 255, 255)), dtype=np.uint8)
-    (lines,) = engine.read([page])
-    assert errors(rows, lines) <= FEW
+    (transcript,) = engine.read([page])
+    assert errors(rows, transcript.lines) <= FEW
 
 
 def test_vertical_lines_are_read_from_the_right(engine: OcrEngine) -> None:
     """As Japanese letters and books are printed."""
     page = np.asarray(wide_pages.draw_vertical(JAPANESE[:3], "ja"), dtype=np.uint8)
-    (lines,) = read_upright(engine, [page])
-    assert errors(JAPANESE[:3], lines) <= FEW
+    (transcript,) = read_upright(engine, [page])
+    assert errors(JAPANESE[:3], transcript.lines) <= FEW
 
 
 def test_a_batch_reads_as_its_pages_do(engine: OcrEngine) -> None:

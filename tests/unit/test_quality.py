@@ -6,7 +6,7 @@ import math
 import random
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ from docmill.domain.quality import PageQuality, PageWarning
 from docmill.ocr import print_quality, quality, wordlike
 from docmill.ocr.documents import open_document
 from docmill.ocr.reader import PageReader
-from tests.fixtures import documents
+from tests.fixtures import documents, wide_pages
 
 LETTER = (
     "Harbour Supplies Limited, 14 Quay Street",
@@ -135,6 +135,22 @@ def test_pages_say_what_is_wrong_with_them(
     assert expected <= set(measured.warnings)
     assert expected or not measured.warnings
     assert review is None or measured.needs_review is review
+
+
+@pytest.mark.parametrize("lines", [wide_pages.RUSSIAN, wide_pages.SIMPLIFIED[-5:]], ids=["russian", "chinese table"])
+def test_letters_that_the_engine_does_not_know_are_missed(
+    reader: PageReader, tmp_path: Path, lines: Sequence[str]
+) -> None:
+    """What it reads of such a page, numbers above all, it is sure of: only the print that is left over tells."""
+    path = documents.image_file(tmp_path / "page.png", wide_pages.draw_page(lines, "zh")[0])
+    with open_document(path, "image/png") as document:
+        measured = reader.read(document, 1, {}).page.quality
+    assert measured is not None
+    assert measured.unread_share is not None
+    assert measured.unread_share > 0.25
+    assert measured.mean_confidence > 0.94
+    assert measured.warnings == (PageWarning.UNREAD,)
+    assert measured.needs_review
 
 
 def page_of(*lines: str, engine: str = "text-layer", confidence: float = 1.0) -> Page:

@@ -193,8 +193,15 @@ export interface PageText {
   lines: Line[];
 }
 
-/** What is wrong with a page as far as its signals say. The first three ask for review. */
-export type PageWarning = "empty" | "low_confidence" | "garbled" | "blurry" | "low_resolution" | "skewed";
+/** What is wrong with a page as far as its signals say. The first four ask for review. */
+export type PageWarning =
+  | "empty"
+  | "low_confidence"
+  | "garbled"
+  | "unread"
+  | "blurry"
+  | "low_resolution"
+  | "skewed";
 
 /** How well a page could be read. What is absent could not be told from the page. */
 export interface PageQuality {
@@ -208,6 +215,8 @@ export interface PageQuality {
   resolutionDpi?: number;
   /** How hard the edges of its letters are; sharp print is above 0.2. */
   sharpness?: number;
+  /** Share of the print that none of its words stand for, by length, 0 to 1. */
+  unreadShare?: number;
   /** A person should look at what was read. */
   needsReview: boolean;
   warnings: (PageWarning | (string & {}))[];

@@ -17,6 +17,8 @@ class PageWarning(StrEnum):
     """The engine was not sure of what it read."""
     GARBLED = "garbled"
     """Too much of what was read does not look like words or numbers."""
+    UNREAD = "unread"
+    """Much of the print says nothing that the engine knows: mostly letters of a language that it was not told of."""
     BLURRY = "blurry"
     """The letters have soft edges."""
     LOW_RESOLUTION = "low_resolution"
@@ -30,7 +32,7 @@ class PageWarning(StrEnum):
         return self in _DOUBTS
 
 
-_DOUBTS = frozenset({PageWarning.EMPTY, PageWarning.LOW_CONFIDENCE, PageWarning.GARBLED})
+_DOUBTS = frozenset({PageWarning.EMPTY, PageWarning.LOW_CONFIDENCE, PageWarning.GARBLED, PageWarning.UNREAD})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,8 @@ class PageQuality:
     """Dots an inch of the scan, as a PDF places it or an image file says."""
     sharpness: float | None = None
     """Edges of its letters, above 0: sharp print is above 0.2, see `docmill.ocr.print_quality`."""
+    unread_share: float | None = None
+    """Share of the print that none of its words stand for, by length, 0 to 1: see `docmill.ocr.Transcript`."""
     warnings: tuple[PageWarning, ...] = ()
 
     @property
@@ -63,6 +67,7 @@ def to_json(quality: PageQuality) -> dict[str, Any]:
         "skew": quality.skew_degrees,
         "dpi": quality.resolution_dpi,
         "sharpness": quality.sharpness,
+        "unread": quality.unread_share,
         "warnings": list(quality.warnings) or None,
     }
     return {name: value for name, value in values.items() if value is not None}
@@ -77,6 +82,7 @@ def from_json(value: Mapping[str, Any]) -> PageQuality:
             skew_degrees=_optional(value, "skew", -45, 45),
             resolution_dpi=_optional(value, "dpi", 0, _MAX),
             sharpness=_optional(value, "sharpness", 0, _MAX),
+            unread_share=_optional(value, "unread", 0, 1),
             warnings=tuple(PageWarning(name) for name in value.get("warnings", ())[: len(PageWarning)]),
         )
     except (AttributeError, KeyError, TypeError) as error:

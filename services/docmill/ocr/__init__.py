@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from docmill.domain.pages import Line
@@ -11,11 +12,23 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["EngineUnavailable", "OcrEngine"]
+__all__ = ["EngineUnavailable", "OcrEngine", "Transcript"]
 
 
 class EngineUnavailable(RuntimeError):
     """The engine cannot work here; the message says what is missing and how to get it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What an engine made of an image."""
+
+    lines: tuple[Line, ...] = ()
+    unread: float | None = None
+    """Share of the print it saw that none of the words stand for, by length, 0 to 1; None if it cannot tell.
+
+    Print in letters that it does not know is like that: an engine for Latin ones reads the numbers of a Russian invoice.
+    """
 
 
 class OcrEngine(Protocol):
@@ -41,5 +54,5 @@ class OcrEngine(Protocol):
     batch_size: int
     """So many images of one size are read faster together than one after the other; 1 if it makes no difference."""
 
-    def read(self, images: Sequence[NDArray[np.uint8]]) -> list[tuple[Line, ...]]:
-        """The lines of each image."""
+    def read(self, images: Sequence[NDArray[np.uint8]]) -> list[Transcript]:
+        """What each image says."""

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from docmill.domain.pages import Line
-    from docmill.ocr import OcrEngine
+    from docmill.ocr import OcrEngine, Transcript
 
 __all__ = ["read_faint"]
 
@@ -26,16 +25,14 @@ _SURE = 0.85  # mean confidence: mirrored print and grain were read with at most
 _BETTER = 1.1  # times what was read at first, in letters by confidence
 
 
-def read_faint(
-    engine: OcrEngine, images: Sequence[NDArray[np.uint8]], read: Sequence[tuple[Line, ...]]
-) -> list[tuple[Line, ...]]:
+def read_faint(engine: OcrEngine, images: Sequence[NDArray[np.uint8]], read: Sequence[Transcript]) -> list[Transcript]:
     """What was `read` of `images` (RGB), with the faint ones read again; boxes are in the image's pixels."""
     best = list(read)
     faint = [index for index, image in enumerate(images) if lighting.is_faint(image)]
     if not faint:
         return best
     again = read_upright(engine, [lighting.stretched(images[index]) for index in faint])
-    for index, lines in zip(faint, again, strict=True):
-        if confidence(lines) >= _SURE and score(lines) > _BETTER * score(best[index]):
-            best[index] = lines
+    for index, stretched in zip(faint, again, strict=True):
+        if confidence(stretched.lines) >= _SURE and score(stretched.lines) > _BETTER * score(best[index].lines):
+            best[index] = stretched
     return best

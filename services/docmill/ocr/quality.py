@@ -14,14 +14,15 @@ from docmill.domain.quality import PageQuality, PageWarning
 from docmill.ocr import print_quality, wordlike
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
-    from docmill.domain.pages import Line, Page
+    from docmill.domain.pages import Page
+    from docmill.ocr import Transcript
     from docmill.ocr.documents import RenderedPage
 
 __all__ = ["VERSION", "of_picture", "of_text"]
 
-VERSION = "4"
+VERSION = "5"
 """Raise it when the same page could get other signals: kept pages are read again then."""
 
 _SURE = {"paddle": 0.94}
@@ -29,6 +30,7 @@ _SURE = {"paddle": 0.94}
 _SURE_OTHERWISE = 0.8
 _WORDLIKE = 0.75  # share below which text is garbled; of sound pages, in several languages, none is below 0.95
 _ENOUGH_TOKENS = 8  # of fewer, a few codes would make it garbled
+_UNREAD = 0.1  # share of the print: sound pages are below 0.06, tables in letters that the engine lacks above 0.3
 _SHARP = 0.1  # forms at 90 dots an inch are above 0.13, print blurred by a tenth of its height is below 0.06
 _DOTS = 100.0  # an inch
 _TALL = 10.0  # pixels of a word's box: engines lose letters below
@@ -41,15 +43,16 @@ def of_text(page: Page) -> PageQuality:
     return _judged(page, PageQuality(mean_confidence=_rounded(page.confidence)), letters=None)
 
 
-def of_picture(page: Page, picture: RenderedPage, found: Sequence[Line]) -> PageQuality:
-    """Signals of a page that was read from its picture; `found` are its lines in the picture's pixels."""
-    boxes = [word.box for line in found for word in line.words]
-    slant = print_quality.slant(found)
+def of_picture(page: Page, picture: RenderedPage, transcript: Transcript) -> PageQuality:
+    """Signals of a page that was read from its picture; the `transcript` is in the picture's pixels."""
+    boxes = [word.box for line in transcript.lines for word in line.words]
+    slant = print_quality.slant(transcript.lines)
     measured = PageQuality(
         mean_confidence=_rounded(page.confidence),
         skew_degrees=_maybe_rounded(print_quality.skew(picture.image) if slant is None else slant),
         resolution_dpi=_maybe_rounded(picture.resolution),
         sharpness=_maybe_rounded(print_quality.sharpness(picture.image, boxes)),
+        unread_share=_maybe_rounded(transcript.unread),
     )
     letters = median(min(box.w, box.h) for box in boxes) * picture.true_share if boxes else None
     return _judged(page, measured, letters=letters)
@@ -69,6 +72,8 @@ def _warnings(page: Page, quality: PageQuality, tokens: int, letters: float | No
         yield PageWarning.LOW_CONFIDENCE
     if tokens >= _ENOUGH_TOKENS and quality.dictionary_share is not None and quality.dictionary_share < _WORDLIKE:
         yield PageWarning.GARBLED
+    if page.lines and (quality.unread_share or 0.0) > _UNREAD:
+        yield PageWarning.UNREAD
     if quality.sharpness is not None and quality.sharpness < _SHARP:
         yield PageWarning.BLURRY
     if (quality.resolution_dpi or _DOTS) < _DOTS or (letters is not None and letters < _TALL):

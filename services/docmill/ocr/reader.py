@@ -16,7 +16,7 @@ from typing import Any
 
 from docmill.domain.errors import InvalidArgument, Reason
 from docmill.domain.pages import Box, Line, Page, Word
-from docmill.ocr import OcrEngine, hybrid, lighting, quality
+from docmill.ocr import OcrEngine, Transcript, hybrid, lighting, quality
 from docmill.ocr.documents import OpenDocument, RenderedPage
 from docmill.ocr.faint import read_faint
 from docmill.ocr.limits import MediaLimits
@@ -190,10 +190,11 @@ def _with_margin(area: Box) -> Box:
     return Box(area.x - _MARGIN, area.y - _MARGIN, area.w + 2 * _MARGIN, area.h + 2 * _MARGIN)
 
 
-def _with(picture: Picture, engine: str, read: Sequence[tuple[Line, ...]]) -> Page:
+def _with(picture: Picture, engine: str, read: Sequence[Transcript]) -> Page:
     """The picture's page with what the engine read from each of its parts."""
     page = picture.page
-    found = [tuple(_to_page(line, part) for line in lines) for lines, part in zip(read, picture.rendered, strict=True)]
+    parts = zip(read, picture.rendered, strict=True)
+    found = [tuple(_to_page(line, part) for line in transcript.lines) for transcript, part in parts]
     if not picture.areas:
         lines = found[0]
         whole = replace(page, engine=engine if lines else "", lines=lines)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from docmill.domain.errors import Reason, WorkFailed
 from docmill.domain.pages import Box, Line, Word
-from docmill.ocr import EngineUnavailable
+from docmill.ocr import EngineUnavailable, Transcript
 from docmill.ocr.plugins import EngineOptions, EngineStatus
 
 if TYPE_CHECKING:
@@ -73,9 +73,9 @@ class TesseractEngine:
             self._command += ["--tessdata-dir", str(options.weights_dir)]
         self._command.append("tsv")
 
-    def read(self, images: Sequence[NDArray[np.uint8]]) -> list[tuple[Line, ...]]:
+    def read(self, images: Sequence[NDArray[np.uint8]]) -> list[Transcript]:
         """Raises `WorkFailed` when the program fails or takes longer than two minutes."""
-        return [self._read_one(image) for image in images]
+        return [Transcript(self._read_one(image)) for image in images]
 
     def _read_one(self, image: NDArray[np.uint8]) -> tuple[Line, ...]:
         height, width = image.shape[:2]

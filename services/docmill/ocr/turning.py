@@ -8,12 +8,13 @@ Japanese on its head, hardly a word is read or none at all: a page that shows li
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from docmill.domain.pages import Box, Line, Word
-from docmill.ocr import OcrEngine
+from docmill.ocr import OcrEngine, Transcript
 from docmill.ocr.print_quality import skew
 
 if TYPE_CHECKING:
@@ -24,22 +25,23 @@ _ENOUGH_WORDS = 3  # fewer say little about how a page lies
 _SIDEWAYS = 0.5  # share of words that are taller than wide
 
 
-def read_upright(engine: OcrEngine, images: Sequence[NDArray[np.uint8]]) -> list[tuple[Line, ...]]:
-    """The lines of each image, read in the direction in which most of it can be read; boxes are in the image's pixels."""
+def read_upright(engine: OcrEngine, images: Sequence[NDArray[np.uint8]]) -> list[Transcript]:
+    """Each image, read in the direction in which most of it can be read; boxes are in the image's pixels."""
     read = engine.read(images)
-    return [_turned(engine, image, lines) for image, lines in zip(images, read, strict=True)]
+    return [_turned(engine, image, upright) for image, upright in zip(images, read, strict=True)]
 
 
-def _turned(engine: OcrEngine, image: NDArray[np.uint8], lines: tuple[Line, ...]) -> tuple[Line, ...]:
-    """`lines` of `image` as it stands, or better ones if it stands the wrong way up."""
-    best, best_score = lines, score(lines)
-    is_little = len(_telling(lines)) < _ENOUGH_WORDS
-    for turns in _suspects(lines) or ((2,) if is_little and _shows_lines(image) else ()):
+def _turned(engine: OcrEngine, image: NDArray[np.uint8], upright: Transcript) -> Transcript:
+    """What was read of `image` as it stands, or what is better if it stands the wrong way up."""
+    best, best_score = upright, score(upright.lines)
+    is_little = len(_telling(upright.lines)) < _ENOUGH_WORDS
+    for turns in _suspects(upright.lines) or ((2,) if is_little and _shows_lines(image) else ()):
         (turned,) = engine.read([np.ascontiguousarray(np.rot90(image, turns))])
-        is_good = len(_telling(turned)) >= _ENOUGH_WORDS and not _suspects(turned)
-        if score(turned) > best_score and (is_good or not is_little):
+        is_good = len(_telling(turned.lines)) >= _ENOUGH_WORDS and not _suspects(turned.lines)
+        if score(turned.lines) > best_score and (is_good or not is_little):
             height, width = image.shape[:2]
-            best, best_score = _turn_back(turned, turns, width, height), score(turned)
+            best = replace(turned, lines=_turn_back(turned.lines, turns, width, height))
+            best_score = score(turned.lines)
         if is_good:
             break
     return best

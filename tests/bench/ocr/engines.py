@@ -70,8 +70,8 @@ class Plugin:
 
     def read(self, image: NDArray[np.uint8]) -> list[Piece]:
         """See `Reader`."""
-        (lines,) = self._engine.read([image])
-        words = (word for line in lines for word in line.words)
+        (read,) = self._engine.read([image])
+        words = (word for line in read.lines for word in line.words)
         return [Piece(word.text, (word.box.x, word.box.y, word.box.right, word.box.bottom)) for word in words]
 
 

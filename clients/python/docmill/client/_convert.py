@@ -311,6 +311,7 @@ def _quality(message: pages_pb2.PageQuality) -> PageQuality:
         skew_degrees=optional(message, "skew_degrees"),
         resolution_dpi=optional(message, "resolution_dpi"),
         sharpness=optional(message, "sharpness"),
+        unread_share=optional(message, "unread_share"),
         needs_review=message.needs_review,
         warnings=tuple(PageWarning(name) for name in map(_PAGE_WARNING.get, message.warnings) if name in known),
     )

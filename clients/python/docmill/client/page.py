@@ -69,11 +69,12 @@ class PageText:
 
 
 class PageWarning(StrEnum):
-    """What is wrong with a page as far as its signals say. The first three ask for review."""
+    """What is wrong with a page as far as its signals say. The first four ask for review."""
 
     EMPTY = "empty"
     LOW_CONFIDENCE = "low_confidence"
     GARBLED = "garbled"
+    UNREAD = "unread"
     BLURRY = "blurry"
     LOW_RESOLUTION = "low_resolution"
     SKEWED = "skewed"
@@ -93,6 +94,8 @@ class PageQuality:
     """Dots an inch of the scan."""
     sharpness: float | None = None
     """How hard the edges of its letters are; sharp print is above 0.2."""
+    unread_share: float | None = None
+    """Share of the print that none of its words stand for, by length, 0 to 1."""
     needs_review: bool = False
     """A person should look at what was read."""
     warnings: Sequence[PageWarning] = ()

@@ -76,6 +76,10 @@ class _PageWarningEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PageWarni
     """The scan has few dots an inch, or the letters are few pixels tall."""
     PAGE_WARNING_SKEWED: _PageWarning.ValueType  # 6
     """The lines run aslant."""
+    PAGE_WARNING_UNREAD: _PageWarning.ValueType  # 7
+    """Much of the print says nothing that the engine knows: mostly letters of a language that it was not told of. Asks for
+    review.
+    """
 
 class PageWarning(_PageWarning, metaclass=_PageWarningEnumTypeWrapper):
     """What is wrong with a page as far as its signals say."""
@@ -94,6 +98,10 @@ PAGE_WARNING_LOW_RESOLUTION: PageWarning.ValueType  # 5
 """The scan has few dots an inch, or the letters are few pixels tall."""
 PAGE_WARNING_SKEWED: PageWarning.ValueType  # 6
 """The lines run aslant."""
+PAGE_WARNING_UNREAD: PageWarning.ValueType  # 7
+"""Much of the print says nothing that the engine knows: mostly letters of a language that it was not told of. Asks for
+review.
+"""
 Global___PageWarning: _TypeAlias = PageWarning  # noqa: Y015
 
 class _LengthUnit:
@@ -212,6 +220,7 @@ class PageQuality(_message.Message):
     SHARPNESS_FIELD_NUMBER: _builtins.int
     NEEDS_REVIEW_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
+    UNREAD_SHARE_FIELD_NUMBER: _builtins.int
     mean_confidence: _builtins.float
     """Mean confidence of its words weighted by their length, 0 to 1; 1 for a text layer and for a page without words."""
     dictionary_share: _builtins.float
@@ -224,6 +233,8 @@ class PageQuality(_message.Message):
     """How hard the edges of its letters are; sharp print is above 0.2."""
     needs_review: _builtins.bool
     """A person should look at what was read: one of the warnings asks for it."""
+    unread_share: _builtins.float
+    """Share of the print that none of its words stand for, by length, 0 to 1."""
     @_builtins.property
     def warnings(self) -> _containers.RepeatedScalarFieldContainer[Global___PageWarning.ValueType]:
         """What is wrong with it."""
@@ -238,10 +249,11 @@ class PageQuality(_message.Message):
         sharpness: _builtins.float | None = ...,
         needs_review: _builtins.bool = ...,
         warnings: _abc.Iterable[Global___PageWarning.ValueType] | None = ...,
+        unread_share: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_dictionary_share", b"_dictionary_share", "_resolution_dpi", b"_resolution_dpi", "_sharpness", b"_sharpness", "_skew_degrees", b"_skew_degrees", "dictionary_share", b"dictionary_share", "resolution_dpi", b"resolution_dpi", "sharpness", b"sharpness", "skew_degrees", b"skew_degrees"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_dictionary_share", b"_dictionary_share", "_resolution_dpi", b"_resolution_dpi", "_sharpness", b"_sharpness", "_skew_degrees", b"_skew_degrees", "_unread_share", b"_unread_share", "dictionary_share", b"dictionary_share", "resolution_dpi", b"resolution_dpi", "sharpness", b"sharpness", "skew_degrees", b"skew_degrees", "unread_share", b"unread_share"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_dictionary_share", b"_dictionary_share", "_resolution_dpi", b"_resolution_dpi", "_sharpness", b"_sharpness", "_skew_degrees", b"_skew_degrees", "dictionary_share", b"dictionary_share", "mean_confidence", b"mean_confidence", "needs_review", b"needs_review", "resolution_dpi", b"resolution_dpi", "sharpness", b"sharpness", "skew_degrees", b"skew_degrees", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_dictionary_share", b"_dictionary_share", "_resolution_dpi", b"_resolution_dpi", "_sharpness", b"_sharpness", "_skew_degrees", b"_skew_degrees", "_unread_share", b"_unread_share", "dictionary_share", b"dictionary_share", "mean_confidence", b"mean_confidence", "needs_review", b"needs_review", "resolution_dpi", b"resolution_dpi", "sharpness", b"sharpness", "skew_degrees", b"skew_degrees", "unread_share", b"unread_share", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__dictionary_share: _TypeAlias = _typing.Literal["dictionary_share"]  # noqa: Y015
     _WhichOneofArgType__dictionary_share: _TypeAlias = _typing.Literal["_dictionary_share", b"_dictionary_share"]  # noqa: Y015
@@ -251,6 +263,8 @@ class PageQuality(_message.Message):
     _WhichOneofArgType__sharpness: _TypeAlias = _typing.Literal["_sharpness", b"_sharpness"]  # noqa: Y015
     _WhichOneofReturnType__skew_degrees: _TypeAlias = _typing.Literal["skew_degrees"]  # noqa: Y015
     _WhichOneofArgType__skew_degrees: _TypeAlias = _typing.Literal["_skew_degrees", b"_skew_degrees"]  # noqa: Y015
+    _WhichOneofReturnType__unread_share: _TypeAlias = _typing.Literal["unread_share"]  # noqa: Y015
+    _WhichOneofArgType__unread_share: _TypeAlias = _typing.Literal["_unread_share", b"_unread_share"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__dictionary_share) -> _WhichOneofReturnType__dictionary_share | None: ...
     @_typing.overload
@@ -259,6 +273,8 @@ class PageQuality(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__sharpness) -> _WhichOneofReturnType__sharpness | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__skew_degrees) -> _WhichOneofReturnType__skew_degrees | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__unread_share) -> _WhichOneofReturnType__unread_share | None: ...
 
 Global___PageQuality: _TypeAlias = PageQuality  # noqa: Y015
 

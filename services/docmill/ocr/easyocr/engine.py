@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 import torch
 
-from docmill.domain.pages import Box, Line, Word
-from docmill.ocr import EngineUnavailable
+from docmill.domain.pages import Box, Word
+from docmill.ocr import EngineUnavailable, Transcript
 from docmill.ocr.easyocr.detect import Detector
 from docmill.ocr.easyocr.networks import DeviceFull, Memory, Network, load
 from docmill.ocr.easyocr.plan import Plan, plan_here
@@ -48,11 +48,12 @@ class EasyOcrEngine:
         self._recogniser = Recogniser(Network(reader.recognizer, plan.device, plan.reading), reader, plan, memory)
         self._warm_up()
 
-    def read(self, images: Sequence[NDArray[np.uint8]]) -> list[tuple[Line, ...]]:
+    def read(self, images: Sequence[NDArray[np.uint8]]) -> list[Transcript]:
         """See `docmill.ocr.OcrEngine`; raises `DeviceFull` if a page alone is too much for the GPU."""
         read = self._recogniser.read(images, self._detector.find(images))
         return [
-            arrange(_words(lines, image.shape[1], image.shape[0])) for lines, image in zip(read, images, strict=True)
+            Transcript(arrange(_words(lines, image.shape[1], image.shape[0])))
+            for lines, image in zip(read, images, strict=True)
         ]
 
     def _warm_up(self) -> None:

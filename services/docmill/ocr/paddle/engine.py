@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from docmill.domain.pages import Box, Line, Word
+from docmill.ocr import Transcript
 from docmill.ocr.lines import arrange
 from docmill.ocr.paddle.cascade import StripReader
 from docmill.ocr.paddle.detector import Detector
@@ -17,7 +18,7 @@ from docmill.ocr.paddle.quotes import of_one_kind
 from docmill.ocr.paddle.recogniser import Character, sureness
 from docmill.ocr.paddle.regions import Region
 from docmill.ocr.paddle.strips import Strip, cut_strips, slope
-from docmill.ocr.paddle.words import words_of
+from docmill.ocr.paddle.words import text_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,6 +26,21 @@ if TYPE_CHECKING:
 
 _SURE = 0.9  # of a line on its side: it is read in the right direction
 _LEVEL = 0.3  # degrees of slope that leave the order of words alone
+
+
+class _Look(NamedTuple):
+    """What was read of a page's lines."""
+
+    readings: list[Reading]
+    read: int
+    """Columns of all strips with ink of characters that were read."""
+    unread: int
+    """Columns with ink of others."""
+
+    @property
+    def unread_share(self) -> float | None:
+        """As `Transcript` has it."""
+        return self.unread / (self.read + self.unread) if self.read + self.unread else None
 
 
 class PaddleEngine:
@@ -42,24 +58,28 @@ class PaddleEngine:
         self._recogniser = recogniser
         self._profile = profile
 
-    def read(self, images: Sequence[NDArray[np.uint8]]) -> list[tuple[Line, ...]]:
+    def read(self, images: Sequence[NDArray[np.uint8]]) -> list[Transcript]:
         """Pages one after the other: a batch reads exactly as its pages do."""
         return [self._read_one(image) for image in images]
 
-    def _read_one(self, image: NDArray[np.uint8]) -> tuple[Line, ...]:
+    def _read_one(self, image: NDArray[np.uint8]) -> Transcript:
         found = self._detector.find(image)
-        readings = self._read_regions(image, found.regions)
+        look = self._look(image, found.regions)
         if missed := self._detector.find_missed(image, found):
-            readings = of_two_looks(readings, self._read_regions(image, missed))
-        readings = readings or self._read_regions(image, self._detector.find_small(image))
-        strips = {id(strip): strip for _, strip in readings}.values()
-        lines = arrange_sloping([word for word, _ in readings], slope(strips))
-        return with_long_vowels(of_one_kind(lines))
+            closer = self._look(image, missed)
+            look = closer._replace(readings=of_two_looks(look.readings, closer.readings))
+        if not look.readings:
+            look = self._look(image, self._detector.find_small(image))
+        strips = {id(strip): strip for _, strip in look.readings}.values()
+        lines = arrange_sloping([word for word, _ in look.readings], slope(strips))
+        return Transcript(with_long_vowels(of_one_kind(lines)), look.unread_share)
 
-    def _read_regions(self, image: NDArray[np.uint8], regions: Sequence[Region]) -> list[Reading]:
+    def _look(self, image: NDArray[np.uint8], regions: Sequence[Region]) -> _Look:
         height, width = image.shape[:2]
         read = self._read_strips(cut_strips(image, regions, self._profile.squeeze))
-        return [Reading(word, strip) for strip, chars in read for word in words_of(strip, chars, (width, height))]
+        texts = [(strip, text_of(strip, chars, (width, height))) for strip, chars in read]
+        readings = [Reading(word, strip) for strip, text in texts for word in text.words]
+        return _Look(readings, sum(text.read for _, text in texts), sum(text.unread for _, text in texts))
 
     def _read_strips(self, strips: Sequence[Strip]) -> list[tuple[Strip, list[Character]]]:
         """Strips and what they say. Those of lines on their side are read in the direction that is the surer one."""

@@ -1,4 +1,4 @@
-"""Where a strip's ink is, column by column: what the edges of words are drawn to."""
+"""Where a strip's ink is, column by column: what the edges of words are drawn to, and what may be letters."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _RULE = 2 * HEIGHT  # columns: a stroke this long is a ruled line, no letter
+_LETTER = HEIGHT // 4  # rows that a letter is tall; dots and dashes of a leader are less
 
 
-def ink_columns(strip: Strip) -> NDArray[np.bool_]:
-    """Whether each column of the strip has ink, ruled lines aside.
+def ink_of(strip: Strip) -> NDArray[np.bool_]:
+    """Which pixels of the strip are ink, ruled lines aside: (rows, columns).
 
     Only what the reported box keeps of the strip's height counts: beyond may be the next line's letters.
     """
@@ -28,7 +29,29 @@ def ink_columns(strip: Strip) -> NDArray[np.bool_]:
     ink = light if is_dark else cv2.bitwise_not(light)
     if strip.width > _RULE:
         ink = cv2.subtract(ink, cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((1, _RULE), dtype=np.uint8)))
-    return np.asarray(ink.max(axis=0) > 0, dtype=np.bool_)
+    return np.asarray(ink > 0, dtype=np.bool_)
+
+
+def columns_of(ink: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which columns have ink at all."""
+    return np.asarray(ink.any(axis=0), dtype=np.bool_)
+
+
+def letter_columns(ink: NDArray[np.bool_], columns: NDArray[np.bool_]) -> int:
+    """How many of these `columns` with ink belong to runs of them whose ink is as tall as a letter, from top to bottom."""
+    places = zip(*runs(columns), strict=True)
+    return sum(int(end - begin) for begin, end in places if _tall(ink[:, begin:end]) >= _LETTER)
+
+
+def runs(columns: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Where runs of columns with ink begin, and where they end: the column behind the last."""
+    begins, ends = np.flatnonzero(np.diff(np.pad(columns, 1).astype(np.int8))).reshape(-1, 2).T
+    return begins, ends
+
+
+def _tall(ink: NDArray[np.bool_]) -> int:
+    rows = np.flatnonzero(ink.any(axis=1))
+    return int(rows[-1] - rows[0]) + 1
 
 
 def gap_between(ink: NDArray[np.bool_], left: float, right: float) -> tuple[float, float] | None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from statistics import fmean, median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from docmill.domain.pages import Box, Word
-from docmill.ocr.paddle.ink import edge_from, gap_between, ink_columns
+from docmill.ocr.paddle.ink import columns_of, edge_from, gap_between, ink_of, letter_columns
 from docmill.ocr.paddle.recogniser import Character, sureness
 from docmill.ocr.paddle.strips import HEIGHT, Strip
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _TEXT = 0.5  # lines that are read less surely are no text
 _HALF_CHARACTER = 0.2 * HEIGHT  # columns; for words whose neighbours say nothing about their letters' width
 _BRIDGE = HEIGHT // 12  # columns between the strokes of one letter, and between letters of a word
+_REACH = HEIGHT // 2  # columns on either side of a character's place that may be its own: those of a capital W
 
 
 @dataclass(slots=True)
@@ -45,21 +47,41 @@ class _Span:
         return fmean(char.confidence for char in self.characters)
 
 
-def words_of(strip: Strip, characters: Sequence[Character], size: tuple[int, int]) -> list[Word]:
-    """The words of a strip from left to right; none if it is most likely no text.
+class StripText(NamedTuple):
+    """What a strip says."""
 
-    `size` is the page's (width, height): boxes are cut off at its edges.
-    """
+    words: list[Word]
+    """From left to right; none if it is most likely no text."""
+    read: int
+    """Columns with ink of characters that were read."""
+    unread: int
+    """Columns with ink of others."""
+
+
+def text_of(strip: Strip, characters: Sequence[Character], size: tuple[int, int]) -> StripText:
+    """What a strip says by its `characters`; `size` is the page's (width, height): boxes are cut off at its edges."""
+    ink = ink_of(strip)
+    columns = columns_of(ink)
     if sureness(characters) < _TEXT:
-        return []
+        return StripText([], 0, letter_columns(ink, columns))
     spans = _spans(characters)
-    _snap(spans, ink_columns(strip))
+    _snap(spans, columns)
     words = []
     for span in spans:
         box = _box(strip.corners(max(0.0, span.left), min(float(strip.width), span.right)), size)
         if box is not None:
             words.append(Word(span.text, box, round(min(1.0, max(0.0, span.confidence)), 4)))
-    return words
+    near = _near(characters, strip.width)
+    return StripText(words, int(np.count_nonzero(columns & near)), letter_columns(ink, columns & ~near))
+
+
+def _near(characters: Iterable[Character], width: int) -> NDArray[np.bool_]:
+    """Which columns may be a part of one of the characters."""
+    near = np.zeros(width, np.bool_)
+    for char in characters:
+        if not char.text.isspace():
+            near[max(0, math.floor(char.left) - _REACH) : math.ceil(char.right) + _REACH] = True
+    return near
 
 
 def _spans(characters: Iterable[Character]) -> list[_Span]:

@@ -54,6 +54,7 @@ def to_quality(quality: PageQuality) -> pages_pb2.PageQuality:
         skew_degrees=quality.skew_degrees,
         resolution_dpi=quality.resolution_dpi,
         sharpness=quality.sharpness,
+        unread_share=quality.unread_share,
         needs_review=quality.needs_review,
         warnings=[pages_pb2.PageWarning.Value(f"PAGE_WARNING_{warning.name}") for warning in quality.warnings],
     )
