@@ -119,6 +119,17 @@ def test_small_print_in_unknown_letters_is_missed(engine: OcrEngine) -> None:
     assert read.unread > 0.2
 
 
+@pytest.mark.parametrize("filling", [".", " ."])
+def test_names_and_numbers_are_read_on_both_sides_of_dots(engine: OcrEngine, filling: str) -> None:
+    """As in a table of contents or a menu: no letter of them is lost, and each line stays one."""
+    rows = [("Terms of payment and guarantees", "17"), ("Espresso", "2.50"), ("Force majeure", "128"), ("Index", "204")]
+    lines = [f"{name} {filling * (24 // len(filling) + 30 - len(name))} {number}" for name, number in rows]
+    read = texts(engine, np.asarray(documents.draw_page(lines, (1300, 500), 24)[0], dtype=np.uint8))
+    assert [[word for word in line.split() if word.strip(".…")] for line in read] == [
+        [*name.split(), number] for name, number in rows
+    ]
+
+
 def test_a_long_receipt_is_read(engine: OcrEngine) -> None:
     """Ten times as long as wide: not shrunk to a thread."""
     lines = [f"Item {row} in stock" for row in range(1, 90)]

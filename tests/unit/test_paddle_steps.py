@@ -14,6 +14,7 @@ from docmill.domain.pages import Box, Word
 from docmill.ocr.paddle.detector import Detector
 from docmill.ocr.paddle.engine import arrange_sloping
 from docmill.ocr.paddle.ink import columns_of, edge_from, gap_between, ink_of, letter_columns
+from docmill.ocr.paddle.leaders import between_leaders, may_have_leader
 from docmill.ocr.paddle.profiles import BALANCED
 from docmill.ocr.paddle.recogniser import Character, Recogniser, decode
 from docmill.ocr.paddle.regions import Region
@@ -266,6 +267,53 @@ def test_dots_and_dashes_are_no_letters() -> None:
     assert letter_columns(ink, columns_of(ink)) == 0
     ink[10:14, 190:195] = ink[24:30, 188:193] = True
     assert letter_columns(ink, columns_of(ink)) == 7
+
+
+def dotted(*spans: tuple[int, int], dots: Sequence[int], width: int = 400) -> Strip:
+    """A strip with bars and, from the given columns on, dots at the bottom of its line."""
+    strip = strip_with_ink(*spans, width=width)
+    pixels = strip.pixels.copy()
+    for column in dots:
+        pixels[33:38, column : column + 5] = 0
+    return Strip(pixels, (100.0, 50.0), (2.0 * width, 0.0), (0.0, 30.0), strip.margin)
+
+
+def test_a_leader_divides_a_strip() -> None:
+    """Into what stands before and behind it, each where it is on the page; the decimal point of a number is none of it."""
+    strip = dotted((10, 60), (330, 345), dots=[*range(70, 300, 10), 320])
+    before, behind = between_leaders(strip)
+    assert (before.width, before.origin, before.along) == (70, (100.0, 50.0), (140.0, 0.0))
+    assert (behind.width, behind.origin, behind.along) == (105, (690.0, 50.0), (210.0, 0.0))
+    assert np.array_equal(behind.pixels, strip.pixels[:, 295:])
+    assert np.array_equal(np.hstack([before.pixels, strip.pixels[:, 70:295], behind.pixels]), strip.pixels)
+
+
+@pytest.mark.parametrize(
+    "strip",
+    [
+        dotted((10, 60), (120, 180), dots=[70, 80, 90]),
+        dotted(dots=range(10, 380, 10)),
+        dotted((10, 60), (120, 180), dots=[]),
+        dotted(*[(column, column + 5) for column in range(10, 380, 10)], dots=[]),
+        dotted((10, 60), dots=[70, 90, 97, 130, 160]),
+        dotted(dots=[]),
+    ],
+    ids=["an ellipsis", "nothing else", "no dots", "tall bars", "specks", "blank"],
+)
+def test_a_strip_without_a_leader_is_one(strip: Strip) -> None:
+    """The very same, as it was cut."""
+    (part,) = between_leaders(strip)
+    assert part is strip
+
+
+def test_what_was_read_leaves_room_for_a_leader_or_none() -> None:
+    """Dots that were read, or so long a silence between characters or at an end that dots may have been passed over."""
+    strip = strip_with_ink(width=200)
+    assert may_have_leader(strip, characters(("a", 20), (".", 60), (" ", 80), (".", 90), ("b", 130), ("b", 170)))
+    assert may_have_leader(strip, characters(("a", 20), ("…", 60), ("b", 100), ("b", 140), ("b", 170)))
+    assert may_have_leader(strip, characters(("a", 20), ("b", 60), (" ", 90), ("b", 120), ("b", 170)))
+    assert may_have_leader(strip, characters(("a", 20), ("b", 60), ("a", 100), ("b", 140)))
+    assert not may_have_leader(strip, characters(("a", 20), (".", 60), ("a", 100), (".", 130), ("b", 160)))
 
 
 def test_boxes_end_at_the_page() -> None:

@@ -12,6 +12,7 @@ from docmill.ocr.lines import arrange
 from docmill.ocr.paddle.cascade import StripReader
 from docmill.ocr.paddle.detector import Detector
 from docmill.ocr.paddle.kana import with_long_vowels
+from docmill.ocr.paddle.leaders import between_leaders, may_have_leader
 from docmill.ocr.paddle.looks import Reading, of_two_looks
 from docmill.ocr.paddle.profiles import Profile
 from docmill.ocr.paddle.quotes import of_one_kind
@@ -77,6 +78,7 @@ class PaddleEngine:
     def _look(self, image: NDArray[np.uint8], regions: Sequence[Region]) -> _Look:
         height, width = image.shape[:2]
         read = self._read_strips(cut_strips(image, regions, self._profile.squeeze))
+        read = [part for strip, chars in read for part in self._read_between_leaders(strip, chars)]
         texts = [(strip, text_of(strip, chars, (width, height))) for strip, chars in read]
         readings = [Reading(word, strip) for strip, text in texts for word in text.words]
         return _Look(readings, sum(text.read for _, text in texts), sum(text.unread for _, text in texts))
@@ -90,6 +92,11 @@ class PaddleEngine:
             if sureness(chars) > sureness(read[at][1]):
                 read[at] = (strip, chars)
         return read
+
+    def _read_between_leaders(self, strip: Strip, chars: list[Character]) -> list[tuple[Strip, list[Character]]]:
+        """The strip and what it says, or its parts and what they say."""
+        parts = between_leaders(strip) if may_have_leader(strip, chars) else [strip]
+        return [(strip, chars)] if parts[0] is strip else list(zip(parts, self._recogniser.read(parts), strict=True))
 
 
 def arrange_sloping(words: Sequence[Word], degrees: float) -> tuple[Line, ...]:

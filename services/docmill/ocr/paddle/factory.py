@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from docmill.ocr.paddle.cascade import StripReader
     from docmill.ocr.paddle.engine import PaddleEngine
 
-_SETTINGS = "6"  # raise it when anything in this package but a profile's numbers changes what is read
+_SETTINGS = "7"  # raise it when anything in this package but a profile's numbers changes what is read
 _MODEL = "PP-OCRv6"
 
 

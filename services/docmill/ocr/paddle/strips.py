@@ -55,6 +55,14 @@ class Strip:
         pixels = np.ascontiguousarray(self.pixels[::-1, ::-1])
         return Strip(pixels, (x + ax + dx, y + ay + dy), (-ax, -ay), (-dx, -dy), self.margin, self.turned)
 
+    def part(self, begin: int, end: int) -> Strip:
+        """What is between two of the strip's columns."""
+        (x, y), (ax, ay) = self.origin, self.along
+        left, share = begin / self.width, (end - begin) / self.width
+        pixels = np.ascontiguousarray(self.pixels[:, begin:end])
+        origin, along = (x + left * ax, y + left * ay), (share * ax, share * ay)
+        return Strip(pixels, origin, along, self.down, self.margin, self.turned)
+
     def corners(self, left: float, right: float) -> NDArray[np.float64]:
         """The four points on the page around the ink between two of the strip's columns."""
         origin, along, down = np.array(self.origin), np.array(self.along), np.array(self.down)
