@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _RULE = 2 * HEIGHT  # columns: a stroke this long is a ruled line, no letter
-_LETTER = HEIGHT // 4  # rows that a letter is tall; dots and dashes of a leader are less
+_LETTER = HEIGHT // 3  # rows that a letter is tall; dots, dashes and double rules are less
 
 
 def ink_of(strip: Strip) -> NDArray[np.bool_]:
