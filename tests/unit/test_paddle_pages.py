@@ -55,6 +55,8 @@ def test_a_page_on_its_side_or_head_is_read(engine: OcrEngine, turns: int) -> No
     image = np.ascontiguousarray(np.rot90(page(), turns))
     (read,) = read_upright(engine, [image])
     assert [line.text for line in read.lines] == LINES
+    assert read.unread is not None
+    assert read.unread < 0.05
     long = [word.box for word in words_in(read) if len(word.text) > 3]
     assert all((box.h > box.w) == (turns != 2) for box in long)
 
@@ -109,14 +111,14 @@ def test_small_print_beside_large_is_read(engine: OcrEngine, font_size: int, pit
 
 
 def test_small_print_in_unknown_letters_is_missed(engine: OcrEngine) -> None:
-    """Although the large print beside it is read whole, and nothing else was found at the usual scale."""
+    """Most of it is seen by a second look only, and the large print beside it is read whole."""
     image = np.array(documents.draw_page(["Plan of the ground floor"], (3508, 4960), 100)[0], dtype=np.uint8)
     small = wide_pages.draw_page(wide_pages.RUSSIAN * 4, "zh", (1000, 1000), 14)[0]
     image[3900:4900, 1400:2400] = np.asarray(small, dtype=np.uint8)
     (read,) = engine.read([image])
     assert read.lines[0].text == "Plan of the ground floor"
     assert read.unread is not None
-    assert read.unread > 0.2
+    assert read.unread > 0.4
 
 
 @pytest.mark.parametrize("filling", [".", " ."])

@@ -13,13 +13,13 @@ import pytest
 from docmill.domain.pages import Box, Word
 from docmill.ocr.paddle.detector import Detector
 from docmill.ocr.paddle.engine import arrange_sloping
-from docmill.ocr.paddle.ink import columns_of, edge_from, gap_between, ink_of, letter_columns
-from docmill.ocr.paddle.leaders import between_leaders, may_have_leader
+from docmill.ocr.paddle.ink import columns_of, edge_from, gap_between, ink_of
 from docmill.ocr.paddle.profiles import BALANCED
-from docmill.ocr.paddle.recogniser import Character, Recogniser, decode
+from docmill.ocr.paddle.recogniser import Recogniser, decode
 from docmill.ocr.paddle.regions import Region
 from docmill.ocr.paddle.strips import HEIGHT, Strip, cut_strips, slope
 from docmill.ocr.paddle.words import text_of
+from tests.fixtures.strips import characters, lying, strip_with_ink
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,24 +38,6 @@ def page_with(*rectangles: tuple[tuple[float, float], tuple[float, float], float
     for rectangle in rectangles:
         cv2.fillPoly(page, [cv2.boxPoints(rectangle).astype(np.int32)], (0, 0, 0))
     return page
-
-
-def lying(pixels: NDArray[np.uint8], margin: float = 0.0) -> Strip:
-    """A strip that stands on its page as it is, at the origin."""
-    return Strip(pixels, (0.0, 0.0), (float(pixels.shape[1]), 0.0), (0.0, float(HEIGHT)), margin)
-
-
-def strip_with_ink(*spans: tuple[int, int], width: int = 200) -> Strip:
-    """A white strip with black bars between the given columns."""
-    pixels = np.full((HEIGHT, width, 3), 255, dtype=np.uint8)
-    for left, right in spans:
-        pixels[10:38, left:right] = 0
-    return lying(pixels)
-
-
-def characters(*places: tuple[str, float], confidence: float = 0.9) -> list[Character]:
-    """Characters at columns."""
-    return [Character(text, place, place, confidence) for text, place in places]
 
 
 @pytest.mark.parametrize("angle", [0, 3, -3, 30, -30, 44, -44, 60, -60, 87, 90, -87])
@@ -248,72 +230,6 @@ def test_a_words_confidence_is_its_own() -> None:
     assert [word.confidence for word in text_of(strip, read, (500, 500)).words] == [1.0, 0.6]
     assert text_of(strip, characters(("a", 10), ("b", 100), confidence=0.4), (500, 500)).words == []
     assert text_of(strip, characters((" ", 10)), (500, 500)).words == []
-
-
-def test_print_that_is_no_character_is_unread() -> None:
-    """What is left beyond half a line's height around the characters; all of what is no text."""
-    strip = strip_with_ink((10, 70), (80, 120), (130, 160), (190, 192))
-    read = characters(("a", 20), ("b", 60), (" ", 180), ("b", 191))
-    assert text_of(strip, read, (500, 500))[1:] == (66, 66)
-    assert text_of(strip, characters(("a", 20), confidence=0.4), (500, 500)) == ([], 0, 132)
-    assert text_of(strip_with_ink(), [], (500, 500)) == ([], 0, 0)
-
-
-def test_dots_and_dashes_are_no_letters() -> None:
-    """Leaders between the columns of a table say nothing that could be missed."""
-    ink = np.zeros((40, 200), np.bool_)
-    ink[28:32, 20:90:8] = True
-    ink[18:20, 100:150] = True
-    assert letter_columns(ink, columns_of(ink)) == 0
-    ink[10:14, 190:195] = ink[24:30, 188:193] = True
-    assert letter_columns(ink, columns_of(ink)) == 7
-
-
-def dotted(*spans: tuple[int, int], dots: Sequence[int], width: int = 400) -> Strip:
-    """A strip with bars and, from the given columns on, dots at the bottom of its line."""
-    strip = strip_with_ink(*spans, width=width)
-    pixels = strip.pixels.copy()
-    for column in dots:
-        pixels[33:38, column : column + 5] = 0
-    return Strip(pixels, (100.0, 50.0), (2.0 * width, 0.0), (0.0, 30.0), strip.margin)
-
-
-def test_a_leader_divides_a_strip() -> None:
-    """Into what stands before and behind it, each where it is on the page; the decimal point of a number is none of it."""
-    strip = dotted((10, 60), (330, 345), dots=[*range(70, 300, 10), 320])
-    before, behind = between_leaders(strip)
-    assert (before.width, before.origin, before.along) == (70, (100.0, 50.0), (140.0, 0.0))
-    assert (behind.width, behind.origin, behind.along) == (105, (690.0, 50.0), (210.0, 0.0))
-    assert np.array_equal(behind.pixels, strip.pixels[:, 295:])
-    assert np.array_equal(np.hstack([before.pixels, strip.pixels[:, 70:295], behind.pixels]), strip.pixels)
-
-
-@pytest.mark.parametrize(
-    "strip",
-    [
-        dotted((10, 60), (120, 180), dots=[70, 80, 90]),
-        dotted(dots=range(10, 380, 10)),
-        dotted((10, 60), (120, 180), dots=[]),
-        dotted(*[(column, column + 5) for column in range(10, 380, 10)], dots=[]),
-        dotted((10, 60), dots=[70, 90, 97, 130, 160]),
-        dotted(dots=[]),
-    ],
-    ids=["an ellipsis", "nothing else", "no dots", "tall bars", "specks", "blank"],
-)
-def test_a_strip_without_a_leader_is_one(strip: Strip) -> None:
-    """The very same, as it was cut."""
-    (part,) = between_leaders(strip)
-    assert part is strip
-
-
-def test_what_was_read_leaves_room_for_a_leader_or_none() -> None:
-    """Dots that were read, or so long a silence between characters or at an end that dots may have been passed over."""
-    strip = strip_with_ink(width=200)
-    assert may_have_leader(strip, characters(("a", 20), (".", 60), (" ", 80), (".", 90), ("b", 130), ("b", 170)))
-    assert may_have_leader(strip, characters(("a", 20), ("…", 60), ("b", 100), ("b", 140), ("b", 170)))
-    assert may_have_leader(strip, characters(("a", 20), ("b", 60), (" ", 90), ("b", 120), ("b", 170)))
-    assert may_have_leader(strip, characters(("a", 20), ("b", 60), ("a", 100), ("b", 140)))
-    assert not may_have_leader(strip, characters(("a", 20), (".", 60), ("a", 100), (".", 130), ("b", 160)))
 
 
 def test_boxes_end_at_the_page() -> None:

@@ -14,10 +14,11 @@ import pytest
 from PIL import Image, ImageFilter
 
 from docmill.domain import quality as domain
+from docmill.domain.models import PageSize
 from docmill.domain.pages import Box, Line, Page, Unit, Word
 from docmill.domain.quality import PageQuality, PageWarning
-from docmill.ocr import print_quality, quality, wordlike
-from docmill.ocr.documents import open_document
+from docmill.ocr import Transcript, print_quality, quality, wordlike
+from docmill.ocr.documents import RenderedPage, open_document
 from docmill.ocr.reader import PageReader
 from tests.fixtures import documents, wide_pages
 
@@ -176,6 +177,22 @@ def test_an_unsure_engine_is_reviewed_by_its_own_measure() -> None:
     assert quality.of_text(page_of(*LETTER, engine="paddle", confidence=0.9)).needs_review
     assert not quality.of_text(page_of(*LETTER, engine="easyocr", confidence=0.9)).needs_review
     assert quality.of_text(page_of(*LETTER, engine="easyocr", confidence=0.7)).needs_review
+
+
+@pytest.mark.parametrize(
+    ("unread", "expected"),
+    [(None, ()), (0.14, ()), (0.16, (PageWarning.UNREAD,)), (1.0, (PageWarning.UNREAD,))],
+)
+def test_more_than_a_little_unread_print_is_warned_of(unread: float | None, expected: tuple[PageWarning, ...]) -> None:
+    """A page of which nothing at all was read is empty, and that says it."""
+    page = page_of(*LETTER, engine="paddle")
+    size = PageSize(width=1000, height=600, unit=Unit.PIXEL)
+    picture = RenderedPage(image=np.asarray(drawn(), dtype=np.uint8), scale=1.0, page=size)
+    measured = quality.of_picture(page, picture, Transcript(page.lines, unread))
+    assert measured.unread_share == unread
+    assert [warning for warning in measured.warnings if warning is PageWarning.UNREAD] == [*expected]
+    nothing = quality.of_picture(page_of(), picture, Transcript((), 1.0))
+    assert nothing.warnings == (PageWarning.EMPTY,)
 
 
 @pytest.mark.parametrize("degrees", [-20, -8, -3, 0, 3, 8, 20])

@@ -12,13 +12,14 @@ from docmill.ocr.lines import arrange
 from docmill.ocr.paddle.cascade import StripReader
 from docmill.ocr.paddle.detector import Detector
 from docmill.ocr.paddle.kana import with_long_vowels
-from docmill.ocr.paddle.leaders import between_leaders, may_have_leader
+from docmill.ocr.paddle.leaders import between_leaders, is_filling, says
 from docmill.ocr.paddle.looks import Reading, of_two_looks
 from docmill.ocr.paddle.profiles import Profile
 from docmill.ocr.paddle.quotes import of_one_kind
 from docmill.ocr.paddle.recogniser import Character, sureness
 from docmill.ocr.paddle.regions import Region
 from docmill.ocr.paddle.strips import Strip, cut_strips, slope
+from docmill.ocr.paddle.unread import unread_share
 from docmill.ocr.paddle.words import text_of
 
 if TYPE_CHECKING:
@@ -33,15 +34,8 @@ class _Look(NamedTuple):
     """What was read of a page's lines."""
 
     readings: list[Reading]
-    read: int
-    """Columns of all strips with ink of characters that were read."""
-    unread: int
-    """Columns with ink of others."""
-
-    @property
-    def unread_share(self) -> float | None:
-        """As `Transcript` has it."""
-        return self.unread / (self.read + self.unread) if self.read + self.unread else None
+    unread: float | None
+    """See `Transcript`."""
 
 
 class PaddleEngine:
@@ -73,7 +67,7 @@ class PaddleEngine:
             look = self._look(image, self._detector.find_small(image))
         strips = {id(strip): strip for _, strip in look.readings}.values()
         lines = arrange_sloping([word for word, _ in look.readings], slope(strips))
-        return Transcript(with_long_vowels(of_one_kind(lines)), look.unread_share)
+        return Transcript(with_long_vowels(of_one_kind(lines)), look.unread)
 
     def _look(self, image: NDArray[np.uint8], regions: Sequence[Region]) -> _Look:
         height, width = image.shape[:2]
@@ -81,7 +75,7 @@ class PaddleEngine:
         read = [part for strip, chars in read for part in self._read_between_leaders(strip, chars)]
         texts = [(strip, text_of(strip, chars, (width, height))) for strip, chars in read]
         readings = [Reading(word, strip) for strip, text in texts for word in text.words]
-        return _Look(readings, sum(text.read for _, text in texts), sum(text.unread for _, text in texts))
+        return _Look(readings, unread_share(texts))
 
     def _read_strips(self, strips: Sequence[Strip]) -> list[tuple[Strip, list[Character]]]:
         """Strips and what they say. Those of lines on their side are read in the direction that is the surer one."""
@@ -94,9 +88,12 @@ class PaddleEngine:
         return read
 
     def _read_between_leaders(self, strip: Strip, chars: list[Character]) -> list[tuple[Strip, list[Character]]]:
-        """The strip and what it says, or its parts and what they say."""
-        parts = between_leaders(strip) if may_have_leader(strip, chars) else [strip]
-        return [(strip, chars)] if parts[0] is strip else list(zip(parts, self._recogniser.read(parts), strict=True))
+        """The strip and what it says, or its parts and what they say if that is more."""
+        parts = between_leaders(strip, chars)
+        read = list(zip(parts, self._recogniser.read(parts), strict=True))
+        if sum(says(each) for _, each in read) <= says(chars):
+            return [(strip, chars)]
+        return [(part, each) for part, each in read if not is_filling(each)]
 
 
 def arrange_sloping(words: Sequence[Word], degrees: float) -> tuple[Line, ...]:

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _RULE = 2 * HEIGHT  # columns: a stroke this long is a ruled line, no letter
-_LETTER = HEIGHT // 3  # rows that a letter is tall; dots, dashes and double rules are less
+_LETTER = HEIGHT // 3  # rows that a letter is tall; dots and dashes are less
+_ALIKE = HEIGHT // 16  # columns and rows by which two prints of one sign differ at most
+_SIGNS = 5  # more of one sign in a row are a rule (=====)
 
 
 def ink_of(strip: Strip) -> NDArray[np.bool_]:
@@ -37,21 +39,23 @@ def columns_of(ink: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray(ink.any(axis=0), dtype=np.bool_)
 
 
-def letter_columns(ink: NDArray[np.bool_], columns: NDArray[np.bool_]) -> int:
-    """How many of these `columns` with ink belong to runs of them whose ink is as tall as a letter, from top to bottom."""
-    places = zip(*runs(columns), strict=True)
-    return sum(int(end - begin) for begin, end in places if _tall(ink[:, begin:end]) >= _LETTER)
-
-
 def runs(columns: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Where runs of columns with ink begin, and where they end: the column behind the last."""
+    """Where runs of what is true begin, and where they end: the place behind the last."""
     begins, ends = np.flatnonzero(np.diff(np.pad(columns, 1).astype(np.int8))).reshape(-1, 2).T
     return begins, ends
 
 
-def _tall(ink: NDArray[np.bool_]) -> int:
-    rows = np.flatnonzero(ink.any(axis=1))
-    return int(rows[-1] - rows[0]) + 1
+def letter_columns(ink: NDArray[np.bool_], columns: NDArray[np.bool_]) -> int:
+    """How many of these `columns` with ink may be letters: runs of them that are as tall, and not all alike."""
+    begins, ends = runs(columns)
+    rows = [np.flatnonzero(ink[:, begin:end].any(axis=1)) for begin, end in zip(begins, ends, strict=True)]
+    shape = np.array([(each[0], each[-1], len(each)) for each in rows]).reshape(-1, 3)
+    shape[:, 2] = ends - begins
+    is_letter = shape[:, 1] - shape[:, 0] >= _LETTER
+    is_alike = np.asarray((np.abs(np.diff(shape, axis=0)) <= _ALIKE).all(axis=1))
+    for first, last in zip(*runs(is_alike), strict=True):
+        is_letter[first : last + 1] &= last - first < _SIGNS
+    return int(shape[is_letter, 2].sum())
 
 
 def gap_between(ink: NDArray[np.bool_], left: float, right: float) -> tuple[float, float] | None:

@@ -60,12 +60,12 @@ def _in_the_way(first: Sequence[Reading], second: Sequence[Reading]) -> tuple[ND
     """Which of the first words is in the way of which of the second ones: pairs of numbers."""
     boxes = np.array([word.box for word, _ in second], np.float64).reshape(-1, 4)
     middles = boxes[:, :2] + boxes[:, 2:] / 2
-    thickness = np.array([_thickness(strip) for _, strip in second])
+    thickness = np.array([strip.thickness for _, strip in second])
     pairs = []
     for number, (word, strip) in enumerate(first):
         meets = np.flatnonzero(_shared(word, boxes) > _SAME)
         if word.confidence >= _SURE:
-            meets = meets[_thickness(strip) < _LARGE * thickness[meets]]
+            meets = meets[strip.thickness < _LARGE * thickness[meets]]
         # The box of a slanting word is mostly not the word.
         in_first = _lie_in(strip, middles[meets])
         in_second = [bool(_lie_in(second[at].strip, np.array([word.box.center]))[0]) for at in meets.tolist()]
@@ -81,10 +81,6 @@ def _shared(word: Word, boxes: NDArray[np.float64]) -> NDArray[np.float64]:
     down = np.minimum(y + h, boxes[:, 1] + boxes[:, 3]) - np.maximum(y, boxes[:, 1])
     smaller = np.minimum(w * h, boxes[:, 2] * boxes[:, 3])
     return np.asarray(np.maximum(across, 0) * np.maximum(down, 0) / np.maximum(smaller, 1e-9), np.float64)
-
-
-def _thickness(strip: Strip) -> float:
-    return float(np.hypot(*strip.down))
 
 
 def _lie_in(strip: Strip, places: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -49,6 +49,16 @@ class Strip:
         """Pixels."""
         return int(self.pixels.shape[1])
 
+    @property
+    def thickness(self) -> float:
+        """Of the line, in the page's pixels."""
+        return math.hypot(*self.down)
+
+    @property
+    def length(self) -> float:
+        """Of the line, in the page's pixels."""
+        return math.hypot(*self.along)
+
     def on_its_head(self) -> Strip:
         """The same line, read in the other direction."""
         (x, y), (ax, ay), (dx, dy) = self.origin, self.along, self.down
