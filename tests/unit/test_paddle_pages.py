@@ -132,6 +132,17 @@ def test_names_and_numbers_are_read_on_both_sides_of_dots(engine: OcrEngine, fil
     ]
 
 
+def test_names_in_unknown_letters_are_missed_beside_dots(engine: OcrEngine) -> None:
+    """Only the numbers of such a menu are read: the strip is divided, and what is left of it still counts."""
+    names = ["Борщ украинский", "Пельмени домашние", "Чай с лимоном", "Салат овощной"]  # noqa: RUF001 - Russian
+    lines = [f"{name} {'.' * 12} {number}.50" for number, name in enumerate(names, start=124)]
+    image = np.asarray(wide_pages.draw_page(lines, "zh", (1400, 700))[0], dtype=np.uint8)
+    (read,) = engine.read([image])
+    assert {"124.50", "125.50"} <= {word.text for word in words_in(read)}
+    assert read.unread is not None
+    assert read.unread > 0.3
+
+
 def test_a_long_receipt_is_read(engine: OcrEngine) -> None:
     """Ten times as long as wide: not shrunk to a thread."""
     lines = [f"Item {row} in stock" for row in range(1, 90)]

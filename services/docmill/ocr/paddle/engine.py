@@ -88,12 +88,15 @@ class PaddleEngine:
         return read
 
     def _read_between_leaders(self, strip: Strip, chars: list[Character]) -> list[tuple[Strip, list[Character]]]:
-        """The strip and what it says, or its parts and what they say if that is more."""
+        """The strip and what it says, or its parts and what they say if that is more: dots say nothing.
+
+        Parts without a word stay: what is printed on them is unread.
+        """
         parts = between_leaders(strip, chars)
         read = list(zip(parts, self._recogniser.read(parts), strict=True))
         if sum(says(each) for _, each in read) <= says(chars):
             return [(strip, chars)]
-        return [(part, each) for part, each in read if not is_filling(each)]
+        return [(part, [] if is_filling(each) else each) for part, each in read]
 
 
 def arrange_sloping(words: Sequence[Word], degrees: float) -> tuple[Line, ...]:

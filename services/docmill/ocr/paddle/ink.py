@@ -39,9 +39,9 @@ def columns_of(ink: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray(ink.any(axis=0), dtype=np.bool_)
 
 
-def runs(columns: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def runs(where: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Where runs of what is true begin, and where they end: the place behind the last."""
-    begins, ends = np.flatnonzero(np.diff(np.pad(columns, 1).astype(np.int8))).reshape(-1, 2).T
+    begins, ends = np.flatnonzero(np.diff(np.pad(where, 1).astype(np.int8))).reshape(-1, 2).T
     return begins, ends
 
 
@@ -49,8 +49,7 @@ def letter_columns(ink: NDArray[np.bool_], columns: NDArray[np.bool_]) -> int:
     """How many of these `columns` with ink may be letters: runs of them that are as tall, and not all alike."""
     begins, ends = runs(columns)
     rows = [np.flatnonzero(ink[:, begin:end].any(axis=1)) for begin, end in zip(begins, ends, strict=True)]
-    shape = np.array([(each[0], each[-1], len(each)) for each in rows]).reshape(-1, 3)
-    shape[:, 2] = ends - begins
+    shape = np.array([(each[0], each[-1], wide) for each, wide in zip(rows, ends - begins, strict=True)]).reshape(-1, 3)
     is_letter = shape[:, 1] - shape[:, 0] >= _LETTER
     is_alike = np.asarray((np.abs(np.diff(shape, axis=0)) <= _ALIKE).all(axis=1))
     for first, last in zip(*runs(is_alike), strict=True):
